@@ -1,0 +1,7 @@
+"""``python -m relax``."""
+
+import sys
+
+from relax.cli import main
+
+sys.exit(main())

@@ -1,0 +1,292 @@
+"""The configuration: YAML files merged in order, checked against one schema, split by stage.
+
+The same functions serve the workflow and the verbs, so a job sees exactly what the scheduler
+planned with. Light on purpose: every cluster job parses the workflow again.
+"""
+
+import copy
+import difflib
+import functools
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import yaml
+
+from relax.errors import ConfigError, MachineError
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+SCHEMA = REPOSITORY / "workflow" / "schemas" / "config.schema.yaml"
+
+Config = dict[str, Any]
+
+
+def digest(value: Any) -> str:
+    """Twelve hexadecimal digits of the SHA-256 of a JSON value; key order does not matter."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:12]
+
+
+@functools.cache
+def schema() -> dict[str, Any]:
+    """The JSON schema of the configuration."""
+    return yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
+
+
+def load(paths: Sequence[str | Path]) -> Config:
+    """Merge configuration files (later ones win, mappings merge, lists are replaced) and check them.
+
+    Raises:
+        ConfigError: a file is missing or not YAML, a key is unknown, a value is wrong; names the
+            file, the line and the key.
+    """
+    if not paths:
+        raise ConfigError("no configuration file given; name one with --configfile, e.g. config/config.yaml.")
+    merged: Config = {}
+    for path in paths:
+        merged = merge(merged, _read(Path(path)))
+    check(merged, paths)
+    return _with_defaults(merged, schema())
+
+
+def require(config: Config, kind: str, name: str) -> None:
+    """Refuse a name that the configuration does not define.
+
+    Args:
+        config: a loaded configuration.
+        kind: ``policies``, ``methods`` or ``benchmarks``.
+        name: to be found there.
+
+    Raises:
+        ConfigError: with the nearest known name.
+    """
+    if name not in config[kind]:
+        raise ConfigError(f"unknown name {name!r} in {kind}; {_nearest(name, list(config[kind]))}.")
+
+
+def merge(base: Config, overlay: Config) -> Config:
+    """``overlay`` over ``base``: mappings merge key by key, everything else is replaced."""
+    result = dict(base)
+    for key, value in overlay.items():
+        old = result.get(key)
+        result[key] = merge(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+    return result
+
+
+def check(config: Config, paths: Sequence[str | Path] = ()) -> None:
+    """Refuse a configuration that does not fit the schema or contradicts itself.
+
+    Raises:
+        ConfigError: with the first fault; the message names the file and line that set it.
+    """
+    errors = sorted(jsonschema.Draft202012Validator(schema()).iter_errors(config), key=lambda e: len(e.path))
+    if errors:
+        key, message = _explain(errors[0])
+        raise ConfigError(f"{_where(key, paths)}: {message}")
+    for kind in ("policies", "methods", "benchmarks"):
+        for name in config["matrix"][kind]:
+            if name not in config[kind]:
+                where = _where(["matrix", kind], paths)
+                raise ConfigError(f"{where}: unknown name {name!r}; {_nearest(name, list(config[kind]))}.")
+    for name, method in config["methods"].items():
+        _check_method(method, _where(["methods", name], paths))
+    for name, benchmark in config["benchmarks"].items():
+        greedy, samples = benchmark.get("greedy", False), benchmark.get("samples", 0)
+        if samples == (1 if greedy else 0):
+            where = _where(["benchmarks", name], paths)
+            raise ConfigError(f"{where}: give greedy: true, or samples (with greedy: at least 2, as both are mean@1).")
+    warmups = [p["scratch"] for p in config["policies"].values() if "scratch" in p]
+    for policy in warmups:
+        if policy.get("hidden_size", 64) % policy.get("heads", 4):
+            where = _where(["policies"], paths)
+            raise ConfigError(f"{where}: hidden_size must be a multiple of heads, found {policy['hidden_size']}.")
+
+
+def check_results_folder(config: Config, root: Path) -> None:
+    """Refuse a results folder that cannot be written, or whose foundation is another configuration's.
+
+    Problems and initial policies are what all runs of an experiment share. Changing a method, a seed or
+    a benchmark reruns the jobs it concerns; changing the foundation asks for another name.
+
+    Args:
+        config: a loaded configuration.
+        root: the experiment's folder, which need not exist.
+
+    Raises:
+        MachineError: the folder, or the nearest one above it that exists, is not a writable folder.
+        ConfigError: it was made from other problems or initial policies.
+    """
+    nearest = next(path for path in (root, *root.absolute().parents) if path.exists())
+    if not nearest.is_dir():
+        raise MachineError(f"{nearest}: is a file, expected the results folder; move it away.")
+    if not os.access(nearest, os.W_OK) or os.statvfs(nearest).f_flag & os.ST_RDONLY:
+        raise MachineError(f"{nearest}: results cannot be written there (read-only); change its permissions.")
+    foundation = {"data": data_settings(config)}
+    foundation |= {f"base/{name}": base_settings(config, name) for name in config["policies"]}
+    for part, settings in foundation.items():
+        record = root / part / "run.json"
+        if record.is_file() and json.loads(record.read_text(encoding="utf-8"))["settings_hash"] != digest(settings):
+            raise ConfigError(
+                f"{root}: its {part} was made with another configuration; "
+                f"give this one another name (name: {config['name']} now), or remove {root} to start over."
+            )
+
+
+# What decides each stage's outputs, beside its input files. The workflow reruns a job when this
+# changes, the verb works from the same mapping and records it.
+
+
+def data_settings(config: Config) -> Config:
+    """Of the ``data`` stage."""
+    return dict(config["data"])
+
+
+def base_settings(config: Config, policy: str) -> Config:
+    """Of the ``base`` stage."""
+    return {"policy": config["policies"][policy], "digits": config["data"]["digits"]}
+
+
+def dictionary_settings(config: Config) -> Config:
+    """Of the ``dictionary`` stage."""
+    return {**config["dictionary"], **_sampling(config)}
+
+
+def train_settings(config: Config, method: str) -> Config:
+    """Of the ``train`` stage; the seed comes beside it."""
+    return {"method": config["methods"][method], "training": config["training"], "ridge": config["dictionary"]["ridge"]}
+
+
+def extract_settings(config: Config) -> Config:
+    """Of the ``extract`` stage."""
+    return {**config["analysis"], **_sampling(config)}
+
+
+def koopman_settings(config: Config) -> Config:
+    """Of the ``koopman`` stage."""
+    return {"ridge": config["dictionary"]["ridge"]}
+
+
+def evaluate_settings(config: Config, benchmark: str) -> Config:
+    """Of the ``evaluate`` stage."""
+    length = config["training"]["max_response_length"]
+    return {"benchmark": config["benchmarks"][benchmark], **config["evaluation"], "max_response_length": length}
+
+
+def results_settings(config: Config) -> Config:
+    """Of the tables, the figures and the report."""
+    return {"matrix": config["matrix"], "methods": config["methods"], "limits": config["limits"]}
+
+
+def _sampling(config: Config) -> Config:
+    return {key: config["training"][key] for key in ("max_response_length", "temperature")}
+
+
+def _check_method(method: Config, where: str) -> None:
+    mode, beta, xi = method.get("kl_mode", "none"), method.get("beta", 0.0), method.get("xi")
+    if mode != "none" and not beta:
+        raise ConfigError(f"{where}: kl_mode is {mode} but beta is 0; give beta a value or set kl_mode to none.")
+    if mode == "none" and beta:
+        raise ConfigError(f"{where}: beta is {beta} but kl_mode is none; set kl_mode to adaptive or uniform.")
+    if mode == "adaptive" and xi is None:
+        raise ConfigError(f"{where}: kl_mode adaptive needs xi, a number or a percentile such as q90.")
+    if method.get("dynamic_sampling"):
+        raise ConfigError(f"{where}: dynamic_sampling is not implemented yet; set it to false.")
+
+
+def _read(path: Path) -> Config:
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ConfigError(f"{path}: no such configuration file.") from error
+    except IsADirectoryError as error:
+        raise ConfigError(f"{path}: is a folder, expected a YAML file.") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f", line {mark.line + 1}" if mark else ""
+        raise ConfigError(f"{path}{place}: not valid YAML ({getattr(error, 'problem', error)}).") from error
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise ConfigError(f"{path}: expected keys and values, found {type(content).__name__}.")
+    return content
+
+
+def _explain(error: jsonschema.ValidationError) -> tuple[list[str | int], str]:
+    """Key path and sentence for a schema fault."""
+    key = list(error.absolute_path)
+    name = ".".join(map(str, key)) or "the configuration"
+    value = error.instance
+    description = error.schema.get("description") if isinstance(error.schema, dict) else None
+    hint = f" ({description.rstrip('.')})" if description else ""
+    if error.validator == "additionalProperties":
+        known = list(error.schema["properties"])
+        unknown = next(k for k in value if k not in known)
+        return [*key, unknown], f"unknown key {unknown!r}; {_nearest(unknown, known)}."
+    if error.validator == "required":
+        missing = next(k for k in error.validator_value if k not in value)
+        return key, f"{name} lacks the key {missing!r}."
+    if error.validator == "enum":
+        allowed = ", ".join(map(str, error.validator_value))
+        return key, f"{name} is {value!r}, expected one of {allowed}."
+    if error.validator == "type":
+        kind = error.validator_value
+        kinds = kind if isinstance(kind, str) else " or ".join(kind)
+        return key, f"{name} is {value!r}, expected {kinds}{hint}."
+    if error.validator in ("minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum"):
+        words = {"minimum": "at least", "exclusiveMinimum": "more than", "maximum": "at most"}
+        bound = words.get(error.validator, "less than")
+        return key, f"{name} is {value!r}, expected {bound} {error.validator_value}{hint}."
+    return key, f"{name} is {value!r}, which does not fit{hint}."
+
+
+def _nearest(name: str, known: Sequence[str]) -> str:
+    close = difflib.get_close_matches(str(name), [str(k) for k in known], n=1, cutoff=0.5)
+    return f"did you mean {close[0]!r}?"[:-1] if close else f"known are {', '.join(map(str, known))}"
+
+
+def _where(key: Sequence[str | int], paths: Sequence[str | Path]) -> str:
+    """File and line of the last file that sets the key (or the nearest of its parents)."""
+    for depth in range(len(key), 0, -1):
+        for path in reversed(paths):
+            line = _line_of(Path(path), key[:depth])
+            if line:
+                return f"{path}, line {line}"
+    return " + ".join(map(str, paths)) or "configuration"
+
+
+def _line_of(path: Path, key: Sequence[str | int]) -> int | None:
+    node = yaml.compose(path.read_text(encoding="utf-8"))
+    line = None
+    for part in key:
+        if isinstance(node, yaml.MappingNode):
+            found = [(k, v) for k, v in node.value if k.value == str(part)]
+            if not found:
+                return None
+            line, node = found[-1][0].start_mark.line + 1, found[-1][1]
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+            node = node.value[part]
+            line = node.start_mark.line + 1
+        else:
+            return None
+    return line
+
+
+def _with_defaults(value: Any, rule: dict[str, Any]) -> Any:
+    """The value with the schema's defaults filled in below it; rules with a $ref hold no defaults."""
+    if not isinstance(value, dict):
+        if isinstance(value, list) and isinstance(rule.get("items"), dict):
+            return [_with_defaults(item, rule["items"]) for item in value]
+        return value
+    rules = rule.get("properties", {})
+    free = rule.get("additionalProperties")
+    result = {}
+    for key, item in value.items():
+        inner = rules.get(key, free if isinstance(free, dict) else {})
+        result[key] = _with_defaults(item, inner)
+    for key, inner in rules.items():
+        if key not in result and "default" in inner:
+            result[key] = _with_defaults(copy.deepcopy(inner["default"]), inner)
+    return result

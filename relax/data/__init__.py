@@ -1,0 +1,1 @@
+"""Problems: one schema, generators of synthetic tasks, loaders."""

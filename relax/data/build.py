@@ -1,0 +1,41 @@
+"""The ``data`` stage: training and held-out problems from the configuration."""
+
+from pathlib import Path
+from typing import Any
+
+from relax.data import noisy_sum
+from relax.data.problem import write_problems
+from relax.errors import DataError
+from relax.tracking import Run
+
+
+def build(settings: dict[str, Any], out: str | Path, run: Run) -> None:
+    """Write ``train.jsonl`` and ``test.jsonl`` below ``out``.
+
+    Args:
+        settings: the configuration's ``data``.
+        out: folder.
+        run: the record to finish.
+
+    Raises:
+        DataError: a split would be empty or cannot be made.
+    """
+    out = Path(out)
+    if settings["source"] == "hub":
+        from relax.data.hub import load_problems
+
+        train, test = load_problems(settings)
+    else:
+        train = noisy_sum.problems(settings["train_problems"], "train", settings["digits"], settings["seed"])
+        test = noisy_sum.problems(settings["test_problems"], "test", settings["digits"], settings["seed"])
+    train, test = list(train), list(test)
+    for name, problems in (("train", train), ("test", test)):
+        if not problems:
+            raise DataError(f"the {name} split is empty; ask for at least one problem (data.{name}_problems).")
+    outputs = []
+    for name, problems in (("train", train), ("test", test)):
+        path = out / f"{name}.jsonl"
+        run.metrics[f"{name}_problems"] = write_problems(path, problems)
+        outputs.append(path)
+    run.seeds["data"] = settings["seed"]
+    run.finish(out, outputs)

@@ -1,0 +1,1 @@
+"""Benchmarks through lm-eval, and the grading that training rewards share."""

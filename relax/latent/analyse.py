@@ -1,0 +1,81 @@
+"""The ``koopman`` stage: statistics -> spectra, DSD and how far they can be trusted, per trajectory."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from safetensors.torch import load_file
+
+from relax.errors import DataError
+from relax.files import atomic_write
+from relax.koopman import SPECTRA, TrajectoryStatistics
+from relax.tracking import Run
+
+#: The second ridge: a gain in DSD that only the trained-on ridge sees is none.
+ROBUST_RIDGE = 0.1
+#: Trajectories whose eigenvalues are kept for pictures, of each kind.
+SHOWN = 32
+
+
+def analyse(settings: dict[str, Any], latent: str | Path, out: str | Path, run: Run) -> None:
+    """Write ``trajectories.parquet`` and ``eigenvalues.parquet`` below ``out``.
+
+    Args:
+        settings: ``ridge``, the training ridge.
+        latent: folder of the ``extract`` stage.
+        out: folder.
+        run: the record to finish.
+
+    Raises:
+        DataError: the statistics do not belong to the responses.
+    """
+    latent, out = Path(latent), Path(out)
+    tensors = load_file(latent / "statistics.safetensors")
+    responses = pd.read_parquet(latent / "responses.parquet", columns=["id", "kind", "length", "correct"])
+    statistics = TrajectoryStatistics.from_tensors(tensors)
+    shuffled = TrajectoryStatistics.from_tensors(
+        {name.removeprefix("shuffled_"): tensor for name, tensor in tensors.items() if name.startswith("shuffled_")}
+    )
+    if len(statistics) != len(responses):
+        raise DataError(f"{latent}: {len(statistics)} trajectories but {len(responses)} responses; extract again.")
+    table = _trajectories(responses, statistics, shuffled, settings["ridge"])
+    spectra = _eigenvalues(responses, statistics, settings["ridge"])
+    atomic_write(out / "trajectories.parquet", table.to_parquet(index=False))
+    atomic_write(out / "eigenvalues.parquet", spectra.to_parquet(index=False))
+    numbers = table.drop(columns=["id", "correct"]).replace([np.inf, -np.inf], np.nan)
+    for kind, means in numbers.groupby("kind").mean().iterrows():
+        run.metrics.update({f"{kind}/{name}": float(value) for name, value in means.items()})
+    run.finish(out, [out / "trajectories.parquet", out / "eigenvalues.parquet"])
+
+
+def _trajectories(
+    responses: pd.DataFrame, statistics: TrajectoryStatistics, shuffled: TrajectoryStatistics, ridge: float
+) -> pd.DataFrame:
+    columns: dict[str, torch.Tensor] = {}
+    for spectrum in SPECTRA:
+        columns[f"dsd_{spectrum}"] = statistics.dsd(spectrum, ridge)
+        columns[f"dsd_{spectrum}_ridge_{ROBUST_RIDGE}"] = statistics.dsd(spectrum, ROBUST_RIDGE)
+        columns[f"shuffled_{spectrum}"] = shuffled.dsd(spectrum, ridge)
+    columns["condition"] = statistics.condition()
+    columns["leverage"] = statistics.leverage(ridge)
+    columns["residual"] = statistics.residuals(ridge)[1].nanquantile(0.5, dim=1)
+    columns["effective_rank"] = statistics.effective_rank()
+    return responses.assign(**{name: tensor.numpy() for name, tensor in columns.items()})
+
+
+def _eigenvalues(responses: pd.DataFrame, statistics: TrajectoryStatistics, ridge: float) -> pd.DataFrame:
+    """All eigenvalues of the first trajectories of each kind."""
+    kept = responses.groupby("kind").head(SHOWN)
+    values, residuals = statistics[torch.tensor(kept.index.to_numpy())].residuals(ridge)
+    m = values.shape[1]
+    return pd.DataFrame(
+        {
+            "id": np.repeat(kept["id"].to_numpy(), m),
+            "kind": np.repeat(kept["kind"].to_numpy(), m),
+            "real": values.real.flatten().numpy(),
+            "imag": values.imag.flatten().numpy(),
+            "residual": residuals.flatten().numpy(),
+        }
+    )

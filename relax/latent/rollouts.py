@@ -1,0 +1,116 @@
+"""Responses sampled from a policy, kept with their tokens so that they can be read by any policy."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+
+from relax.data.problem import Problem
+from relax.errors import DataError
+from relax.files import atomic_write
+from relax.progress import Progress
+
+BATCH = 256
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """One response.
+
+    Attributes:
+        id: of the problem, a slash, and the number of the sample.
+        prompt_ids: tokens of the prompt.
+        response_ids: tokens of the response, with the end-of-text token where the policy wrote one.
+        response: the text, without special tokens.
+        correct: whether it solves the problem.
+    """
+
+    id: str
+    prompt: str
+    prompt_ids: list[int]
+    response_ids: list[int]
+    response: str
+    correct: bool | None = None
+
+
+def load_policy(path: str | Path) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """A policy folder's model, on the GPU where there is one, and its tokenizer.
+
+    Raises:
+        DataError: the folder holds no model.
+    """
+    if not (Path(path) / "config.json").is_file():
+        raise DataError(f"{path}: no policy there (config.json is missing).")
+    tokenizer = AutoTokenizer.from_pretrained(path, padding_side="left")
+    model = AutoModelForCausalLM.from_pretrained(path)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    return model.to(device).eval(), tokenizer
+
+
+@torch.no_grad()
+def sample(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    problems: Sequence[Problem],
+    per_problem: int,
+    max_response_length: int,
+    temperature: float,
+    seed: int,
+    label: str,
+) -> list[Rollout]:
+    """Sample ``per_problem`` responses to each problem, from the full distribution at a temperature.
+
+    Every decoding value is given, so that a checkpoint's generation_config.json has no say.
+    """
+    torch.manual_seed(seed)
+    prompts = [(p, k) for p in problems for k in range(per_problem)]
+    progress = Progress(label, len(prompts), unit="responses")
+    rollouts: list[Rollout] = []
+    for start in range(0, len(prompts), BATCH):
+        batch = prompts[start : start + BATCH]
+        inputs = tokenizer([p.prompt for p, _ in batch], return_tensors="pt", padding=True).to(model.device)
+        output = model.generate(
+            **inputs, max_new_tokens=max_response_length, do_sample=True, temperature=temperature, top_p=1.0, top_k=0,
+            repetition_penalty=1.0, pad_token_id=tokenizer.pad_token_id,
+        )  # fmt: skip
+        width = inputs["input_ids"].shape[1]
+        for (problem, k), tokens, mask in zip(batch, output, inputs["attention_mask"], strict=True):
+            response_ids = _until_end(tokens[width:].tolist(), tokenizer.eos_token_id)
+            rollouts.append(
+                Rollout(
+                    id=f"{problem.id}/{k}",
+                    prompt=problem.prompt,
+                    prompt_ids=tokens[:width][mask.bool()].tolist(),
+                    response_ids=response_ids,
+                    response=tokenizer.decode(response_ids, skip_special_tokens=True),
+                )
+            )
+        progress.update(len(rollouts))
+    return rollouts
+
+
+def _until_end(tokens: list[int], end: int) -> list[int]:
+    return tokens[: tokens.index(end) + 1] if end in tokens else tokens
+
+
+def write_rollouts(path: str | Path, rollouts: Sequence[Rollout]) -> None:
+    """One JSON object a line, atomically."""
+    atomic_write(path, "".join(json.dumps(asdict(r), ensure_ascii=False) + "\n" for r in rollouts))
+
+
+def read_rollouts(path: str | Path) -> list[Rollout]:
+    """Rollouts from a file.
+
+    Raises:
+        DataError: a line is not a rollout; names file and line.
+    """
+    rollouts = []
+    for number, line in enumerate(Path(path).read_text(encoding="utf-8").splitlines(), 1):
+        try:
+            rollouts.append(Rollout(**json.loads(line)))
+        except (json.JSONDecodeError, TypeError) as error:
+            raise DataError(f"{path}, line {number}: not a rollout ({error}).") from error
+    return rollouts

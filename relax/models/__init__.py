@@ -1,0 +1,1 @@
+"""Initial policies: tiny ones made from scratch, pinned snapshots of the hub."""

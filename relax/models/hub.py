@@ -1,0 +1,82 @@
+"""Policies and data sets of the hub: fetched once, read from the local cache ever after."""
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+from huggingface_hub import snapshot_download
+from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+from relax.errors import ConfigError, MachineError
+from relax.files import atomic_folder
+
+#: Weights in pickled form are never fetched or copied.
+IGNORE = ["*.bin", "*.pt", "*.pth", "*.pkl", "*.msgpack", "*.h5", "original/*"]
+
+
+def snapshot(source: dict[str, Any], kind: str = "model", download: bool = False) -> Path:
+    """Folder of a pinned snapshot in the local cache.
+
+    Args:
+        source: ``repo`` and ``revision``.
+        kind: ``"model"`` or ``"dataset"``.
+        download: fetch what is missing; only ``relax fetch`` does.
+
+    Raises:
+        ConfigError: the revision is not pinned.
+        MachineError: the snapshot is not in the cache, or cannot be fetched.
+    """
+    repo, revision = source["repo"], source["revision"]
+    if revision == "unpinned":
+        raise ConfigError(f"{repo}: its revision is not pinned; write the commit that `relax fetch` prints into the config.")
+    try:
+        return Path(
+            snapshot_download(
+                repo, repo_type=kind, revision=revision, ignore_patterns=IGNORE, local_files_only=not download
+            )
+        )
+    except LocalEntryNotFoundError as error:
+        raise MachineError(
+            f"{repo} at {revision[:12]} is not in the local hub cache; run `relax fetch` with the same configuration."
+        ) from error
+    except (HfHubHTTPError, OSError) as error:
+        raise MachineError(f"{repo} at {revision[:12]} cannot be fetched ({type(error).__name__}).") from error
+
+
+def copy_snapshot(source: dict[str, Any], destination: Path) -> None:
+    """A snapshot as a folder of hard links (copies where the cache is on another disk)."""
+    folder = snapshot(source)
+    with atomic_folder(destination) as target:
+        for file in folder.rglob("*"):
+            if file.is_file():
+                place = target / file.relative_to(folder)
+                place.parent.mkdir(parents=True, exist_ok=True)
+                try:
+                    os.link(file.resolve(), place)
+                except OSError:
+                    shutil.copyfile(file.resolve(), place)
+
+
+def fetch(config: dict[str, Any]) -> list[str]:
+    """Bring every snapshot the configuration names to the local cache; one line about each.
+
+    Unpinned ones are resolved but not fetched: the line gives the commit to write into the config.
+    """
+    from huggingface_hub import HfApi
+
+    wanted = [("model", config["policies"][name].get("hub")) for name in config["matrix"]["policies"]]
+    wanted += [("dataset", source) for source in config["data"]["datasets"]]
+    lines = []
+    for kind, source in wanted:
+        if source is None:
+            continue
+        if source["revision"] == "unpinned":
+            try:
+                commit = HfApi().repo_info(source["repo"], repo_type=kind).sha
+            except (HfHubHTTPError, OSError) as error:
+                raise MachineError(f"{source['repo']}: the hub does not answer ({type(error).__name__}).") from error
+            lines.append(f"{source['repo']}: not pinned; write `revision: {commit}` into the config and fetch again")
+        else:
+            lines.append(f"{source['repo']}: {snapshot(source, kind, download=True)}")
+    return lines

@@ -1,0 +1,169 @@
+"""Run records: what a verb did, from what, with what, and what came out (``run.json``).
+
+A record lies beside the outputs it speaks of and is written after them, so its presence means that
+they are complete. Everything that is shown or exported later (tables, figures, MLflow) starts from
+these records.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import platform
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from relax.config import digest
+from relax.errors import DataError
+from relax.files import atomic_folder, atomic_write, writable_folder
+
+__all__ = ["Run", "accelerator", "atomic_folder", "atomic_write", "digest", "digest_path", "find_records", "flat",
+           "git_state", "read_record", "writable_folder"]  # fmt: skip
+
+RECORD = "run.json"
+#: Packages whose versions can change a number.
+PACKAGES = ("torch", "transformers", "trl", "accelerate", "datasets", "lm-eval", "math-verify", "mlflow",
+            "numpy", "scipy", "snakemake", "vllm")  # fmt: skip
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+def digest_path(path: str | Path) -> str:
+    """The same for a file, or for a folder: names and contents of its files, but for records and dot files
+    (Snakemake leaves a time stamp in folders that are outputs)."""
+    path, total = Path(path), hashlib.sha256()
+    files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if _counts(p))
+    for file in files:
+        if path.is_dir():
+            total.update(str(file.relative_to(path)).encode())
+        with file.open("rb") as stream:
+            while block := stream.read(1 << 20):
+                total.update(block)
+    return total.hexdigest()[:12]
+
+
+def _counts(path: Path) -> bool:
+    return path.is_file() and path.name != RECORD and not path.name.startswith(".")
+
+
+def git_state() -> dict[str, Any]:
+    """Commit and dirty flag of the repository this package runs from; both None outside one."""
+
+    def git(*arguments: str) -> str | None:
+        result = subprocess.run(["git", "-C", str(REPOSITORY), *arguments], capture_output=True, text=True)
+        return result.stdout.strip() if result.returncode == 0 else None
+
+    status = git("status", "--porcelain", "--untracked-files=no")
+    return {"commit": git("rev-parse", "HEAD"), "dirty": None if status is None else bool(status)}
+
+
+def accelerator() -> str | None:
+    """Name and count of the CUDA devices; None on a CPU. Asks torch only where it is loaded already."""
+    torch = sys.modules.get("torch")
+    if torch is None or not torch.cuda.is_available():
+        return None
+    return f"{torch.cuda.device_count()} x {torch.cuda.get_device_name(0)}"
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            found[package] = metadata.version(package)
+    return found
+
+
+@dataclass
+class Run:
+    """Collects what a verb does; :meth:`finish` writes the record.
+
+    Attributes:
+        verb: of the command line.
+        identity: name, policy, method, seed, benchmark, as far as they apply.
+        settings: everything from the configuration that decides the outputs.
+        inputs: paths that were read; their digests are taken when the run starts.
+        metrics: final numbers, by name.
+        seeds: every seed that was set.
+        digests: of the inputs, by path.
+    """
+
+    verb: str
+    identity: dict[str, Any]
+    settings: dict[str, Any]
+    inputs: list[str | Path] = field(default_factory=list)
+    config_hash: str | None = None
+    metrics: dict[str, float] = field(default_factory=dict)
+    seeds: dict[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._clock, self._cpu = time.monotonic(), time.process_time()
+        self._started = datetime.now(UTC)
+        for path in self.inputs:
+            if not Path(path).exists():
+                raise DataError(f"{path}: no such file or folder; it is an input of `relax {self.verb}`.")
+        self.digests = {str(path): digest_path(path) for path in self.inputs}
+
+    def finish(self, out: str | Path, outputs: list[str | Path], **extra: Any) -> dict[str, Any]:
+        """Write ``out/run.json``; ``outputs`` must exist. Returns the record."""
+        usage = resource.getrusage(resource.RUSAGE_SELF)
+        record = {
+            "verb": self.verb,
+            "arguments": sys.argv[1:],
+            "identity": self.identity,
+            "settings": self.settings,
+            "settings_hash": digest(self.settings),
+            "config_hash": self.config_hash,
+            "metrics": self.metrics,
+            "seeds": self.seeds,
+            "inputs": self.digests,
+            "outputs": {str(path): digest_path(path) for path in outputs},
+            "git": git_state(),
+            "versions": _versions(),
+            "machine": {"system": platform.platform(), "cpus": os.cpu_count(), "accelerator": accelerator()},
+            "started": self._started.isoformat(timespec="seconds"),
+            "wall_seconds": round(time.monotonic() - self._clock, 2),
+            "cpu_seconds": round(time.process_time() - self._cpu, 2),
+            "peak_memory_mb": round(usage.ru_maxrss / 1024, 1),
+            **extra,
+        }
+        atomic_write(Path(out) / RECORD, json.dumps(record, indent=2, ensure_ascii=False) + "\n")
+        return record
+
+
+def read_record(folder: str | Path) -> dict[str, Any]:
+    """The record of a finished run.
+
+    Raises:
+        DataError: there is none, or it is not one.
+    """
+    path = Path(folder) / RECORD
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: no run record; the step that writes it has not finished.") from error
+    except json.JSONDecodeError as error:
+        raise DataError(f"{path}: not a run record (line {error.lineno}: {error.msg}).") from error
+
+
+def find_records(root: str | Path, verb: str | None = None) -> list[tuple[Path, dict[str, Any]]]:
+    """All records below a results folder, as (folder, record), sorted by folder."""
+    found = [(path.parent, read_record(path.parent)) for path in sorted(Path(root).rglob(RECORD))]
+    return [(folder, record) for folder, record in found if verb is None or record["verb"] == verb]
+
+
+def flat(mapping: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested settings as ``a.b.c: value``, the form MLflow's parameters take."""
+    items: dict[str, Any] = {}
+    for key, value in mapping.items():
+        if isinstance(value, Mapping):
+            items.update(flat(value, f"{prefix}{key}."))
+        else:
+            items[f"{prefix}{key}"] = value
+    return items

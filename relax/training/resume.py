@@ -1,0 +1,72 @@
+"""Going on after a kill: which checkpoint counts, one process per folder, stopping at a safe point."""
+
+import contextlib
+import fcntl
+import shutil
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+
+from transformers import TrainerCallback
+
+from relax.errors import MachineError
+from relax.files import writable_folder
+
+#: Written last into a checkpoint folder: one without it was interrupted.
+COMPLETE = "complete"
+
+
+def newest_checkpoint(folder: str | Path) -> Path | None:
+    """The newest whole checkpoint below a folder, or None; interrupted ones are removed."""
+    found = []
+    for path in Path(folder).glob("checkpoint-*"):
+        if (path / COMPLETE).exists():
+            found.append((int(path.name.removeprefix("checkpoint-")), path))
+        else:
+            shutil.rmtree(path)
+    return max(found)[1] if found else None
+
+
+@contextlib.contextmanager
+def sole_user(folder: str | Path) -> Iterator[None]:
+    """Hold a lock on a checkpoint folder; the kernel lets go of it when the process dies.
+
+    Raises:
+        MachineError: another process holds it.
+    """
+    folder = writable_folder(folder)
+    with (folder / "lock").open("w") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise MachineError(f"{folder}: another process trains in this folder; wait for it or stop it.") from error
+        yield
+
+
+class StopSafely(TrainerCallback):
+    """Turns SIGINT, SIGTERM and SIGUSR1 into a checkpoint after the running step and a clean stop."""
+
+    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
+
+    def __init__(self) -> None:
+        self.asked = False
+
+    @contextlib.contextmanager
+    def installed(self) -> Iterator[None]:
+        """Handle the signals within the block. Only in the main thread."""
+        before = {number: signal.signal(number, self._ask) for number in self.signals}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _ask(self, _number: int, _frame: FrameType | None) -> None:
+        self.asked = True
+
+    def on_step_end(self, args, state, control, **kwargs):
+        if self.asked and state.global_step < state.max_steps:
+            control.should_save = True
+            control.should_training_stop = True
+        return control

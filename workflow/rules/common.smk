@@ -1,0 +1,123 @@
+# Helpers; no rules. Only the standard library and relax.config: every cluster job parses this again.
+import re
+import shlex
+import sys
+from pathlib import Path
+
+from relax import config as settings
+from relax.errors import ConfigError, RelaxError
+
+BASE = "config/config.yaml"
+
+
+def configuration_files():
+    """The files in the order they are merged, as a user would type them: the base first, then overlays."""
+    here = Path.cwd()
+    given = [Path(path).absolute() for path in workflow.overwrite_configfiles]
+    overlays = [path for path in given if path != here / BASE]
+    return [Path(BASE), *(path.relative_to(here) if path.is_relative_to(here) else path for path in overlays)]
+
+
+def load_configuration():
+    """The checked configuration; a fault ends the run with one sentence and its exit code."""
+    try:
+        if workflow.config_settings.config:
+            raise ConfigError(
+                "--config is not read by the verbs; put the keys into a file and name it with --configfile."
+            )
+        loaded = settings.load(configuration_files())
+        settings.check_results_folder(loaded, Path("results") / loaded["name"])
+        return configuration_files(), loaded
+    except RelaxError as error:
+        print(error, file=sys.stderr)
+        sys.exit(error.exit_code)
+
+
+FILES, CONFIG = load_configuration()
+MATRIX = CONFIG["matrix"]
+ROOT = f"results/{CONFIG['name']}"
+
+
+def one_of(names):
+    return "|".join(map(re.escape, names))
+
+
+wildcard_constraints:
+    policy=one_of(MATRIX["policies"]),
+    method=one_of([*MATRIX["methods"], "initial"]),
+    benchmark=one_of(MATRIX["benchmarks"]),
+    seed=r"\d+",
+
+
+def is_main_process():
+    return workflow.is_main_process
+
+
+def initial_and_trained(pattern):
+    """The pattern for the initial policies (method `initial`, seed 0) and for every trained one."""
+    trained = expand(pattern, policy=MATRIX["policies"], method=MATRIX["methods"], seed=MATRIX["seeds"])
+    return expand(pattern, policy=MATRIX["policies"], method="initial", seed=0) + trained
+
+
+def policy_model(wildcards):
+    """Folder of the policy: the initial one or a trained one."""
+    if wildcards.method == "initial":
+        return f"{ROOT}/base/{wildcards.policy}/model"
+    return f"{ROOT}/train/{wildcards.policy}/{wildcards.method}/seed-{wildcards.seed}/model"
+
+
+def gpus(wildcards):
+    """One GPU for a policy of the hub, none for a tiny one."""
+    return 1 if "hub" in CONFIG["policies"][wildcards.policy] else 0
+
+
+# Parameters that take `input` do not make Snakemake run a job again when they change: the same
+# settings from other files are the same settings.
+def configfiles(wildcards, input):
+    return shlex.join(map(str, FILES))
+
+
+def results_folder(wildcards, input):
+    return ROOT
+
+
+# What decides a job besides its files: Snakemake reruns the job when it changes.
+def data_settings(wildcards):
+    return settings.digest(settings.data_settings(CONFIG))
+
+
+def base_settings(wildcards):
+    return settings.digest(settings.base_settings(CONFIG, wildcards.policy))
+
+
+def dictionary_settings(wildcards):
+    return settings.digest(settings.dictionary_settings(CONFIG))
+
+
+def train_settings(wildcards):
+    return settings.digest(settings.train_settings(CONFIG, wildcards.method))
+
+
+def extract_settings(wildcards):
+    return settings.digest(settings.extract_settings(CONFIG))
+
+
+def koopman_settings(wildcards):
+    return settings.digest(settings.koopman_settings(CONFIG))
+
+
+def evaluate_settings(wildcards):
+    return settings.digest(settings.evaluate_settings(CONFIG, wildcards.benchmark))
+
+
+def results_settings(wildcards):
+    return settings.digest(settings.results_settings(CONFIG))
+
+
+def tracking_settings(wildcards):
+    return CONFIG["tracking"]["uri"] or "local"
+
+
+def checkpoints(wildcards):
+    """Never a declared output: Snakemake deletes those before it runs a job again."""
+    return f"{ROOT}/checkpoints/{wildcards.policy}/{wildcards.method}/seed-{wildcards.seed}"

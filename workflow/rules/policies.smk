@@ -1,0 +1,105 @@
+# Problems, initial policies, dictionaries, training.
+
+
+rule data:
+    output:
+        train=f"{ROOT}/data/train.jsonl",
+        test=f"{ROOT}/data/test.jsonl",
+        record=f"{ROOT}/data/run.json",
+    log:
+        f"{ROOT}/logs/data.log",
+    benchmark:
+        f"{ROOT}/benchmarks/data.tsv"
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        config=configfiles,
+        out=subpath(output.record, parent=True),
+        settings=data_settings,
+    message:
+        "problems to train and to test on"
+    shell:
+        "relax data --configfile {params.config} --out {params.out:q} --log {log:q}"
+
+
+rule base:
+    input:
+        f"{ROOT}/data/run.json",
+    output:
+        model=directory(f"{ROOT}/base/{{policy}}/model"),
+        record=f"{ROOT}/base/{{policy}}/run.json",
+    log:
+        f"{ROOT}/logs/base/{{policy}}.log",
+    benchmark:
+        f"{ROOT}/benchmarks/base/{{policy}}.tsv"
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        config=configfiles,
+        out=subpath(output.record, parent=True),
+        settings=base_settings,
+    message:
+        "initial policy {wildcards.policy}"
+    shell:
+        "relax base --configfile {params.config} --policy {wildcards.policy} --out {params.out:q} --log {log:q}"
+
+
+rule dictionary:
+    input:
+        base=f"{ROOT}/base/{{policy}}/model",
+        data=f"{ROOT}/data/train.jsonl",
+    output:
+        weight=f"{ROOT}/dictionary/{{policy}}/dictionary.safetensors",
+        probes=f"{ROOT}/dictionary/{{policy}}/probes.jsonl",
+        initial=f"{ROOT}/dictionary/{{policy}}/initial_dsd.json",
+        record=f"{ROOT}/dictionary/{{policy}}/run.json",
+    log:
+        f"{ROOT}/logs/dictionary/{{policy}}.log",
+    benchmark:
+        f"{ROOT}/benchmarks/dictionary/{{policy}}.tsv"
+    resources:
+        mem_mb=4000,
+        runtime=60,
+        gpu=gpus,
+    params:
+        config=configfiles,
+        out=subpath(output.record, parent=True),
+        settings=dictionary_settings,
+    message:
+        "Koopman dictionary of {wildcards.policy}"
+    shell:
+        "relax dictionary --configfile {params.config} --policy {wildcards.policy} --base {input.base:q}"
+        " --data {input.data:q} --out {params.out:q} --log {log:q}"
+
+
+rule train:
+    input:
+        data=f"{ROOT}/data/train.jsonl",
+        base=f"{ROOT}/base/{{policy}}/model",
+        weight=f"{ROOT}/dictionary/{{policy}}/dictionary.safetensors",
+    output:
+        model=directory(f"{ROOT}/train/{{policy}}/{{method}}/seed-{{seed}}/model"),
+        metrics=f"{ROOT}/train/{{policy}}/{{method}}/seed-{{seed}}/metrics.jsonl",
+        record=f"{ROOT}/train/{{policy}}/{{method}}/seed-{{seed}}/run.json",
+    log:
+        f"{ROOT}/logs/train/{{policy}}/{{method}}/seed-{{seed}}.log",
+    benchmark:
+        f"{ROOT}/benchmarks/train/{{policy}}/{{method}}/seed-{{seed}}.tsv"
+    resources:
+        mem_mb=4000,
+        runtime=240,
+        gpu=gpus,
+    params:
+        config=configfiles,
+        dictionary=subpath(input.weight, parent=True),
+        checkpoints=checkpoints,
+        out=subpath(output.record, parent=True),
+        settings=train_settings,
+    message:
+        "train {wildcards.policy} with {wildcards.method}, seed {wildcards.seed}"
+    shell:
+        "relax train --configfile {params.config} --policy {wildcards.policy} --method {wildcards.method}"
+        " --seed {wildcards.seed} --data {input.data:q} --base {input.base:q} --dictionary {params.dictionary:q}"
+        " --checkpoints {params.checkpoints:q} --out {params.out:q} --log {log:q}"
