@@ -1,0 +1,71 @@
+"""Baselines without which a DSD says little: the same states in random order, and equal lengths.
+
+DSD falls with a trajectory's length and peaks where the transitions are as many as the functions. A
+number means something about dynamics only beside that of the same states shuffled in time.
+"""
+
+import torch
+from torch import Tensor
+
+from relax.koopman.arguments import check_floating, check_mask, check_positive, check_ridge, check_spectrum
+from relax.koopman.operator import RIDGE
+from relax.koopman.spectrum import windowed
+
+
+def shuffle_time(states: Tensor, mask: Tensor, seed: int) -> Tensor:
+    """The same states of each trajectory in random order; padding stays where it is.
+
+    Args:
+        states: (B, T, k), snapshots or hidden states. Shuffling snapshots is the cheaper way:
+            ``shuffle_time(project(hidden, weight, mask), mask, seed)``.
+        mask: (B, T) boolean or integer, non-zero at states.
+        seed: of the order; it also depends on the row in the batch and on T.
+
+    Returns:
+        (B, T, k), for instance for :meth:`relax.koopman.TrajectoryStatistics.from_snapshots`.
+
+    Raises:
+        ValueError, TypeError: shapes or kinds do not fit.
+    """
+    valid = _check(states, mask)
+    keys = torch.rand(valid.shape, generator=torch.Generator().manual_seed(seed)).to(valid.device)
+    source = torch.argsort(keys.masked_fill(~valid, torch.inf), dim=1, stable=True)
+    target = torch.argsort((~valid).to(torch.uint8), dim=1, stable=True)
+    order = torch.empty_like(source).scatter_(1, target, source)
+    return states.gather(1, order.unsqueeze(-1).expand_as(states))
+
+
+def length_matched_dsd(
+    psi: Tensor, mask: Tensor, length: int, spectrum: str = "eigenvalues", ridge: float = RIDGE
+) -> Tensor:
+    """DSD at one common length: the mean over windows of ``length`` states, comparable across trajectories.
+
+    Args:
+        psi: (B, T, m) snapshots, as :func:`relax.koopman.project` makes them.
+        mask: (B, T) boolean or integer.
+        length: states a window, at least 2; neighbouring windows share one state.
+        spectrum: ``eigenvalues`` or ``singular_values``.
+        ridge: of every window's Koopman matrix.
+
+    Returns:
+        (B,) float64, NaN where a trajectory has no full window.
+
+    Raises:
+        ValueError, TypeError: an argument does not fit.
+    """
+    check_positive("length", length, least=2)
+    check_spectrum(spectrum)
+    check_ridge(ridge)
+    valid = _check(psi, mask)
+    clean = torch.where(valid.unsqueeze(-1), psi.detach().to(torch.float64), 0.0)
+    values, _, windows = windowed(clean, valid, spectrum, ridge, length)
+    return torch.where(windows > 0, values, torch.nan)
+
+
+def _check(states: Tensor, mask: Tensor) -> Tensor:
+    check_floating("states", states)
+    if states.ndim != 3:
+        raise ValueError(
+            f"states: its shape is {tuple(states.shape)}; expected (batch B, states T, entries)."
+        )
+    return check_mask(mask, states, "states")

@@ -1,0 +1,166 @@
+"""The same analysis on NumPy arrays, in the manner of scikit-learn."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from relax.koopman.arguments import check_positive, check_ridge, check_spectrum
+from relax.koopman.dictionary import Dictionary
+from relax.koopman.fitting import pad
+from relax.koopman.operator import RIDGE
+from relax.koopman.projection import project
+from relax.koopman.spectrum import dsd
+from relax.koopman.statistics import trajectory_statistics
+
+Array = NDArray[Any]
+
+
+class KoopmanDSD:
+    """Koopman spectrum and DSD of trajectories given as NumPy arrays.
+
+    Args:
+        koopman_dim: m, functions of the dictionary made here (at least 2).
+        spectrum: ``eigenvalues`` or ``singular_values``, the one that ``dsd_`` speaks of.
+        ridge: added to the un-normalised Gram matrix; zero is the minimum-norm solution.
+        window: None, or the states of a window; see :func:`relax.koopman.dsd`.
+        dictionary: a :class:`relax.koopman.Dictionary` or a (d, m) array to use; None makes one.
+        objective: how it is made: ``random``, or fitted on X itself by ``residual``, ``singular`` or
+            ``printed``.
+        seed: of the dictionary.
+
+    Attributes (after :meth:`fit`; for a list of B trajectories each has a leading axis of B):
+        koopman_: (m, m), row convention: psi(x_{t+1}) ~ psi(x_t) K.
+        eigenvalues_: (m,) complex.
+        singular_values_: (m,) descending.
+        residuals_: (m,) normalised residual of each eigenvalue, in the order of ``eigenvalues_``.
+        dsd_: variance of the magnitudes of the chosen spectrum.
+        leverage_, condition_, effective_rank_: see :class:`relax.koopman.TrajectoryStatistics`.
+        dictionary_: (d, m) W.
+        statistics_: the :class:`relax.koopman.TrajectoryStatistics`.
+        n_features_in_: d.
+    """
+
+    _names = ("koopman_dim", "spectrum", "ridge", "window", "dictionary", "objective", "seed")
+
+    def __init__(
+        self,
+        koopman_dim: int = 50,
+        spectrum: str = "eigenvalues",
+        ridge: float = RIDGE,
+        window: int | None = None,
+        dictionary: Dictionary | Array | None = None,
+        objective: str = "random",
+        seed: int = 0,
+    ) -> None:
+        self.koopman_dim = koopman_dim
+        self.spectrum = spectrum
+        self.ridge = ridge
+        self.window = window
+        self.dictionary = dictionary
+        self.objective = objective
+        self.seed = seed
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Arguments by name, for scikit-learn's ``clone`` and searches."""
+        return {name: getattr(self, name) for name in self._names}
+
+    def set_params(self, **parameters: Any) -> "KoopmanDSD":
+        """Change arguments; an unknown name is a ValueError."""
+        for name, value in parameters.items():
+            if name not in self._names:
+                raise ValueError(f"{name}: no such argument; expected one of {', '.join(self._names)}.")
+            setattr(self, name, value)
+        return self
+
+    def fit(self, X: Array | Sequence[Array], y: None = None) -> "KoopmanDSD":
+        """Analyse one trajectory (T, d), or several: a list of (T_i, d), or an array (B, T, d).
+
+        Raises:
+            ValueError, TypeError: X or an argument does not fit; NonFiniteError: X holds NaN or an infinity.
+        """
+        check_spectrum(self.spectrum)
+        check_ridge(self.ridge)
+        check_positive("koopman_dim", self.koopman_dim, least=2)
+        trajectories, single = _trajectories(X)
+        weight = self._weight(trajectories)
+        hidden, mask = pad(trajectories)
+        statistics = trajectory_statistics(hidden, weight, mask)
+        values, residuals = statistics.residuals(self.ridge)
+
+        def plain(tensor: Tensor) -> Any:
+            array = tensor.numpy()
+            return array[0] if single else array
+
+        self.statistics_ = statistics
+        self.dictionary_ = weight.numpy()
+        self.n_features_in_ = hidden.shape[2]
+        self.koopman_ = plain(statistics.koopman(self.ridge))
+        self.eigenvalues_, self.residuals_ = plain(values), plain(residuals)
+        self.singular_values_ = plain(statistics.singular_values(self.ridge))
+        self.leverage_ = plain(statistics.leverage(self.ridge))
+        self.condition_ = plain(statistics.condition())
+        self.effective_rank_ = plain(statistics.effective_rank())
+        self.dsd_ = plain(dsd(hidden, weight, mask, self.spectrum, self.ridge, self.window))
+        return self
+
+    def transform(self, X: Array) -> Array:
+        """Snapshots psi(x_t) of one trajectory (T, d): an array (T, m)."""
+        trajectories, single = _trajectories(X)
+        if not single:
+            raise ValueError("X: several trajectories; expected one array (T, d).")
+        hidden, mask = pad(trajectories)
+        return project(hidden, torch.from_numpy(self.dictionary_), mask)[0].numpy()
+
+    def plot_eigenvalues(self, index: int = 0, axes: Any = None) -> Any:
+        """Eigenvalues of one trajectory beside the unit circle, coloured by residual; returns the axes."""
+        from relax.koopman.plots import plot_eigenvalues
+
+        size = len(self.statistics_)
+        return plot_eigenvalues(
+            np.reshape(self.eigenvalues_, (size, -1))[index],
+            np.reshape(self.residuals_, (size, -1))[index],
+            axes,
+        )
+
+    def plot_pseudospectrum(self, index: int = 0, axes: Any = None) -> Any:
+        """Contours of the pseudospectrum of one trajectory with its eigenvalues; returns the axes."""
+        from relax.koopman.plots import plot_pseudospectrum
+
+        return plot_pseudospectrum(self.statistics_, index, self.ridge, axes=axes)
+
+    def plot_dsd_against_length(self, axes: Any = None) -> Any:
+        """DSD of every trajectory against its number of states; returns the axes."""
+        from relax.koopman.plots import plot_dsd_against_length
+
+        lengths = self.statistics_.length.numpy()
+        return plot_dsd_against_length(lengths, np.atleast_1d(self.dsd_), self.spectrum, axes)
+
+    def _weight(self, trajectories: list[Tensor]) -> Tensor:
+        if isinstance(self.dictionary, Dictionary):
+            return self.dictionary.weight
+        if self.dictionary is not None:
+            return torch.from_numpy(np.array(self.dictionary, dtype=np.float64))
+        return Dictionary.fit(
+            trajectories, self.koopman_dim, self.objective, ridge=self.ridge, seed=self.seed
+        ).weight
+
+
+def _trajectories(X: Array | Sequence[Array]) -> tuple[list[Tensor], bool]:
+    """Tensors (T_i, d) of one kind, and whether X was a single trajectory."""
+    single = isinstance(X, np.ndarray) and X.ndim == 2
+    arrays = [np.asarray(item) for item in ([X] if single else X)]
+    if not arrays:
+        raise ValueError("X: there is no trajectory; expected an array (T, d) or a list of them.")
+    for index, array in enumerate(arrays):
+        if array.ndim != 2:
+            raise ValueError(f"X: item {index} has shape {array.shape}; expected (states T, hidden size d).")
+        if array.shape[1] != arrays[0].shape[1]:
+            raise ValueError(f"X: item {index} has shape {array.shape}; expected (T, {arrays[0].shape[1]}).")
+        if array.dtype.kind not in "fiu":
+            raise TypeError(f"X: item {index} holds {array.dtype}; expected real numbers.")
+    kind = np.float32 if all(array.dtype == np.float32 for array in arrays) else np.float64
+    return [torch.from_numpy(array.astype(kind)) for array in arrays], single
