@@ -62,6 +62,12 @@ fi
 say "installing the other packages"
 .venv/bin/uv pip install --quiet --no-deps -r "$rest"
 .venv/bin/uv pip install --quiet --no-deps -e .
-.venv/bin/python -c 'import torch; print("setup: torch", torch.__version__, "CUDA", torch.version.cuda or "none")'
+say "checking that it imports (and compiling it once, so that no job has to)"
+env -u PYTHONDONTWRITEBYTECODE .venv/bin/python - <<'PYTHON'
+import lm_eval.models.huggingface, lm_eval.tasks, matplotlib.pyplot, mlflow.tracking, snakemake.cli, torch  # noqa
+from trl import GRPOTrainer, SFTTrainer  # noqa
+from transformers import Qwen2ForCausalLM  # noqa
+print("setup: torch", torch.__version__, "- CUDA", torch.version.cuda or "none")
+PYTHON
 printf '%s' "$wanted" > "$stamp"
 say "done"

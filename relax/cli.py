@@ -186,7 +186,7 @@ def _figures(a: argparse.Namespace, loaded: config.Config) -> None:
     from relax.results.figures import write_figures
 
     figures = write_figures(collect(a.root, loaded), a.out)
-    run.finish(a.out, [path for figure in figures for path in (figure.svg, figure.png)])
+    run.finish(a.out, [a.out / "figures.json", *(path for figure in figures for path in (figure.svg, figure.png))])
 
 
 def _report(a: argparse.Namespace, loaded: config.Config) -> None:
@@ -211,7 +211,9 @@ def _track(a: argparse.Namespace, loaded: config.Config) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="relax", description="ReLaX: reasoning with latent exploration, stage by stage.", epilog=EXIT_CODES
+        prog="relax",
+        description="ReLaX: reasoning with latent exploration, stage by stage.",
+        epilog=EXIT_CODES,
     )
     parser.add_argument("--version", action="version", version=f"relax {__version__}")
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
@@ -220,7 +222,12 @@ def _parser() -> argparse.ArgumentParser:
         sub = verbs.add_parser(name, help=text, description=text, epilog=EXIT_CODES)
         sub.set_defaults(run=run)
         sub.add_argument(
-            "--configfile", nargs="+", type=Path, required=True, metavar="FILE", help="configuration files, later ones win"
+            "--configfile",
+            nargs="+",
+            type=Path,
+            required=True,
+            metavar="FILE",
+            help="configuration files, later ones win",
         )
         for option in options:
             kind = {"seed": int, "policy": str, "method": str, "benchmark": str}.get(option, Path)
@@ -232,12 +239,29 @@ def _parser() -> argparse.ArgumentParser:
     verb("fetch", None, "bring pinned models and data to the local cache (the only verb that uses a network)")
     verb("data", _data, "make the training and held-out problems", "out")
     verb("base", _base, "make the initial policy", "policy", "out")
-    verb("dictionary", _dictionary, "fit the Koopman dictionary on the initial policy", "policy", "base", "data", "out")
+    verb(
+        "dictionary",
+        _dictionary,
+        "fit the Koopman dictionary on the initial policy",
+        "policy",
+        "base",
+        "data",
+        "out",
+    )
     verb("train", _train, "train one policy with one method and seed", "policy", "method", "seed", "data", "base",
          "dictionary", "checkpoints", "out")  # fmt: skip
     verb("extract", _extract, "hidden states of a policy's responses, as statistics", "policy", "method", "seed",
          "model", "data", "dictionary", "out")  # fmt: skip
-    verb("koopman", _koopman, "spectra and DSD from the statistics", "policy", "method", "seed", "latent", "out")
+    verb(
+        "koopman",
+        _koopman,
+        "spectra and DSD from the statistics",
+        "policy",
+        "method",
+        "seed",
+        "latent",
+        "out",
+    )
     verb("evaluate", _evaluate, "run a benchmark on a policy", "policy", "method", "seed", "benchmark", "model", "data",
          "out")  # fmt: skip
     verb("tables", _tables, "build the tables from the run records", "root", "out")

@@ -156,7 +156,11 @@ def dictionary_settings(config: Config) -> Config:
 
 def train_settings(config: Config, method: str) -> Config:
     """Of the ``train`` stage; the seed comes beside it."""
-    return {"method": config["methods"][method], "training": config["training"], "ridge": config["dictionary"]["ridge"]}
+    return {
+        "method": config["methods"][method],
+        "training": config["training"],
+        "ridge": config["dictionary"]["ridge"],
+    }
 
 
 def extract_settings(config: Config) -> Config:
@@ -172,7 +176,11 @@ def koopman_settings(config: Config) -> Config:
 def evaluate_settings(config: Config, benchmark: str) -> Config:
     """Of the ``evaluate`` stage."""
     length = config["training"]["max_response_length"]
-    return {"benchmark": config["benchmarks"][benchmark], **config["evaluation"], "max_response_length": length}
+    return {
+        "benchmark": config["benchmarks"][benchmark],
+        **config["evaluation"],
+        "max_response_length": length,
+    }
 
 
 def results_settings(config: Config) -> Config:

@@ -15,6 +15,7 @@ from typing import Any
 from mlflow.entities import Metric, Param, Run, RunTag, ViewType
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
+from sqlalchemy.exc import SQLAlchemyError
 
 from relax.config import digest
 from relax.errors import MachineError
@@ -25,6 +26,8 @@ from relax.tracking import RECORD, find_records, flat
 PATH_TAG, HASH_TAG = "relax.record", "relax.record_hash"
 #: Files up to this size become artefacts; larger ones (weights) stay where they are.
 LARGEST = 4 << 20
+#: Folder of a local store's files below the results; it holds copies of the records.
+ARTEFACTS = "mlartifacts"
 #: MLflow takes at most this many metrics in one call.
 BATCH = 1000
 
@@ -50,7 +53,7 @@ def export(root: str | Path, name: str, uri: str) -> dict[str, int]:
         client = MlflowClient(tracking_uri=uri)
         experiment = _experiment(client, name, root, uri)
         return _bring_up_to_date(client, experiment, root, name)
-    except (MlflowException, OSError) as error:
+    except (MlflowException, SQLAlchemyError, OSError) as error:
         raise MachineError(f"{uri}: the MLflow store does not take the runs ({str(error).splitlines()[0]}).") from error
 
 
@@ -59,7 +62,7 @@ def _experiment(client: MlflowClient, name: str, root: Path, uri: str) -> str:
     if found is not None:
         return found.experiment_id
     # A local store keeps its files beside it; a server decides for itself.
-    location = (root.absolute() / "mlartifacts").as_uri() if uri.startswith("sqlite:") else None
+    location = (root.absolute() / ARTEFACTS).as_uri() if uri.startswith("sqlite:") else None
     return client.create_experiment(name, artifact_location=location)
 
 
@@ -67,7 +70,7 @@ def _bring_up_to_date(client: MlflowClient, experiment: str, root: Path, name: s
     present = {run.data.tags[PATH_TAG]: run for run in _runs(client, experiment) if PATH_TAG in run.data.tags}
     count = {"added": 0, "replaced": 0, "unchanged": 0}
     parent = present.pop(".", None) or _create(client, experiment, name, {PATH_TAG: "."})
-    records = [(folder, record) for folder, record in find_records(root) if record["verb"] != "track"]
+    records = [found for found in find_records(root) if found[0].relative_to(root).parts[0] != ARTEFACTS]
     progress = Progress("track", len(records), unit="runs")
     for done, (folder, record) in enumerate(records, 1):
         place, version = folder.relative_to(root).as_posix(), digest(record)
@@ -101,7 +104,12 @@ def _create(client: MlflowClient, experiment: str, name: str, tags: dict[str, st
 
 
 def _export_run(
-    client: MlflowClient, experiment: str, parent: str, folder: Path, record: dict[str, Any], tags: dict[str, str]
+    client: MlflowClient,
+    experiment: str,
+    parent: str,
+    folder: Path,
+    record: dict[str, Any],
+    tags: dict[str, str],
 ) -> None:
     identity = {key: str(value) for key, value in record["identity"].items()}
     names = [identity[key] for key in ("policy", "method", "benchmark") if key in identity]

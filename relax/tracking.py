@@ -154,7 +154,13 @@ def read_record(folder: str | Path) -> dict[str, Any]:
 
 def find_records(root: str | Path, verb: str | None = None) -> list[tuple[Path, dict[str, Any]]]:
     """All records below a results folder, as (folder, record), sorted by folder."""
-    found = [(path.parent, read_record(path.parent)) for path in sorted(Path(root).rglob(RECORD))]
+    # A folder with a leading dot is one that was being written when its process died.
+    whole = [
+        p
+        for p in sorted(Path(root).rglob(RECORD))
+        if not any(part.startswith(".") for part in p.relative_to(root).parts)
+    ]
+    found = [(path.parent, read_record(path.parent)) for path in whole]
     return [(folder, record) for folder, record in found if verb is None or record["verb"] == verb]
 
 

@@ -139,9 +139,7 @@ def _train(folder, config, identity, rng):
         row = {"step": step, "entropy": entropy, "length": 19 + 7 * share + rng.normal(0, 0.3)}
         row["reward"] = -1.45 * np.exp(entropy) + 2.56 + rng.normal(0, 0.025)
         row |= {"loss": rng.normal(0, 0.01), "grad_norm": 0.5, "zero_variance_groups": 0.3 * share}
-        for (name, start), factor in zip(
-            {"eigenvalues": 0.118, "singular_values": 4.5}.items(), growth, strict=True
-        ):
+        for (name, start), factor in zip({"eigenvalues": 0.118, "singular_values": 4.5}.items(), growth, strict=True):
             value = start * (1 + (1.25 * factor - 1) * share) * np.exp(rng.normal(0, 0.03))
             row |= {f"dsd/{name}": value, f"dsd/{name}/q10": 0.5 * value, f"dsd/{name}/q90": 1.7 * value}
             row[f"dsd/{name}/ridge_0.1"] = 0.4 * start * (1 + 0.1 * share)
@@ -195,9 +193,7 @@ def _koopman(folder, identity, rng):
             ]
     pd.DataFrame(rows).to_parquet(folder / "eigenvalues.parquet")
     means = frame.groupby("kind")[[c for c in frame if c.startswith("dsd_")]].mean()
-    metrics = {
-        f"{kind}/{name}": float(value) for kind, row in means.iterrows() for name, value in row.items()
-    }
+    metrics = {f"{kind}/{name}": float(value) for kind, row in means.iterrows() for name, value in row.items()}
     write_record(folder, "koopman", identity, metrics=metrics)
 
 

@@ -52,9 +52,7 @@ def by_hand(objective, x, y, koopman, values, vectors):
     now = x.to(vectors.dtype) @ vectors
     error = y.to(vectors.dtype) @ vectors - now * values
     condition = torch.log(torch.linalg.cond(x))
-    return (error.abs().square().sum(0) / now.abs().square().sum(0)).mean() + 0.01 * torch.relu(
-        condition - np.log(1e3)
-    )
+    return (error.abs().square().sum(0) / now.abs().square().sum(0)).mean() + 0.01 * torch.relu(condition - np.log(1e3))
 
 
 @pytest.mark.parametrize("objective", ["residual", "singular", "printed"])
@@ -87,9 +85,7 @@ def test_an_exact_rotation_has_no_residual_but_a_singular_one():
 def test_shrinking_w_pays_under_the_printed_objective_only():
     weight = Dictionary.random(12, 16, seed=0).weight
     losses = {
-        objective: [
-            dictionary_loss(*snapshots(scale * weight), objective).item() for scale in (1, 0.1, 1e-3, 1e-6)
-        ]
+        objective: [dictionary_loss(*snapshots(scale * weight), objective).item() for scale in (1, 0.1, 1e-3, 1e-6)]
         for objective in ("residual", "printed")
     }
     assert min(losses["residual"][1:]) > 0.95 * losses["residual"][0]
@@ -197,9 +193,7 @@ def test_a_file_brings_the_dictionary_back(tmp_path):
     loaded = Dictionary.load(tmp_path / "a.safetensors", hidden_size=12, koopman_dim=5, ridge=0.01)
     assert torch.equal(loaded.weight, dictionary.weight)
     assert loaded.settings == dictionary.settings
-    assert loaded.settings == DictionarySettings(
-        12, 5, "sigmoid", 0.01, "singular", "singular_values", "final_norm", 3
-    )
+    assert loaded.settings == DictionarySettings(12, 5, "sigmoid", 0.01, "singular", "singular_values", "final_norm", 3)
     assert loaded.hash == dictionary.hash
     assert len(loaded.hash) == 12
 

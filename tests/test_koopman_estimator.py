@@ -24,10 +24,7 @@ def test_one_trajectory_gives_plain_arrays(walks, spectrum):
     known = np.linalg.solve(psi[:-1].T @ psi[:-1] + 0.01 * np.eye(6), psi[:-1].T @ psi[1:])
     assert np.abs(estimator.koopman_ - known).max() < 1e-9
     assert np.abs(estimator.transform(walks[0]) - psi).max() < 1e-12
-    assert (
-        np.abs(np.sort(np.abs(estimator.eigenvalues_)) - np.sort(np.abs(np.linalg.eigvals(known)))).max()
-        < 1e-9
-    )
+    assert np.abs(np.sort(np.abs(estimator.eigenvalues_)) - np.sort(np.abs(np.linalg.eigvals(known)))).max() < 1e-9
     assert np.abs(estimator.singular_values_ - np.linalg.svd(known)[1]).max() < 1e-9
     size = np.abs(estimator.eigenvalues_) if spectrum == "eigenvalues" else estimator.singular_values_
     assert estimator.dsd_ == pytest.approx(size.var(ddof=1), rel=1e-9)
@@ -36,12 +33,7 @@ def test_one_trajectory_gives_plain_arrays(walks, spectrum):
         error = np.linalg.norm((psi[1:] - value * psi[:-1]) @ vector) / np.linalg.norm(psi[:-1] @ vector)
         assert vector_residual == pytest.approx(error, rel=1e-5, abs=1e-6)
     assert estimator.n_features_in_ == 5
-    assert (
-        np.ndim(estimator.leverage_)
-        == np.ndim(estimator.condition_)
-        == np.ndim(estimator.effective_rank_)
-        == 0
-    )
+    assert np.ndim(estimator.leverage_) == np.ndim(estimator.condition_) == np.ndim(estimator.effective_rank_) == 0
 
 
 def test_several_trajectories_add_an_axis(walks):

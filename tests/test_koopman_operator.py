@@ -103,9 +103,7 @@ def test_residual_follows_pythagoras_without_a_ridge():
     """res^2 = |Psi_y v|^2 / |Psi_x v|^2 - |lambda|^2 at the least-squares solution."""
     x, y = np.random.default_rng(2).normal(size=(2, 50, 6))
     values, vectors = np.linalg.eig(np.linalg.lstsq(x, y, rcond=None)[0])
-    known = np.sqrt(
-        (np.abs(y @ vectors) ** 2).sum(0) / (np.abs(x @ vectors) ** 2).sum(0) - np.abs(values) ** 2
-    )
+    known = np.sqrt((np.abs(y @ vectors) ** 2).sum(0) / (np.abs(x @ vectors) ** 2).sum(0) - np.abs(values) ** 2)
     found = eigenpair_residuals(torch.tensor(x), torch.tensor(y), ridge=0)[1]
     assert np.abs(np.sort(found) - np.sort(known)).max() < 1e-10
 
@@ -194,9 +192,7 @@ def test_kooplearn_ridge_agrees(smooth_psi, ridge):
     known = model.fit(smooth_psi).eig()
     koopman = koopman_matrix(x, y, ridge)[None]
     assert distance_to(eigenvalues(koopman)[0], known) < 1e-6
-    assert spectral_variance(koopman, "eigenvalues")[0].item() == pytest.approx(
-        np.abs(known).var(ddof=1), rel=1e-6
-    )
+    assert spectral_variance(koopman, "eigenvalues")[0].item() == pytest.approx(np.abs(known).var(ddof=1), rel=1e-6)
 
 
 def test_deeptime_edmd_agrees(smooth_psi):

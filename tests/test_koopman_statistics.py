@@ -87,9 +87,7 @@ def test_the_matrices_are_those_of_the_snapshots(batch):
     assert statistics.condition()[1].item() == pytest.approx(np.linalg.cond(x.T @ x), rel=1e-6)
     size = np.linalg.svd(x)[1]
     share = size / size.sum()
-    assert statistics.effective_rank()[1].item() == pytest.approx(
-        np.exp(-(share * np.log(share)).sum()), rel=1e-8
-    )
+    assert statistics.effective_rank()[1].item() == pytest.approx(np.exp(-(share * np.log(share)).sum()), rel=1e-8)
 
 
 def test_residuals_and_pseudospectrum_are_those_of_the_snapshots(batch):

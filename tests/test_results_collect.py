@@ -48,10 +48,7 @@ def test_final_numbers_are_those_of_the_files(all_runs):
     root, config = all_runs
     results = collect(root, config)
     scores = json.loads((root / "evaluate/tiny/relax/seed-2/noisy-sum/scores.json").read_text())
-    assert (
-        results.by_seed("tiny", "relax", "evaluate/noisy-sum/mean@16")[2]
-        == scores["metrics"]["mean@16"]["value"]
-    )
+    assert results.by_seed("tiny", "relax", "evaluate/noisy-sum/mean@16")[2] == scores["metrics"]["mean@16"]["value"]
     record = json.loads((root / "train/tiny/relax/seed-2/run.json").read_text())
     assert results.by_seed("tiny", "relax", "train/entropy")[2] == record["metrics"]["entropy"]
     per_step = record["cpu_seconds"] / STEPS

@@ -62,9 +62,7 @@ def test_captions_speak_of_this_run(drawn):
 def test_the_fit_in_the_caption_is_that_of_all_seeds(drawn, all_runs):
     series = collect(*all_runs).series.query("method == 'grpo' and step > 0")
     fit = fit_entropy_reward(series.entropy, series.reward)
-    assert (
-        f"grpo a = {fit.a:.3g}, b = {fit.b:.3g}, R² = {fit.r_squared:.2f}" in drawn["entropy_reward"].caption
-    )
+    assert f"grpo a = {fit.a:.3g}, b = {fit.b:.3g}, R² = {fit.r_squared:.2f}" in drawn["entropy_reward"].caption
 
 
 def test_captions_are_kept_beside_the_files(drawn):

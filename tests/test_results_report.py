@@ -112,9 +112,7 @@ def test_one_seed_claims_nothing(one_seed):
     assert {finding.verdict for finding in found} == {"", "no interval", "not run"}
     assert "n = 1 seed, no interval" in sentence(found, "grpo, token entropy").text
     assert "95 %" not in " ".join(finding.text for finding in found)
-    assert (
-        Finding("Does ReLaX raise DSD against GRPO?", "not run", "relax-sv-no-kl: no finished runs.") in found
-    )
+    assert Finding("Does ReLaX raise DSD against GRPO?", "not run", "relax-sv-no-kl: no finished runs.") in found
 
 
 def test_no_runs_are_said_for_every_question(no_runs, all_runs):
@@ -164,9 +162,7 @@ def report(folder, out, **options):
     svg = out / "picture.svg"
     out.mkdir(exist_ok=True)
     svg.write_text('<svg xmlns="http://www.w3.org/2000/svg" width="345.6pt" height="72pt" version="1.1"/>')
-    figures = [
-        Figure(name, f"Title of {name}", f"Caption of {name}.", svg, svg) for name in ("dsd", "training")
-    ]
+    figures = [Figure(name, f"Title of {name}", f"Caption of {name}.", svg, svg) for name in ("dsd", "training")]
     figures = figures if results.records else []
     path = write_report(results, config, build_tables(results), figures, out / "report.html", **options)
     return Page(path.read_text())

@@ -161,8 +161,7 @@ def test_probe_table_shows_who_sees_the_gain(all_runs):
         "",
     )
     trained, checked = (
-        relax[key].summary.mean / grpo[key].summary.mean
-        for key in ("dsd_eigenvalues", "dsd_eigenvalues_ridge_0.1")
+        relax[key].summary.mean / grpo[key].summary.mean for key in ("dsd_eigenvalues", "dsd_eigenvalues_ridge_0.1")
     )
     assert trained > 5 > 2 > checked
     assert {row["method"] for row in rows.values()} == {"initial", *METHODS}

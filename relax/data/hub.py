@@ -32,11 +32,11 @@ def load_problems(settings: dict[str, Any]) -> tuple[list[Problem], list[Problem
 def _read(source: dict[str, Any]) -> Iterator[Problem]:
     name = source["repo"]
     if source["revision"] == "unpinned":
-        raise MachineError(f"{name}: its revision is not pinned; write the commit `relax fetch` prints into the config.")
-    try:
-        rows = datasets.load_dataset(
-            name, source["config"], split=source["split"], revision=source["revision"]
+        raise MachineError(
+            f"{name}: its revision is not pinned; write the commit `relax fetch` prints into the config."
         )
+    try:
+        rows = datasets.load_dataset(name, source["config"], split=source["split"], revision=source["revision"])
     except (OSError, ValueError) as error:
         reason = f"{type(error).__name__}: {str(error).splitlines()[0]}"
         raise MachineError(f"{name}: not in the local cache ({reason}); run `relax fetch`.") from error

@@ -80,7 +80,12 @@ def evaluate(
         correct = _grade(problems, responses)
         scores |= _scores(correct, responses)
         samples += _samples(problems, responses, correct, decoding)
-    content = {"benchmark": name, "problems": len(problems), "repeats": benchmark["samples"], "metrics": scores}
+    content = {
+        "benchmark": name,
+        "problems": len(problems),
+        "repeats": benchmark["samples"],
+        "metrics": scores,
+    }
     _write(out, content, samples)
     for metric, result in scores.items():
         run.metrics |= {metric: result["value"], f"{metric}_stderr": result["stderr"]}
@@ -119,11 +124,18 @@ def _generate(
         **task, "repeats": repeats, "generation_kwargs": kwargs, "filter_list": keep_all,
         "process_results": _unscored, "metric_list": [{"metric": "n", "aggregation": "mean", "higher_is_better": True}],
     }  # fmt: skip
+    seed = settings["seed"]
     result = lm_eval.simple_evaluate(
-        model=model, tasks=[config], task_manager=TaskManager(include_defaults=False), log_samples=True, bootstrap_iters=0,
-        random_seed=settings["seed"], numpy_random_seed=settings["seed"], torch_random_seed=settings["seed"],
-        fewshot_random_seed=settings["seed"],
-    )  # fmt: skip
+        model=model,
+        tasks=[config],
+        task_manager=TaskManager(include_defaults=False),
+        log_samples=True,
+        bootstrap_iters=0,
+        random_seed=seed,
+        numpy_random_seed=seed,
+        torch_random_seed=seed,
+        fewshot_random_seed=seed,
+    )
     samples = sorted(result["samples"][task["task"]], key=lambda sample: sample["doc_id"])
     return [list(sample["resps"][0]) for sample in samples]
 
@@ -152,7 +164,14 @@ def _samples(
 ) -> list[dict[str, Any]]:
     rows = zip(problems, responses, correct.tolist(), strict=True)
     return [
-        {"id": p.id, "prompt": p.prompt, "answer": p.answer, "decoding": decoding, "responses": texts, "correct": right}
+        {
+            "id": p.id,
+            "prompt": p.prompt,
+            "answer": p.answer,
+            "decoding": decoding,
+            "responses": texts,
+            "correct": right,
+        }
         for p, texts, right in rows
     ]
 

@@ -53,18 +53,14 @@ def check_finite(name: str, value: Tensor) -> None:
     finite = torch.isfinite(value)
     if not bool(finite.all()):
         where = tuple(int(i) for i in (~finite).nonzero()[0])
-        raise NonFiniteError(
-            f"{name}: the value at {where} is {value[where].item()}; expected a finite number."
-        )
+        raise NonFiniteError(f"{name}: the value at {where} is {value[where].item()}; expected a finite number.")
 
 
 def check_weight(weight: Tensor, least_columns: int = 1) -> None:
     """Refuse a dictionary that is not a (d, m) matrix with at least ``least_columns`` columns."""
     check_floating("weight", weight)
     if weight.ndim != 2 or weight.shape[0] < 1:
-        raise ValueError(
-            f"weight: its shape is {tuple(weight.shape)}; expected (hidden size d, dictionary size m)."
-        )
+        raise ValueError(f"weight: its shape is {tuple(weight.shape)}; expected (hidden size d, dictionary size m).")
     if weight.shape[1] < least_columns:
         raise ValueError(
             f"weight: it has {weight.shape[1]} columns; expected at least {least_columns}, "
@@ -82,9 +78,7 @@ def check_trajectories(hidden: Tensor, weight: Tensor, mask: Tensor) -> Tensor:
     """
     check_floating("hidden", hidden)
     if hidden.ndim != 3:
-        raise ValueError(
-            f"hidden: its shape is {tuple(hidden.shape)}; expected (batch B, states T, hidden size d)."
-        )
+        raise ValueError(f"hidden: its shape is {tuple(hidden.shape)}; expected (batch B, states T, hidden size d).")
     check_weight(weight)
     if hidden.shape[2] != weight.shape[0]:
         raise ValueError(
@@ -113,9 +107,7 @@ def check_snapshots(psi_x: Tensor, psi_y: Tensor) -> None:
     for name, psi in (("psi_x", psi_x), ("psi_y", psi_y)):
         check_floating(name, psi)
         if psi.ndim < 2 or psi.shape[-1] < 1 or psi.shape[-2] < 1:
-            raise ValueError(
-                f"{name}: its shape is {tuple(psi.shape)}; expected (..., transitions n, functions m)."
-            )
+            raise ValueError(f"{name}: its shape is {tuple(psi.shape)}; expected (..., transitions n, functions m).")
         check_finite(name, psi)
     if psi_x.shape != psi_y.shape:
         raise ValueError(

@@ -65,7 +65,5 @@ def length_matched_dsd(
 def _check(states: Tensor, mask: Tensor) -> Tensor:
     check_floating("states", states)
     if states.ndim != 3:
-        raise ValueError(
-            f"states: its shape is {tuple(states.shape)}; expected (batch B, states T, entries)."
-        )
+        raise ValueError(f"states: its shape is {tuple(states.shape)}; expected (batch B, states T, entries).")
     return check_mask(mask, states, "states")

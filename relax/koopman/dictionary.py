@@ -76,9 +76,7 @@ class Dictionary:
 
     def __repr__(self) -> str:
         s = self.settings
-        return (
-            f"Dictionary(d={s.hidden_size}, m={s.koopman_dim}, objective={s.objective!r}, hash={self.hash!r})"
-        )
+        return f"Dictionary(d={s.hidden_size}, m={s.koopman_dim}, objective={s.objective!r}, hash={self.hash!r})"
 
     @property
     def hash(self) -> str:
@@ -200,9 +198,7 @@ class Dictionary:
             temporary.write_bytes(content)
             os.replace(temporary, path)
         except OSError as error:
-            raise MachineError(
-                f"{path}: cannot write there ({error.strerror}); choose another path."
-            ) from error
+            raise MachineError(f"{path}: cannot write there ({error.strerror}); choose another path.") from error
 
     @classmethod
     def load(cls, path: str | Path, **expected: Any) -> "Dictionary":
@@ -221,9 +217,7 @@ class Dictionary:
             digest = record.pop("hash")
             settings = DictionarySettings(**record)
         except FileNotFoundError as error:
-            raise DataError(
-                f"{path}: there is no such dictionary; make it with `relax dictionary`."
-            ) from error
+            raise DataError(f"{path}: there is no such dictionary; make it with `relax dictionary`.") from error
         except (OSError, SafetensorError, KeyError, TypeError, json.JSONDecodeError) as error:
             raise DataError(f"{path}: not a dictionary written by relax ({error}); make it again.") from error
         dictionary = cls(weight, settings)
@@ -251,9 +245,7 @@ def _measure(held: Sequence[Batch], weight: Tensor, ridge: float) -> dict[str, f
     """Held-out residual quantiles, condition and effective rank of the pooled snapshots under ``weight``."""
     statistics = TrajectoryStatistics.cat(_each(held, weight))
     if len(statistics) < 2:
-        raise ValueError(
-            f"held_out: {len(statistics)} trajectory; expected at least 2, to estimate K and to test it."
-        )
+        raise ValueError(f"held_out: {len(statistics)} trajectory; expected at least 2, to estimate K and to test it.")
     estimate, test = statistics[::2].pooled(), statistics[1::2].pooled()
     residuals = estimate.residuals(ridge, on=test)[1]
     pooled = statistics.pooled()

@@ -144,9 +144,7 @@ class KoopmanDSD:
             return self.dictionary.weight
         if self.dictionary is not None:
             return torch.from_numpy(np.array(self.dictionary, dtype=np.float64))
-        return Dictionary.fit(
-            trajectories, self.koopman_dim, self.objective, ridge=self.ridge, seed=self.seed
-        ).weight
+        return Dictionary.fit(trajectories, self.koopman_dim, self.objective, ridge=self.ridge, seed=self.seed).weight
 
 
 def _trajectories(X: Array | Sequence[Array]) -> tuple[list[Tensor], bool]:

@@ -25,14 +25,10 @@ Trajectories: TypeAlias = Sequence[Tensor] | Iterable[Batch]
 def check_objective(objective: str, also: tuple[str, ...] = ()) -> None:
     """Refuse anything but the named objectives."""
     if objective not in OBJECTIVES + also:
-        raise ValueError(
-            f"objective: {objective!r} is unknown; expected one of {', '.join(OBJECTIVES + also)}."
-        )
+        raise ValueError(f"objective: {objective!r} is unknown; expected one of {', '.join(OBJECTIVES + also)}.")
 
 
-def dictionary_loss(
-    psi_x: Tensor, psi_y: Tensor, objective: str = "residual", ridge: float = RIDGE
-) -> Tensor:
+def dictionary_loss(psi_x: Tensor, psi_y: Tensor, objective: str = "residual", ridge: float = RIDGE) -> Tensor:
     """What a dictionary is fitted to lower, on snapshots pooled over trajectories.
 
     K, its eigenvectors V and eigenvalues are formed in float64 and held fixed; the snapshots carry the
@@ -111,11 +107,7 @@ class BatchSource:
             yield from self.ready
             return
         count = len(self.trajectories)
-        order = (
-            range(count)
-            if self.generator is None
-            else torch.randperm(count, generator=self.generator).tolist()
-        )
+        order = range(count) if self.generator is None else torch.randperm(count, generator=self.generator).tolist()
         for start in range(0, count, self.size):
             yield pad([self.trajectories[i] for i in order[start : start + self.size]])
 

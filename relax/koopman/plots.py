@@ -19,9 +19,7 @@ def plot_eigenvalues(eigenvalues: NDArray[Any], residuals: NDArray[Any], axes: A
     axes = _axes(axes)
     circle = np.exp(1j * np.linspace(0, 2 * np.pi, 361))
     axes.plot(circle.real, circle.imag, color="0.7", linewidth=0.8, zorder=0)
-    points = axes.scatter(
-        eigenvalues.real, eigenvalues.imag, c=np.minimum(residuals, 1.0), s=14, vmin=0, vmax=1
-    )
+    points = axes.scatter(eigenvalues.real, eigenvalues.imag, c=np.minimum(residuals, 1.0), s=14, vmin=0, vmax=1)
     axes.figure.colorbar(points, ax=axes, label="normalised residual")
     axes.set(xlabel="real part", ylabel="imaginary part", aspect="equal")
     return axes
@@ -53,9 +51,7 @@ def plot_pseudospectrum(
     return axes
 
 
-def plot_dsd_against_length(
-    lengths: NDArray[Any], values: NDArray[Any], spectrum: str, axes: Any = None
-) -> Any:
+def plot_dsd_against_length(lengths: NDArray[Any], values: NDArray[Any], spectrum: str, axes: Any = None) -> Any:
     """DSD (B,) against the number of states (B,), both logarithmic; ``spectrum`` names the one used."""
     axes = _axes(axes)
     shown = (lengths > 0) & (values > 0)

@@ -81,11 +81,7 @@ class _Projection(torch.autograd.Function):
         # grad * psi * (1 - psi) in one pass; zero at padding, where psi is zero
         grad = torch.ops.aten.sigmoid_backward(grad, psi).to(kind)
         matrix = weight.to(kind)
-        to_hidden = (
-            torch.empty_like(hidden, memory_format=torch.contiguous_format)
-            if ctx.needs_input_grad[0]
-            else None
-        )
+        to_hidden = torch.empty_like(hidden, memory_format=torch.contiguous_format) if ctx.needs_input_grad[0] else None
         to_weight = torch.zeros_like(weight, dtype=torch.float64) if ctx.needs_input_grad[1] else None
         with torch.autocast(hidden.device.type, enabled=False):
             for rows in _blocks(hidden, kind):

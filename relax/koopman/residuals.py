@@ -40,9 +40,7 @@ def eigenpair_residuals(psi_x: Tensor, psi_y: Tensor, ridge: float = RIDGE) -> t
     now = psi_x.detach().to(torch.complex128) @ vectors
     error = psi_y.detach().to(torch.complex128) @ vectors - now * values.unsqueeze(-2)
     scale = torch.linalg.matrix_norm(psi_x.detach().to(torch.float64))[..., None]
-    return values, _ratio(
-        torch.linalg.vector_norm(error, dim=-2), torch.linalg.vector_norm(now, dim=-2), scale
-    )
+    return values, _ratio(torch.linalg.vector_norm(error, dim=-2), torch.linalg.vector_norm(now, dim=-2), scale)
 
 
 def gram_residuals(koopman: Tensor, gram: Tensor, cross: Tensor, gram_next: Tensor) -> tuple[Tensor, Tensor]:

@@ -136,9 +136,7 @@ def _koopman(psi: Tensor, pairs: Tensor, ridge: float) -> Tensor:
     return ridge_solve(psi_x.mT @ psi_x, psi_x.mT @ psi_y, ridge)
 
 
-def windowed(
-    psi: Tensor, valid: Tensor, spectrum: str, ridge: float, window: int
-) -> tuple[Tensor, Tensor, Tensor]:
+def windowed(psi: Tensor, valid: Tensor, spectrum: str, ridge: float, window: int) -> tuple[Tensor, Tensor, Tensor]:
     """Mean over full windows, skipped rows, and how many windows were full, each (B,).
 
     Windows count from a trajectory's first state, wherever its padding lies.
@@ -216,9 +214,7 @@ def _guarded(part: Part, matrices: Tensor, wanted: bool) -> tuple[Tensor, Tensor
         return part(matrices, wanted)
     except torch.linalg.LinAlgError:
         if len(matrices) > 1:
-            values, gradients, skipped = zip(
-                *(_guarded(part, m, wanted) for m in matrices.split(1)), strict=True
-            )
+            values, gradients, skipped = zip(*(_guarded(part, m, wanted) for m in matrices.split(1)), strict=True)
             return torch.cat(values), torch.cat(gradients), torch.cat(skipped)
         gradient = torch.zeros_like(matrices) if wanted else matrices[:, :0]
         return matrices.new_zeros(1), gradient, torch.ones(1, dtype=torch.bool)

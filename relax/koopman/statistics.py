@@ -42,9 +42,7 @@ class TrajectoryStatistics:
     """(B,) bool: the last column seen was a state, so that a further chunk goes on from ``last``."""
 
     @classmethod
-    def empty(
-        cls, batch: int, koopman_dim: int, device: torch.device | str = "cpu"
-    ) -> "TrajectoryStatistics":
+    def empty(cls, batch: int, koopman_dim: int, device: torch.device | str = "cpu") -> "TrajectoryStatistics":
         """Statistics of ``batch`` trajectories of which nothing has been seen yet."""
         square = torch.zeros(3, batch, koopman_dim, koopman_dim, dtype=torch.float64, device=device)
         last = torch.zeros(batch, koopman_dim, dtype=torch.float64, device=device)
@@ -103,9 +101,7 @@ class TrajectoryStatistics:
         size = self.eigenvalues(ridge).abs() if spectrum == "eigenvalues" else self.singular_values(ridge)
         return size.var(dim=1, correction=1)
 
-    def residuals(
-        self, ridge: float = RIDGE, on: "TrajectoryStatistics | None" = None
-    ) -> tuple[Tensor, Tensor]:
+    def residuals(self, ridge: float = RIDGE, on: "TrajectoryStatistics | None" = None) -> tuple[Tensor, Tensor]:
         """Eigenvalues (B, m) and their normalised residuals (B, m), in the same order.
 
         With ``on`` (also B trajectories), the eigenpairs found here are tested on those trajectories.
@@ -172,9 +168,7 @@ class TrajectoryStatistics:
         """
         missing = [field.name for field in fields(cls) if field.name not in tensors]
         if missing:
-            raise ValueError(
-                f"tensors: no {', '.join(missing)}; expected the fields of TrajectoryStatistics."
-            )
+            raise ValueError(f"tensors: no {', '.join(missing)}; expected the fields of TrajectoryStatistics.")
         return cls(**{field.name: tensors[field.name] for field in fields(cls)})
 
     def __getitem__(self, index: Tensor | slice) -> "TrajectoryStatistics":

@@ -52,7 +52,9 @@ def response_states(
         yield output.last_hidden_state[:, -longest:], mask.to(model.device)
 
 
-def statistics_of(model: PreTrainedModel, rollouts: Sequence[Rollout], weight: Tensor, pad: int) -> TrajectoryStatistics:
+def statistics_of(
+    model: PreTrainedModel, rollouts: Sequence[Rollout], weight: Tensor, pad: int
+) -> TrajectoryStatistics:
     """Koopman statistics of responses under a policy; hidden states are dropped batch by batch."""
     weight = weight.to(model.device)
     return TrajectoryStatistics.cat(

@@ -29,7 +29,9 @@ def snapshot(source: dict[str, Any], kind: str = "model", download: bool = False
     """
     repo, revision = source["repo"], source["revision"]
     if revision == "unpinned":
-        raise ConfigError(f"{repo}: its revision is not pinned; write the commit that `relax fetch` prints into the config.")
+        raise ConfigError(
+            f"{repo}: its revision is not pinned; write the commit that `relax fetch` prints into the config."
+        )
     try:
         return Path(
             snapshot_download(

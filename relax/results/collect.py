@@ -65,11 +65,7 @@ def collect(root: str | Path, config: Mapping[str, Any]) -> Results:
         trajectories=trajectories,
         eigenvalues=eigenvalues,
         dictionaries=pd.DataFrame(
-            [
-                {"policy": r["identity"].get("policy"), **r["metrics"]}
-                for r in records
-                if r["verb"] == "dictionary"
-            ],
+            [{"policy": r["identity"].get("policy"), **r["metrics"]} for r in records if r["verb"] == "dictionary"],
         ),
         costs=_costs(records),
     )
@@ -85,8 +81,7 @@ def _checked(folder: Path, record: Any) -> dict[str, Any]:
     missing = [key for key in KEYS if record["identity"].get(key) is None]
     if record["verb"] in OF_RUNS and missing:
         raise DataError(
-            f"{folder / RECORD}: the identity lacks {missing[0]!r}; remove this folder and run its step "
-            "again."
+            f"{folder / RECORD}: the identity lacks {missing[0]!r}; remove this folder and run its step again."
         )
     return record
 
@@ -119,8 +114,7 @@ def _series(folder: Path, record: Mapping[str, Any]) -> pd.DataFrame:
         try:
             row = json.loads(line)
             rows.append(
-                {"step": int(row["step"])}
-                | {k: float(v) for k, v in row.items() if k != "step" and v is not None}
+                {"step": int(row["step"])} | {k: float(v) for k, v in row.items() if k != "step" and v is not None}
             )
         except (ValueError, TypeError, KeyError) as error:
             raise _unusable(path, record, f"line {number}: expected step and numbers") from error
@@ -172,9 +166,7 @@ def _runs(
         rows.setdefault(tuple(key), {}).update(_trajectory_means(kind, group))
     for policy in matrix.policies:
         first = series[(series.policy == policy) & (series.step == 1)]
-        names = [
-            name for name in ("reward", "entropy", "length") if name in first and first[name].notna().any()
-        ]
+        names = [name for name in ("reward", "entropy", "length") if name in first and first[name].notna().any()]
         if names:
             initial = rows.setdefault((policy, INITIAL, 0), {})
             initial.update({f"train/{name}": first[name].mean() for name in names})
@@ -183,9 +175,7 @@ def _runs(
     order = {row: place for place, row in enumerate(r for p in matrix.policies for r in matrix.rows(p))}
     keys = sorted(rows, key=lambda key: (order[key[:2]], key[2]))
     frame = pd.DataFrame([dict(zip(KEYS, key, strict=True)) | rows[key] for key in keys])
-    frame = frame.reindex(
-        columns=[*KEYS, "finished", *sorted(c for c in frame if c not in (*KEYS, "finished"))]
-    )
+    frame = frame.reindex(columns=[*KEYS, "finished", *sorted(c for c in frame if c not in (*KEYS, "finished"))])
     return frame.assign(finished=frame.finished.eq(True))
 
 

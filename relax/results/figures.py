@@ -106,10 +106,7 @@ def training(results: Results, policy: str) -> Drawing | None:
         return None
     window, methods = _window(int(series.step.max())), results.matrix.methods
     canvas, [axes] = panels(1, 2, 2.5, sharex=True)
-    drawn = [
-        curves(a, series, column, methods, window)
-        for a, column in zip(axes, ("reward", "entropy"), strict=True)
-    ]
+    drawn = [curves(a, series, column, methods, window) for a, column in zip(axes, ("reward", "entropy"), strict=True)]
     for ax, label in zip(axes, ("reward (share correct)", "token entropy (nats)"), strict=True):
         ax.set(xlabel="training step", title=label)
     axes[1].set_ylim(bottom=0)
@@ -190,9 +187,7 @@ def dsd(results: Results, policy: str) -> Drawing | None:
     for row, spectrum in zip(grid, SPECTRA, strict=True):
         for ax, (view, title) in zip(row, views.items(), strict=True):
             # Probes are measured on the same responses every time: nothing to smooth.
-            found = curves(
-                ax, series, view.format(spectrum), methods, 1 if view.startswith("probe") else window
-            )
+            found = curves(ax, series, view.format(spectrum), methods, 1 if view.startswith("probe") else window)
             drawn += [method for method in found if method not in drawn]
             ax.set_yscale("log")
             ax.set_title(title)
@@ -209,9 +204,7 @@ def dsd(results: Results, policy: str) -> Drawing | None:
         f"the initial policy, read by the current one. Training rewards the on-policy DSD at ridge {ridge} "
         "alone; a rise seen there only is one that only the trained-on measure sees."
     )
-    return Drawing(
-        named(results, policy, "dsd"), "Dynamic spectral dispersion (DSD) along training", caption, canvas
-    )
+    return Drawing(named(results, policy, "dsd"), "Dynamic spectral dispersion (DSD) along training", caption, canvas)
 
 
 def _same_factor(row: list[Axes]) -> None:

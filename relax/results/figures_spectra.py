@@ -105,9 +105,7 @@ def _medians(own: pd.DataFrame, key: str) -> pd.Series:
     """
     bins = own.length if own.length.nunique() <= 30 else pd.qcut(own.length, 15, duplicates="drop")
     groups = own.groupby(bins, observed=True)
-    middle = pd.DataFrame(
-        {"length": groups.length.median(), "value": groups[key].median(), "n": groups.size()}
-    )
+    middle = pd.DataFrame({"length": groups.length.median(), "value": groups[key].median(), "n": groups.size()})
     middle = middle[middle.n >= 3].set_index("length").value
     wide = np.diff(middle.index) > 0.2 * max(1.0, np.ptp(own.length))
     gaps = pd.Series(np.nan, index=middle.index[1:][wide] - 1e-6)
@@ -141,9 +139,7 @@ def eigenvalues(results: Results, policy: str) -> Drawing | None:
         ax.axhline(0, color="#e6e6e6", linewidth=0.6, zorder=0)
         ax.axvline(0, color="#e6e6e6", linewidth=0.6, zorder=0)
         ax.plot(circle.real, circle.imag, color=GREY, linewidth=0.8, zorder=1)
-        picture = ax.scatter(
-            drawn.real, drawn.imag, s=5, c=drawn.residual, norm=norm, cmap="cividis", linewidths=0
-        )
+        picture = ax.scatter(drawn.real, drawn.imag, s=5, c=drawn.residual, norm=norm, cmap="cividis", linewidths=0)
         ax.set(xlim=(-limit, limit), ylim=(-limit, limit), aspect="equal", xlabel=note)
         ax.set_title(method, loc="center")
         ax.set(xticks=[], yticks=[])
@@ -151,9 +147,7 @@ def eigenvalues(results: Results, policy: str) -> Drawing | None:
     for ax in axes[len(shown) :]:
         ax.set_axis_off()
     label = "normalised residual of the eigenpair (dark: small)"
-    bar = canvas.colorbar(
-        picture, ax=axes, label=label, location="bottom", shrink=0.5, aspect=40, extend="max"
-    )
+    bar = canvas.colorbar(picture, ax=axes, label=label, location="bottom", shrink=0.5, aspect=40, extend="max")
     bar.outline.set_visible(False)
     count = int(found.groupby(["method", "seed"]).id.nunique().max())
     caption = (
@@ -163,9 +157,7 @@ def eigenvalues(results: Results, policy: str) -> Drawing | None:
         f"unit circle, with the share of eigenvalues outside it. Policy {policy}, {_seeds(found)} pooled, "
         f"{count} responses per run; before training (initial) and at its end."
     )
-    return Drawing(
-        _named(results, policy, "eigenvalues"), "Koopman eigenvalues before and after", caption, canvas
-    )
+    return Drawing(_named(results, policy, "eigenvalues"), "Koopman eigenvalues before and after", caption, canvas)
 
 
 def _seeds(found: pd.DataFrame) -> str:

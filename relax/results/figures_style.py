@@ -109,9 +109,7 @@ def legend(canvas: Canvas, shown: Sequence[str], methods: Sequence[str]) -> None
     if not handles:
         return
     columns = min(len(handles), 6 if canvas.get_figwidth() == WIDTH else 3)
-    canvas.legend(
-        handles=handles, loc="outside upper center", ncols=columns, handlelength=3.6, columnspacing=1.6
-    )
+    canvas.legend(handles=handles, loc="outside upper center", ncols=columns, handlelength=3.6, columnspacing=1.6)
 
 
 #: Digits for the ticks of a logarithmic axis, from a scale of many decades to a part of one.

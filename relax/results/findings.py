@@ -46,9 +46,7 @@ def _entropy(results: Results, policy: str) -> Iterator[Finding]:
     labels = {"train/entropy": "token entropy (nats, training rollouts)",
               "train/reward": "reward (share correct, training rollouts)"}  # fmt: skip
     details = [_change(results, policy, question, label, key) for key, label in labels.items()]
-    yield _summary(
-        question, f"Under {BASELINE}", dict(zip(("token entropy", "reward"), details, strict=True))
-    )
+    yield _summary(question, f"Under {BASELINE}", dict(zip(("token entropy", "reward"), details, strict=True)))
     yield from details
 
 
@@ -61,9 +59,7 @@ def _dsd(results: Results, policy: str) -> Iterator[Finding]:
             key = f"koopman/{kind}/dsd_{spectrum}"
             details[name] = _change(results, policy, question, f"{name}, ridge {ridge}", key)
         label = f"DSD of {WORDS[spectrum]} on-policy minus that of the same states in random order"
-        others.append(
-            _change(results, policy, question, label, f"koopman/policy/dsd_{spectrum}_minus_shuffled")
-        )
+        others.append(_change(results, policy, question, label, f"koopman/policy/dsd_{spectrum}_minus_shuffled"))
     label = "response length (states), with which DSD changes by itself"
     others.append(_change(results, policy, question, label, "koopman/policy/length"))
     yield _summary(question, f"Under {BASELINE}, at ridge {ridge}", details)
@@ -83,9 +79,7 @@ def _relax_dsd(results: Results, policy: str) -> Iterator[Finding]:
                 trained = " (what training rewards)" if kind == "policy" and not suffix else ""
                 label = f"DSD of {WORDS[arm.spectrum]} {words}, ridge {at}{trained}"
                 key = f"koopman/{kind}/dsd_{arm.spectrum}{suffix}"
-                details[f"{words} at ridge {at}"] = _against(
-                    results, policy, question, arm.name, BASELINE, label, key
-                )
+                details[f"{words} at ridge {at}"] = _against(results, policy, question, arm.name, BASELINE, label, key)
         yield Finding(question, "", f"{arm.name}, DSD of {WORDS[arm.spectrum]}: {_who_sees(details)}")
         yield from details.values()
 
@@ -207,9 +201,7 @@ def _change(results: Results, policy: str, question: str, label: str, key: str) 
     return Finding(question, change.verdict, f"{BASELINE}, {label}: {change.verdict}, {numbers}.")
 
 
-def _against(
-    results: Results, policy: str, question: str, method: str, baseline: str, label: str, key: str
-) -> Finding:
+def _against(results: Results, policy: str, question: str, method: str, baseline: str, label: str, key: str) -> Finding:
     """One method against another, paired by seed, on one quantity."""
     change = results.difference(policy, method, key, baseline)
     if change.n == 0:

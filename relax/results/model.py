@@ -99,9 +99,7 @@ class Results:
             return {}
         chosen = self.runs[(self.runs.policy == policy) & (self.runs.method == method)]
         return {
-            int(seed): float(value)
-            for seed, value in zip(chosen.seed, chosen[key], strict=True)
-            if pd.notna(value)
+            int(seed): float(value) for seed, value in zip(chosen.seed, chosen[key], strict=True) if pd.notna(value)
         }
 
     def summary(self, policy: str, method: str, key: str) -> Summary:
@@ -132,9 +130,7 @@ class Results:
     def dictionary_setting(self, key: str) -> Any:
         """A setting of the dictionary: by its records, else by the configuration; None if neither says it."""
         found = [record["settings"].get(key) for record in self.records if record["verb"] == "dictionary"]
-        return next(
-            (value for value in found if value is not None), self.config.get("dictionary", {}).get(key)
-        )
+        return next((value for value in found if value is not None), self.config.get("dictionary", {}).get(key))
 
     def metrics_of(self, benchmark: str) -> list[str]:
         """The metrics a benchmark is judged by: mean@1 and mean@k as far as it has them, pass@k for the last.

@@ -122,9 +122,7 @@ def final(results: Results) -> Table:
         f"{results.dictionary_setting('koopman_dim') or 'as configured'}. Share above ξ is counted in the "
         "spectrum, and by the threshold, of the row's own method."
     )
-    return Table(
-        "final", "Final policies", caption, (*_labels(results), Column("runs", "runs"), *columns), tuple(rows)
-    )
+    return Table("final", "Final policies", caption, (*_labels(results), Column("runs", "runs"), *columns), tuple(rows))
 
 
 def differences(results: Results) -> Table:

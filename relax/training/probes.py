@@ -57,5 +57,9 @@ class Follow(TrainerCallback):
 
     def on_log(self, args, state, control, logs=None, **kwargs):
         if logs and "reward" in logs:
-            shown = {"reward": logs["reward"], "entropy": logs["entropy"], "DSD": logs[f"dsd/{args.spectrum}"]}
+            shown = {
+                "reward": logs["reward"],
+                "entropy": logs["entropy"],
+                "DSD": logs[f"dsd/{args.spectrum}"],
+            }
             self.progress.update(state.global_step, **{name: float(value) for name, value in shown.items()})

@@ -13,7 +13,11 @@ def reward_function() -> Callable[..., list[float]]:
     """
 
     def correctness(
-        prompts: Iterable[str], completions: Iterable[str], answer: Iterable[str], source: Iterable[str], **_: object
+        prompts: Iterable[str],
+        completions: Iterable[str],
+        answer: Iterable[str],
+        source: Iterable[str],
+        **_: object,
     ) -> list[float]:
         rows = zip(prompts, completions, answer, source, strict=True)
         return [float(grade_response(kind, prompt, text, gold)) for prompt, text, gold, kind in rows]

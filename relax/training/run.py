@@ -84,7 +84,10 @@ def train(
         if len(problems) < needed:
             raise DataError(f"{data}: {len(problems)} problems, one batch of rollouts takes {needed}.")
         probes = Probes(
-            read_rollouts(Path(dictionary) / "probes.jsonl"), frozen.weight, settings["ridge"], tokenizer.pad_token_id
+            read_rollouts(Path(dictionary) / "probes.jsonl"),
+            frozen.weight,
+            settings["ridge"],
+            tokenizer.pad_token_id,
         )
         start = {"step": 0, **probes.measure(model)}
         trainer = ReLaXTrainer(

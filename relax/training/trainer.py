@@ -267,7 +267,12 @@ class ReLaXTrainer(GRPOTrainer):
         skipped = 0
         if len(rows):
             result = dsd_values(
-                hidden[rows], self._weight, mask[rows], self.args.spectrum, self.args.ridge, self.args.dsd_window
+                hidden[rows],
+                self._weight,
+                mask[rows],
+                self.args.spectrum,
+                self.args.ridge,
+                self.args.dsd_window,
             )
             values = values.index_copy(0, rows, result.values.to(values.dtype))
             skipped = int(result.skipped.sum())

@@ -1,4 +1,5 @@
 # Helpers; no rules. Only the standard library and relax.config: every cluster job parses this again.
+import fcntl
 import re
 import shlex
 import sys
@@ -51,6 +52,19 @@ wildcard_constraints:
 
 def is_main_process():
     return workflow.is_main_process
+
+
+def hold_results():
+    """One pipeline per results folder. The kernel lets go of the lock when the process dies, however it
+    dies, so that nobody has to unlock anything by hand (profiles/default turns Snakemake's own lock off)."""
+    global LOCK
+    Path(ROOT).mkdir(parents=True, exist_ok=True)
+    LOCK = open(f"{ROOT}/.lock", "w")
+    try:
+        fcntl.flock(LOCK, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        print(f"{ROOT}: another pipeline works in this folder; wait for it or stop it.", file=sys.stderr)
+        sys.exit(4)
 
 
 def initial_and_trained(pattern):

@@ -12,9 +12,7 @@ RECORDS = [
     *[
         path
         for name in MATRIX["benchmarks"]
-        for path in initial_and_trained(
-            f"{ROOT}/evaluate/{{policy}}/{{method}}/seed-{{seed}}/{name}/run.json"
-        )
+        for path in initial_and_trained(f"{ROOT}/evaluate/{{policy}}/{{method}}/seed-{{seed}}/{name}/run.json")
     ],
 ]
 

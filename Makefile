@@ -1,0 +1,45 @@
+# `make demo` and `make test` are all the set-up there is; see README.md.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check report lock clean
+
+# The environment first on the path, so that the workflow's rules find `relax`.
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+# Without compiled bytecode every job would compile transformers again.
+unexport PYTHONDONTWRITEBYTECODE
+
+help:
+	@echo "make setup   make .venv from envs/cpu.lock"
+	@echo "make demo    train, analyse, evaluate and report on this machine (about ten minutes on two cores)"
+	@echo "make test    run the tests"
+	@echo "make check   format, lint, types"
+	@echo "make report  Snakemake's own report of the demo, results/demo/snakemake-report.html"
+	@echo "make clean   remove results/ but for what is tracked, and Snakemake's memory"
+
+setup:
+	@envs/setup.sh cpu
+
+demo: setup
+	@echo "demo: two policies train side by side; results/demo/report.html at the end, logs in results/demo/logs/"
+	@snakemake --cores all --quiet host reason
+
+test: setup
+	@echo "test: pytest, about ten minutes on two cores"
+	@python -m pytest
+
+check: setup
+	ruff check .
+	ruff format --check .
+	snakefmt --check Snakefile workflow
+	mypy
+	snakemake --lint
+
+report: demo
+	snakemake --report results/demo/snakemake-report.html
+
+lock: setup
+	envs/lock.sh
+
+clean:
+	git clean -fdXq results
+	rm -rf .snakemake

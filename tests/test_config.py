@@ -1,0 +1,132 @@
+"""The configuration: what is refused, in which words, and what a stage gets to see."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import REPOSITORY
+
+from relax import config
+from relax.errors import ConfigError, MachineError
+
+DEMO = REPOSITORY / "config" / "config.yaml"
+
+
+def overlay(folder: Path, text: str) -> list[Path]:
+    path = folder / "overlay.yaml"
+    path.write_text(text)
+    return [DEMO, path]
+
+
+@pytest.mark.parametrize("path", sorted((REPOSITORY / "config").glob("*.yaml")), ids=lambda p: p.name)
+def test_shipped_configurations_load(path: Path) -> None:
+    loaded = config.load([DEMO] if path == DEMO else [DEMO, path])
+    assert loaded["name"] == ("demo" if path == DEMO else path.stem)
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "words"),
+    [
+        ("methods:\n  relax:\n    alhpa: 0.2\n", 3, ["unknown key 'alhpa'", "did you mean 'alpha'"]),
+        ("methods:\n  relax:\n    alpha: -0.1\n", 3, ["methods.relax.alpha is -0.1", "at least 0"]),
+        (
+            "methods:\n  relax:\n    alpha: strong\n",
+            3,
+            ["methods.relax.alpha is 'strong'", "expected number"],
+        ),
+        ("methods:\n  relax:\n    spectrum: eigen\n", 3, ["'eigen'", "eigenvalues, singular_values"]),
+        ("methods:\n  relax:\n    xi: q100\n", 3, ["methods.relax.xi is 'q100'", "percentile"]),
+        ("methods:\n  grpo:\n    beta: 0.1\n", 2, ["beta is 0.1 but kl_mode is none"]),
+        ("methods:\n  grpo-kl:\n    beta: 0.0\n", 2, ["kl_mode is uniform but beta is 0"]),
+        ("methods:\n  relax:\n    xi: null\n", 2, ["kl_mode adaptive needs xi"]),
+        ("matrix:\n  methods: [grpo, relaks]\n", 2, ["unknown name 'relaks'", "did you mean 'relax'"]),
+        ("matrix:\n  policies: [tiney]\n", 2, ["unknown name 'tiney'", "did you mean 'tiny'"]),
+        ("matrix:\n  benchmarks: [noisysum]\n", 2, ["unknown name 'noisysum'", "did you mean 'noisy-sum'"]),
+        ("matrix:\n  seeds: [1, 1]\n", 2, ["matrix.seeds"]),
+        ("matrix:\n  seeds: []\n", 2, ["matrix.seeds"]),
+        ("training:\n  steps: 1.5\n", 2, ["training.steps is 1.5", "expected integer"]),
+        ("trainig:\n  steps: 1\n", 1, ["unknown key 'trainig'", "did you mean 'training'"]),
+        ("benchmarks:\n  noisy-sum: {greedy: false, samples: 0}\n", 2, ["greedy: true, or samples"]),
+        ("policies:\n  tiny: {scratch: {hidden_size: 63}}\n", 1, ["multiple of heads"]),
+    ],
+)
+def test_a_fault_names_file_line_and_key(tmp_path: Path, text: str, line: int, words: list[str]) -> None:
+    files = overlay(tmp_path, text)
+    with pytest.raises(ConfigError) as caught:
+        config.load(files)
+    message = str(caught.value)
+    assert message.startswith(f"{files[1]}, line {line}: ")
+    assert "\n" not in message
+    for word in words:
+        assert word in message
+
+
+def test_a_fault_in_the_base_file_is_blamed_on_the_base_file(tmp_path: Path) -> None:
+    broken = tmp_path / "config.yaml"
+    broken.write_text(DEMO.read_text().replace("digits: 7", "digits: many"))
+    harmless = tmp_path / "overlay.yaml"
+    harmless.write_text("name: other\n")
+    with pytest.raises(ConfigError, match=r"config\.yaml, line \d+: data\.digits is 'many'"):
+        config.load([broken, harmless])
+
+
+def test_files_that_are_no_configuration(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no such configuration file"):
+        config.load([tmp_path / "none.yaml"])
+    with pytest.raises(ConfigError, match="is a folder"):
+        config.load([tmp_path])
+    with pytest.raises(ConfigError, match=r"line 2: not valid YAML"):
+        config.load(overlay(tmp_path, "a: 1\n b: [\n"))
+    with pytest.raises(ConfigError, match="expected keys and values, found list"):
+        config.load(overlay(tmp_path, "- 1\n"))
+    with pytest.raises(ConfigError, match="lacks the key 'matrix'"):
+        config.load([overlay(tmp_path, "name: x\n")[1]])
+
+
+def test_overlays_merge_mappings_and_replace_lists(tmp_path: Path) -> None:
+    loaded = config.load(overlay(tmp_path, "matrix: {seeds: [7]}\nmethods: {relax: {alpha: 0.3}}\n"))
+    assert loaded["matrix"]["seeds"] == [7]
+    assert loaded["matrix"]["methods"] == yaml.safe_load(DEMO.read_text())["matrix"]["methods"]
+    assert loaded["methods"]["relax"]["alpha"] == 0.3
+    assert loaded["methods"]["relax"]["xi"] == "q90"
+
+
+def test_defaults_come_from_the_schema() -> None:
+    grpo = config.load([DEMO])["methods"]["grpo"]
+    described = config.schema()["properties"]["methods"]["additionalProperties"]["properties"]
+    assert set(grpo) == set(described)
+    assert grpo["kl_mode"] == described["kl_mode"]["default"] == "none"
+
+
+def test_changing_alpha_concerns_its_own_arm_alone(tmp_path: Path) -> None:
+    before, after = config.load([DEMO]), config.load(overlay(tmp_path, "methods: {relax: {alpha: 0.2}}\n"))
+    changed = [m for m in before["methods"] if config.train_settings(before, m) != config.train_settings(after, m)]
+    assert changed == ["relax"]
+    for stage in (config.data_settings, config.dictionary_settings, config.extract_settings):
+        assert stage(before) == stage(after)
+
+
+def test_a_results_folder_of_another_foundation_is_refused(tmp_path: Path) -> None:
+    from relax.tracking import Run
+
+    loaded, root = config.load([DEMO]), tmp_path / "demo"
+    settings = config.data_settings(loaded)
+    Run("data", {}, settings).finish(root / "data", [])
+    config.check_results_folder(loaded, root)
+    other = config.merge(loaded, {"data": {"digits": 6}})
+    with pytest.raises(ConfigError, match="its data was made with another configuration"):
+        config.check_results_folder(other, root)
+    # What does not touch the foundation is none of its business.
+    config.check_results_folder(config.merge(loaded, {"training": {"steps": 1}}), root)
+
+
+def test_a_results_folder_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
+    loaded = config.load([DEMO])
+    (tmp_path / "file").write_text("")
+    with pytest.raises(MachineError, match="is a file"):
+        config.check_results_folder(loaded, tmp_path / "file" / "demo")
+    # /proc is read-only in the only sense that root respects: nothing can be made there.
+    from relax.files import writable_folder
+
+    with pytest.raises(MachineError, match="cannot write there"):
+        writable_folder("/proc/relax")

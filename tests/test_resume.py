@@ -1,0 +1,128 @@
+"""Killed, stopped, started twice: a run goes on and ends with the numbers of one that was left alone."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from workflow_fixture import ENVIRONMENT, overlay, run, snakemake
+
+pytestmark = pytest.mark.slow
+#: Long enough to be hit in the middle.
+LONGER = "training: {steps: 40, checkpoint_every: 4}\n"
+
+
+def train_command(smoke: Path, out: Path) -> list[str]:
+    root = smoke / "results" / "smoke"
+    (smoke / "longer.yaml").write_text(LONGER)
+    return [
+        "relax", "train", "--configfile", "config/config.yaml", "config/smoke.yaml", "longer.yaml",
+        "--policy", "tiny", "--method", "relax-sv", "--seed", "1", "--data", f"{root}/data/train.jsonl",
+        "--base", f"{root}/base/tiny/model", "--dictionary", f"{root}/dictionary/tiny",
+        "--checkpoints", f"{out}/checkpoints", "--out", f"{out}/result", "--log", f"{out}/log",
+    ]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def straight(smoke, tmp_path_factory) -> tuple[bytes, list[dict]]:
+    out = tmp_path_factory.mktemp("straight")
+    result = run(smoke, *train_command(smoke, out))
+    assert result.returncode == 0, result.stderr
+    return outcome(out)
+
+
+def outcome(out: Path) -> tuple[bytes, list[dict]]:
+    """The weights' bytes, and the metrics without what a clock measured."""
+    rows = [json.loads(line) for line in (out / "result" / "metrics.jsonl").read_text().splitlines()]
+    numbers = [{k: v for k, v in row.items() if not k.startswith("seconds/")} for row in rows]
+    return (out / "result" / "model" / "model.safetensors").read_bytes(), numbers
+
+
+def start(smoke: Path, out: Path) -> subprocess.Popen:
+    return subprocess.Popen(train_command(smoke, out), cwd=smoke, env=ENVIRONMENT, stderr=subprocess.PIPE, text=True)
+
+
+def wait_for_checkpoint(out: Path, step: int, process: subprocess.Popen) -> None:
+    deadline = time.monotonic() + 120
+    while not list(out.glob(f"checkpoints/*/checkpoint-{step}/complete")):
+        assert process.poll() is None, process.stderr.read()
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_a_killed_run_goes_on_and_ends_bit_for_bit_the_same(smoke, straight, tmp_path) -> None:
+    process = start(smoke, tmp_path)
+    wait_for_checkpoint(tmp_path, 8, process)
+    process.kill()
+    process.wait()
+    assert not (tmp_path / "result").exists()
+    # As if the kill had come during a checkpoint: one without its mark must not be used.
+    (newest,) = tmp_path.glob("checkpoints/*/checkpoint-8")
+    broken = newest.with_name("checkpoint-99")
+    broken.mkdir()
+    (broken / "model.safetensors").write_bytes(b"half")
+    again = run(smoke, *train_command(smoke, tmp_path))
+    assert again.returncode == 0, again.stderr
+    assert "going on from checkpoint-" in again.stderr
+    assert "checkpoint-99" not in again.stderr
+    weights, numbers = outcome(tmp_path)
+    assert numbers == straight[1]
+    assert weights == straight[0]
+    assert not list(tmp_path.glob("checkpoints/*"))
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
+def test_a_signal_stops_at_a_safe_point_with_its_own_exit_code(smoke, straight, tmp_path, number) -> None:
+    process = start(smoke, tmp_path)
+    wait_for_checkpoint(tmp_path, 4, process)
+    process.send_signal(number)
+    _, text = process.communicate(timeout=60)
+    assert process.returncode == 75
+    assert "stopped safely after step" in text
+    assert "Traceback" not in text
+    again = run(smoke, *train_command(smoke, tmp_path))
+    assert again.returncode == 0, again.stderr
+    assert outcome(tmp_path) == straight
+
+
+def test_a_second_process_on_the_same_folder_is_refused(smoke, tmp_path) -> None:
+    process = start(smoke, tmp_path)
+    try:
+        wait_for_checkpoint(tmp_path, 4, process)
+        process.send_signal(signal.SIGSTOP)  # or it might be done before the second has started
+        second = run(smoke, *train_command(smoke, tmp_path))
+        assert second.returncode == 4
+        assert "another process trains in this folder" in second.stderr
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_a_killed_pipeline_goes_on_without_an_unlock(smoke) -> None:
+    """Everything from the pipeline down is killed with -9 in the middle of training."""
+    options = overlay(smoke, "killed.yaml", "name: killed\nmatrix: {methods: [relax-sv]}\n" + LONGER)
+    process = subprocess.Popen(
+        ["snakemake", *options, "--cores", "2"], cwd=smoke, env=ENVIRONMENT, start_new_session=True,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    root = smoke / "results" / "killed"
+    deadline = time.monotonic() + 300
+    while not list(root.glob("checkpoints/tiny/relax-sv/seed-1/*/checkpoint-4/complete")):
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    second = snakemake(smoke, *options, "--cores", "2")
+    assert second.returncode == 4
+    assert "results/killed: another pipeline works in this folder" in second.stderr
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    made = {p: p.stat().st_mtime_ns for p in root.rglob("run.json")}
+    assert len(made) >= 3  # data, base, dictionary
+    again = snakemake(smoke, *options, "--cores", "2")
+    assert again.returncode == 0, again.stderr[-3000:]
+    assert "going on from checkpoint-" in again.stderr
+    assert (root / "report.html").exists()
+    assert {p: p.stat().st_mtime_ns for p in made} == made

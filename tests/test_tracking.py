@@ -1,0 +1,158 @@
+"""Run records, files that are whole or absent, and the export to a real MLflow store."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import REPOSITORY
+
+from relax.errors import DataError, MachineError
+from relax.files import atomic_folder, atomic_write
+from relax.tracking import Run, digest_path, find_records, flat, read_record
+
+
+def record(folder, verb="train", settings=None, **identity):
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "output.txt").write_text("whole")
+    run = Run(verb, {"name": "t", **identity}, settings or {"method": {"alpha": 0.1}}, metrics={"reward": 0.5})
+    return run.finish(folder, [folder / "output.txt"])
+
+
+def test_a_record_says_what_ran_and_what_came_out(tmp_path) -> None:
+    (tmp_path / "input").write_text("x")
+    run = Run("train", {"name": "t", "seed": 1}, {"a": {"b": 2}}, [tmp_path / "input"], seeds={"training": 1})
+    atomic_write(tmp_path / "out" / "file", "y")
+    written = run.finish(tmp_path / "out", [tmp_path / "out" / "file"], extra=1)
+    assert read_record(tmp_path / "out") == written
+    described = {"verb", "arguments", "identity", "settings", "settings_hash", "metrics", "seeds", "inputs", "outputs"}
+    measured = {"git", "versions", "machine", "wall_seconds", "cpu_seconds", "peak_memory_mb", "started"}
+    assert described | measured <= written.keys()
+    assert written["inputs"] == {str(tmp_path / "input"): digest_path(tmp_path / "input")}
+    assert written["git"]["commit"] == head()
+    assert written["extra"] == 1
+    assert written["peak_memory_mb"] > 10
+
+
+def head() -> str:
+    command = ["git", "-C", str(REPOSITORY), "rev-parse", "HEAD"]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def test_an_input_that_is_missing_is_named_before_anything_starts(tmp_path) -> None:
+    with pytest.raises(DataError, match=r"none: no such file or folder; it is an input of `relax train`"):
+        Run("train", {}, {}, [tmp_path / "none"])
+    with pytest.raises(DataError, match="has not finished"):
+        read_record(tmp_path)
+    (tmp_path / "run.json").write_text('{"verb": ')
+    with pytest.raises(DataError, match="not a run record"):
+        read_record(tmp_path)
+
+
+def test_digests_see_contents_and_names_but_no_records_or_time_stamps(tmp_path) -> None:
+    (tmp_path / "a").write_text("1")
+    before = digest_path(tmp_path)
+    (tmp_path / "run.json").write_text("{}")
+    (tmp_path / ".snakemake_timestamp").write_text("")
+    assert digest_path(tmp_path) == before
+    (tmp_path / "a").rename(tmp_path / "b")
+    renamed = digest_path(tmp_path)
+    (tmp_path / "b").write_text("2")
+    assert len({before, renamed, digest_path(tmp_path)}) == 3
+
+
+def test_a_folder_that_fails_half_way_leaves_the_old_one(tmp_path) -> None:
+    with atomic_folder(tmp_path / "model") as folder:
+        (folder / "weights").write_text("old")
+
+    def die_half_way() -> None:
+        with atomic_folder(tmp_path / "model") as folder:
+            (folder / "weights").write_text("new")
+            raise RuntimeError("killed")
+
+    with pytest.raises(RuntimeError, match="killed"):
+        die_half_way()
+    assert (tmp_path / "model" / "weights").read_text() == "old"
+    assert os.listdir(tmp_path) == ["model"]
+
+
+def test_a_process_killed_while_writing_leaves_no_file(tmp_path) -> None:
+    program = (
+        "import os, sys\nfrom pathlib import Path\nfrom relax import files\n"
+        "os.replace = lambda *a: os.kill(os.getpid(), 9)\n"
+        "files.atomic_write(sys.argv[1], 'half')"
+    )
+    target = tmp_path / "table.md"
+    assert subprocess.run([sys.executable, "-c", program, str(target)], cwd=REPOSITORY).returncode == -9
+    assert not target.exists()
+
+
+def test_half_written_folders_are_not_records(tmp_path) -> None:
+    record(tmp_path / "train" / "a", seed=1)
+    record(tmp_path / "train" / ".b.123.tmp", seed=2)
+    assert [r["identity"]["seed"] for _, r in find_records(tmp_path)] == [1]
+    assert find_records(tmp_path, verb="data") == []
+
+
+def test_flat() -> None:
+    assert flat({"a": {"b": {"c": 1}}, "d": [1]}) == {"a.b.c": 1, "d": [1]}
+
+
+@pytest.fixture
+def results(tmp_path):
+    root = tmp_path / "results" / "my demo"
+    for seed in (1, 2):
+        folder = root / "train" / "tiny" / "relax" / f"seed-{seed}"
+        record(folder, policy="tiny", method="relax", seed=seed)
+        rows = [{"step": s, "reward": 0.1 * s, "probe/eigenvalues": 0.2} for s in range(3)]
+        (folder / "metrics.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows))
+    return root
+
+
+def test_the_export_is_idempotent_and_repairs_itself(results) -> None:
+    from mlflow.tracking import MlflowClient
+
+    from relax.mlflow_export import HASH_TAG, PATH_TAG, export
+
+    uri = f"sqlite:///{results}/mlflow.db"
+    assert export(results, "t", uri) == {"added": 2, "replaced": 0, "unchanged": 0}
+    client = MlflowClient(uri)
+    experiment = client.get_experiment_by_name("t").experiment_id
+
+    def runs():
+        return {r.data.tags[PATH_TAG]: r for r in client.search_runs([experiment])}
+
+    first = runs()
+    assert len(first) == 3
+    child = first["train/tiny/relax/seed-1"]
+    assert child.data.tags["mlflow.parentRunId"] == first["."].info.run_id
+    assert child.data.params == {"method.alpha": "0.1"}
+    history = client.get_metric_history(child.info.run_id, "reward")
+    assert [(m.step, round(m.value, 6)) for m in history] == [(0, 0.0), (1, 0.1), (2, 0.2)]
+    assert child.data.metrics["final/reward"] == 0.5
+    names = {a.path for a in client.list_artifacts(child.info.run_id)}
+    assert names == {"run.json", "metrics.jsonl", "output.txt"}
+    stored = json.loads(Path(client.download_artifacts(child.info.run_id, "run.json")).read_text())
+    assert stored == read_record(results / "train" / "tiny" / "relax" / "seed-1")
+
+    assert export(results, "t", uri) == {"added": 0, "replaced": 0, "unchanged": 2}
+    assert {k: v.info.run_id for k, v in runs().items()} == {k: v.info.run_id for k, v in first.items()}
+
+    # One is redone, the export of the other was cut off.
+    record(results / "train" / "tiny" / "relax" / "seed-1", settings={"method": {"alpha": 0.2}}, seed=1)
+    client.update_run(first["train/tiny/relax/seed-2"].info.run_id, status="RUNNING")
+    assert export(results, "t", uri) == {"added": 0, "replaced": 2, "unchanged": 0}
+    last = runs()
+    assert len(last) == 3
+    assert last["train/tiny/relax/seed-1"].data.params == {"method.alpha": "0.2"}
+    assert last["train/tiny/relax/seed-1"].data.tags[HASH_TAG] != child.data.tags[HASH_TAG]
+
+
+def test_a_store_that_cannot_be_reached_is_one_sentence(results, tmp_path) -> None:
+    from relax.mlflow_export import export
+
+    (tmp_path / "no.db").write_text("this is no database")
+    with pytest.raises(MachineError, match=r"the MLflow store does not take the runs"):
+        export(results, "t", f"sqlite:///{tmp_path}/no.db")

@@ -1,0 +1,182 @@
+"""The workflow as a user meets it: plans, real runs, reruns of what changed, faults before any work."""
+
+import json
+import shutil
+import sqlite3
+
+import pytest
+import yaml
+from conftest import REPOSITORY
+from workflow_fixture import overlay, planned, run, snakemake
+
+from relax import config
+
+CONFIGS = sorted(path.name for path in (REPOSITORY / "config").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_a_dry_run_lists_exactly_the_expected_jobs(clone, name) -> None:
+    options = [] if name == "config.yaml" else ["--configfile", f"config/{name}"]
+    files = [clone / "config" / n for n in dict.fromkeys(["config.yaml", name])]
+    matrix = config.load(files)["matrix"]
+    policies, benchmarks = len(matrix["policies"]), len(matrix["benchmarks"])
+    trained = policies * len(matrix["methods"]) * len(matrix["seeds"])
+    assert planned(clone, *options) == {
+        "data": 1, "base": policies, "dictionary": policies, "train": trained, "extract": trained + policies,
+        "koopman": trained + policies, "evaluate": (trained + policies) * benchmarks, "tables": 1, "figures": 1,
+        "report": 1, "track": 1,
+    }  # fmt: skip
+
+
+def test_the_slurm_profile_is_found_by_its_name(clone) -> None:
+    assert planned(clone, "--profile", "slurm", "--configfile", "config/smoke.yaml")["train"] == 2
+
+
+def test_the_workflow_is_clean(clone) -> None:
+    lint = snakemake(clone, "--lint")
+    assert lint.returncode == 0, lint.stderr
+    style = run(clone, "snakefmt", "--check", "Snakefile", "workflow")
+    assert style.returncode == 0, style.stderr
+
+
+def test_no_rule_retries_by_itself(clone) -> None:
+    for path in (clone / "workflow").rglob("*"):
+        if path.is_file():
+            assert "retries" not in path.read_text(), path
+
+
+@pytest.mark.slow
+def test_the_smoke_run_leaves_everything(smoke) -> None:
+    root = smoke / "results" / "smoke"
+    assert (root / "report.html").stat().st_size > 100_000
+    text = (root / "report.html").read_text()
+    assert "Does token entropy fall under GRPO?" in text
+    assert "http://" not in text.replace("http://www.w3.org", "")
+    finished = root / "tables" / "runs.csv"
+    assert len(finished.read_text().splitlines()) == 1 + 3  # initial policy, grpo, relax-sv
+    records = sorted(p.relative_to(root).parts[0] for p in root.rglob("run.json") if "mlartifacts" not in p.parts)
+    assert records.count("train") == 2
+    assert records.count("evaluate") == records.count("koopman") == records.count("latent") == 3
+    with sqlite3.connect(root / "mlflow.db") as store:
+        (runs,) = store.execute("select count(*) from runs where lifecycle_stage = 'active'").fetchone()
+    assert runs == len(records) + 1
+    rows = [json.loads(line) for line in (root / "train/tiny/relax-sv/seed-1/metrics.jsonl").read_text().splitlines()]
+    assert [row["step"] for row in rows] == [0, 1, 2, 3, 4]
+    probed = [row["step"] for row in rows if "probe/eigenvalues" in row]
+    assert probed == [0, 2, 4]
+    assert {"reward", "entropy", "dsd/eigenvalues", "dsd/singular_values", "share_above_xi"} <= rows[1].keys()
+    for log in (root / "logs").rglob("*.log"):
+        assert "\x1b" not in log.read_text(), f"escape codes in {log}"
+
+
+@pytest.mark.slow
+def test_both_arms_start_from_the_same_numbers(smoke) -> None:
+    """Same policy, same seed: the first rollouts, hence reward and DSD, do not know the method yet."""
+    first = []
+    for method in ("grpo", "relax-sv"):
+        path = smoke / f"results/smoke/train/tiny/{method}/seed-1/metrics.jsonl"
+        row = json.loads(path.read_text().splitlines()[1])
+        first.append([row["reward"], row["length"], row["dsd/eigenvalues"], row["dsd/singular_values"]])
+    assert first[0] == pytest.approx(first[1], rel=1e-6)
+
+
+@pytest.mark.slow
+def test_a_second_run_has_nothing_to_do(smoke) -> None:
+    result = snakemake(smoke, "--configfile", "config/smoke.yaml", "--cores", "2")
+    assert result.returncode == 0
+    assert "Nothing to be done" in result.stderr + result.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ("methods: {relax-sv: {alpha: 0.02}}", {"train": 1, "extract": 1, "koopman": 1, "evaluate": 1}),
+        ("matrix: {seeds: [1, 2]}", {"train": 2, "extract": 2, "koopman": 2, "evaluate": 2}),
+        ("matrix: {methods: [grpo, relax-sv, relax]}", {"train": 1, "extract": 1, "koopman": 1, "evaluate": 1}),
+        ("evaluation: {seed: 5}", {"evaluate": 3}),
+        ("analysis: {seed: 5}", {"extract": 3, "koopman": 3}),
+        ("tracking: {uri: 'sqlite:///other.db'}", {}),
+    ],
+)
+def test_a_change_reruns_what_it_concerns(smoke, change, expected) -> None:
+    options = overlay(smoke, "change.yaml", change + "\n")
+    plan = planned(smoke, *options)
+    ends = {"tables", "figures", "report", "track"} if expected else {"track"}
+    assert plan == {**expected, **dict.fromkeys(ends, 1)}
+
+
+@pytest.mark.slow
+def test_the_same_settings_from_other_files_are_the_same_settings(smoke) -> None:
+    merged = config.load([smoke / "config/config.yaml", smoke / "config/smoke.yaml"])
+    assert planned(smoke, *overlay(smoke, "all.yaml", yaml.safe_dump(merged))) == {}
+
+
+@pytest.mark.slow
+def test_another_foundation_is_refused(smoke) -> None:
+    result = snakemake(smoke, *overlay(smoke, "change.yaml", "data: {digits: 5}\n"), "--cores", "2")
+    assert result.returncode == 2
+    assert "results/smoke: its data was made with another configuration" in result.stderr
+
+
+@pytest.mark.slow
+def test_snakemakes_own_report_works_offline(smoke) -> None:
+    result = snakemake(smoke, "--configfile", "config/smoke.yaml", "--report", "snakemake-report.html")
+    assert result.returncode == 0, result.stderr
+    assert (smoke / "snakemake-report.html").stat().st_size > 500_000
+
+
+@pytest.mark.slow
+def test_the_tables_are_a_function_of_the_records(smoke, tmp_path) -> None:
+    command = ["relax", "tables", "--configfile", "config/config.yaml", "config/smoke.yaml", "--root", "results/smoke"]
+    result = run(smoke, *command, "--out", str(tmp_path))
+    assert result.returncode == 0, result.stderr
+    for path in (smoke / "results/smoke/tables").glob("*.*"):
+        if path.name != "run.json":
+            assert (tmp_path / path.name).read_bytes() == path.read_bytes(), path.name
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "words"),
+    [
+        ("matrix: {methods: [relaks]}", 2, "unknown name 'relaks'; did you mean 'relax"),
+        ("matrix: {policies: [tinny]}", 2, "unknown name 'tinny'; did you mean 'tiny'"),
+        ("matrix: {benchmarks: [gsm8k]}", 2, "unknown name 'gsm8k'"),
+        ("training: {steps: many}", 2, "training.steps is 'many', expected integer"),
+        ("methods: {relax: {alpha: -1}}", 2, "methods.relax.alpha is -1, expected at least 0"),
+    ],
+)
+def test_a_bad_configuration_is_one_sentence_and_an_exit_code(clone, text, code, words) -> None:
+    result = snakemake(clone, *overlay(clone, "bad.yaml", text + "\n"), "--cores", "1")
+    assert result.returncode == code
+    (sentence,) = [line for line in result.stderr.splitlines() if "bad.yaml" in line]
+    assert sentence.startswith("bad.yaml, line 1: ")
+    assert words in sentence
+    assert "Traceback" not in result.stderr
+
+
+def test_values_on_the_command_line_are_refused(clone) -> None:
+    result = snakemake(clone, "-n", "--config", "name=x")
+    assert result.returncode == 2
+    assert "put the keys into a file" in result.stderr
+
+
+def test_an_empty_data_set_stops_the_run_at_its_first_second(clone) -> None:
+    text = "name: empty\ndata: {train_problems: 0}\n"
+    result = snakemake(clone, *overlay(clone, "bad.yaml", text), "--cores", "1")
+    assert result.returncode == 1  # Snakemake's own code for a job that failed
+    assert "the train split is empty" in result.stderr
+    assert "non-zero exit status 3" in result.stderr
+    assert not list((clone / "results" / "empty" / "data").glob("*"))
+
+
+def test_a_read_only_results_folder_is_refused_at_once(clone) -> None:
+    (clone / "results").mkdir(exist_ok=True)
+    command = "snakemake --configfile config/smoke.yaml --cores 1"
+    bind = 'mount --bind "$PWD/results" "$PWD/results" && mount -o remount,ro,bind "$PWD/results"'
+    if shutil.which("unshare") is None or run(clone, "unshare", "-m", "sh", "-c", bind).returncode:
+        pytest.skip("a read-only mount needs root and mount namespaces")
+    result = run(clone, "unshare", "-m", "sh", "-c", f"{bind} && {command}")
+    assert result.returncode == 4
+    assert "results cannot be written there (read-only)" in result.stderr
+    assert "Traceback" not in result.stderr

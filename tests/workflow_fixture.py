@@ -1,0 +1,63 @@
+"""A copy of the repository in a path with a space, and Snakemake run there as a user runs it."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from conftest import REPOSITORY
+
+ENVIRONMENT = {
+    **os.environ,
+    "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+    "OMP_NUM_THREADS": "1",
+}
+
+
+def copy_repository(destination: Path) -> Path:
+    """What git tracks and what it does not ignore, as a fresh clone would hold it."""
+    listing = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard", "-z"], cwd=REPOSITORY, capture_output=True, check=True
+    )
+    for name in filter(None, listing.stdout.decode().split("\0")):
+        source, target = REPOSITORY / name, destination / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_symlink():
+            target.symlink_to(os.readlink(source))
+        elif source.is_file():
+            shutil.copyfile(source, target)
+    return destination
+
+
+def run(folder: Path, *command: str, timeout: int = 600) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command, cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, timeout=timeout, check=False
+    )
+
+
+def snakemake(folder: Path, *options: str, timeout: int = 600) -> subprocess.CompletedProcess[str]:
+    return run(folder, "snakemake", *options, timeout=timeout)
+
+
+def planned(folder: Path, *options: str) -> dict[str, int]:
+    """Jobs of a dry run by rule, without `all` and the total; empty when there is nothing to do."""
+    result = snakemake(folder, "-n", "--quiet", "reason", *options)
+    assert result.returncode == 0, result.stderr + result.stdout
+    text = result.stdout + result.stderr
+    if "Job stats:" not in text:
+        assert "Nothing to be done" in text, text
+        return {}
+    counts = {}
+    for line in text.split("Job stats:")[1].splitlines()[3:]:
+        if not line.strip():
+            break
+        name, count = line.split()
+        counts[name] = int(count)
+    return {name: n for name, n in counts.items() if name not in ("all", "total")}
+
+
+def overlay(clone: Path, name: str, text: str) -> list[str]:
+    """Options for the smoke configuration with one more file over it."""
+    (clone / name).write_text(text)
+    return ["--configfile", "config/smoke.yaml", name]
