@@ -174,10 +174,15 @@ def _evaluate(a: argparse.Namespace, loaded: config.Config) -> None:
 
 def _tables(a: argparse.Namespace, loaded: config.Config) -> None:
     run = _run(a, loaded, config.results_settings(loaded), [])
+    from relax.files import atomic_write
+    from relax.results import findings
     from relax.results.collect import collect
     from relax.results.tables import write_tables
 
-    run.finish(a.out, write_tables(collect(a.root, loaded), a.out))
+    results = collect(a.root, loaded)
+    written = write_tables(results, a.out)
+    atomic_write(a.out / "findings.md", findings.to_markdown(findings.findings(results)))
+    run.finish(a.out, [*written, a.out / "findings.md"])
 
 
 def _figures(a: argparse.Namespace, loaded: config.Config) -> None:

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import REPOSITORY
 
+from conftest import REPOSITORY
 from relax import config
 from relax.errors import ConfigError, MachineError
 

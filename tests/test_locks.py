@@ -2,9 +2,10 @@
 
 import tomllib
 
-from conftest import REPOSITORY
 from packaging.requirements import Requirement
 from packaging.version import Version
+
+from conftest import REPOSITORY
 
 
 def lock(kind: str) -> dict[str, Version]:

@@ -5,12 +5,12 @@ import math
 import shutil
 
 import pytest
-import results_fixture
-from results_fixture import METHODS, STEPS, config_of, make_results, write_record
 
+import results_fixture
 from relax.errors import DataError
 from relax.results.collect import collect
 from relax.tracking import Run
+from results_fixture import METHODS, STEPS, config_of, make_results, write_record
 
 all_runs, one_seed, no_runs = results_fixture.all_runs, results_fixture.one_seed, results_fixture.no_runs
 

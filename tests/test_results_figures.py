@@ -6,16 +6,16 @@ from functools import partial
 import matplotlib
 import numpy as np
 import pytest
-import results_fixture
 from PIL import Image
-from results_fixture import METHODS, STEPS, config_of, make_results
 
+import results_fixture
 from relax.errors import DataError
 from relax.results.collect import collect
 from relax.results.figures import read_figures, share_above_xi, training, write_figures
 from relax.results.figures_spectra import _medians, dsd_against_length, eigenvalues
 from relax.results.figures_style import look, save
 from relax.results.statistics import fit_entropy_reward
+from results_fixture import METHODS, STEPS, config_of, make_results
 
 all_runs, one_seed, no_runs = results_fixture.all_runs, results_fixture.one_seed, results_fixture.no_runs
 

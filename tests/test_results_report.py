@@ -7,14 +7,14 @@ import shutil
 from html.parser import HTMLParser
 
 import pytest
-import results_fixture
-from results_fixture import config_of
 
+import results_fixture
 from relax.results.collect import collect
 from relax.results.figures_style import Figure
 from relax.results.findings import Finding, findings
 from relax.results.report import write_report
 from relax.results.tables import build_tables
+from results_fixture import config_of
 
 all_runs, one_seed, no_runs = results_fixture.all_runs, results_fixture.one_seed, results_fixture.no_runs
 

@@ -6,13 +6,13 @@ import math
 import re
 
 import pytest
-import results_fixture
-from results_fixture import METHODS, config_of, make_results
 
+import results_fixture
 from relax.results.collect import collect
 from relax.results.render import Column, Estimate, Table, cell, to_csv, to_latex, to_markdown
 from relax.results.statistics import summarise
 from relax.results.tables import build_tables, write_tables
+from results_fixture import METHODS, config_of, make_results
 
 all_runs, one_seed, no_runs = results_fixture.all_runs, results_fixture.one_seed, results_fixture.no_runs
 

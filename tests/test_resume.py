@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from workflow_fixture import ENVIRONMENT, overlay, run, snakemake
 
 pytestmark = pytest.mark.slow

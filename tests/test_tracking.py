@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import REPOSITORY
 
+from conftest import REPOSITORY
 from relax.errors import DataError, MachineError
 from relax.files import atomic_folder, atomic_write
 from relax.tracking import Run, digest_path, find_records, flat, read_record

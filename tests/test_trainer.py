@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from trainer_fixture import GROUP, save_dictionary, trainer, weights
 from trl import GRPOTrainer
 
 from relax import ReLaXTrainer
 from relax.errors import ConfigError
 from relax.koopman import dsd
 from relax.training import objective
+from trainer_fixture import GROUP, save_dictionary, trainer, weights
 
 
 def test_without_its_terms_it_is_trl_bit_for_bit(tiny_policy: Path, tmp_path: Path) -> None:

@@ -6,10 +6,10 @@ import sqlite3
 
 import pytest
 import yaml
-from conftest import REPOSITORY
-from workflow_fixture import overlay, planned, run, snakemake
 
+from conftest import REPOSITORY
 from relax import config
+from workflow_fixture import overlay, planned, run, snakemake
 
 CONFIGS = sorted(path.name for path in (REPOSITORY / "config").glob("*.yaml"))
 
@@ -180,3 +180,33 @@ def test_a_read_only_results_folder_is_refused_at_once(clone) -> None:
     assert result.returncode == 4
     assert "results cannot be written there (read-only)" in result.stderr
     assert "Traceback" not in result.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("change", "code", "words"),
+    [
+        ({"--method": "relaks"}, 2, "unknown name 'relaks' in methods; did you mean 'relax"),
+        ({"--data": "rows.jsonl"}, 3, "rows.jsonl, line 2: 'answer' must be a non-empty string, found 7."),
+        ({"--data": "none.jsonl"}, 3, "none.jsonl: no such file or folder"),
+        ({"--base": "config"}, 3, "config: no policy there"),
+        ({"--dictionary": "config"}, 3, "there is no such dictionary"),
+        ({"--out": "/proc/relax"}, 4, "/proc/relax: cannot write there"),
+        ({"--seed": "one"}, 2, "invalid int value: 'one'"),
+    ],
+)
+def test_bad_input_to_a_verb_is_one_sentence_before_the_work(smoke, tmp_path, change, code, words) -> None:
+    row = {"id": "1", "prompt": "1234:", "answer": "0", "source": "noisy-sum"}
+    (smoke / "rows.jsonl").write_text(json.dumps(row) + "\n" + json.dumps({**row, "id": "2", "answer": 7}) + "\n")
+    root = "results/smoke"
+    options = {
+        "--policy": "tiny", "--method": "grpo", "--seed": "1", "--data": f"{root}/data/train.jsonl",
+        "--base": f"{root}/base/tiny/model", "--dictionary": f"{root}/dictionary/tiny",
+        "--checkpoints": f"{tmp_path}/checkpoints", "--out": f"{tmp_path}/out", **change,
+    }  # fmt: skip
+    words_typed = [part for option in options.items() for part in option]
+    result = run(smoke, "relax", "train", "--configfile", "config/config.yaml", "config/smoke.yaml", *words_typed)
+    assert result.returncode == code, result.stderr
+    assert words in result.stderr
+    assert "Traceback" not in result.stderr
+    assert not (tmp_path / "out").exists()

@@ -36,8 +36,12 @@ class Rollout:
     correct: bool | None = None
 
 
-def load_policy(path: str | Path) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+def load_policy(path: str | Path, dtype: torch.dtype | str = "auto") -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """A policy folder's model, on the GPU where there is one, and its tokenizer.
+
+    Args:
+        path: the folder.
+        dtype: of the weights; ``"auto"`` is that of the checkpoint.
 
     Raises:
         DataError: the folder holds no model.
@@ -45,7 +49,7 @@ def load_policy(path: str | Path) -> tuple[PreTrainedModel, PreTrainedTokenizerB
     if not (Path(path) / "config.json").is_file():
         raise DataError(f"{path}: no policy there (config.json is missing).")
     tokenizer = AutoTokenizer.from_pretrained(path, padding_side="left")
-    model = AutoModelForCausalLM.from_pretrained(path)
+    model = AutoModelForCausalLM.from_pretrained(path, dtype=dtype)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     return model.to(device).eval(), tokenizer
 

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby
 
 from relax.results.model import BASELINE, INITIAL, SPECTRA, Arm, Results
 from relax.results.statistics import Summary, summarise
@@ -10,6 +11,12 @@ from relax.results.tables import WORDS, ridge_of
 
 #: The same KL without DSD.
 CONTROL = "grpo-kl"
+#: What every reader of the findings must know.
+NOTE = (
+    "Every sentence below is computed from the runs. A rise or fall is named only where the 95 % Student t interval "
+    "over seeds leaves out zero; intervals are not corrected for the number of comparisons, and all seeds start from "
+    "one initial policy. Probes are fixed responses of the initial policy that the trained policy reads."
+)
 #: Words for a change along training -> words for a difference between methods.
 COMPARED = {"rose": "higher", "fell": "lower", "no clear change": "no clear difference"}
 
@@ -39,6 +46,17 @@ def findings(results: Results) -> list[Finding]:
         for part in (_entropy, _dsd, _relax_dsd, _relax_gains, _control):
             found += [Finding(f.question + place, f.verdict, f.text) for f in part(results, policy)]
     return found
+
+
+def to_markdown(found: list[Finding]) -> str:
+    """The findings as text: a heading per question, the drawn-together sentences, then the details."""
+    lines = ["# Findings", "", NOTE]
+    for question, group in groupby(found, key=lambda finding: finding.question):
+        items = list(group)
+        lines += ["", f"## {question}", ""]
+        lines += [finding.text + "\n" for finding in items if not finding.verdict]
+        lines += [f"- {finding.text}" for finding in items if finding.verdict]
+    return "\n".join(lines) + "\n"
 
 
 def _entropy(results: Results, policy: str) -> Iterator[Finding]:

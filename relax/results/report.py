@@ -12,7 +12,7 @@ import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from relax.results.figures_style import Figure
-from relax.results.findings import findings
+from relax.results.findings import NOTE, findings
 from relax.results.model import INITIAL, Results
 from relax.results.render import Table, cell
 from relax.results.tables import seeds_of
@@ -52,6 +52,7 @@ def write_report(
     page = environment.get_template("report.html.j2").render(
         name=results.matrix.name,
         lead=_lead(results),
+        note=NOTE,
         made_with=_made_with(results),
         questions=[(q, list(f)) for q, f in groupby(findings(results), key=lambda finding: finding.question)],
         tables=[table for table in tables if table.name not in COST],

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from transformers import PrinterCallback
 from relax.config import digest
 from relax.data.problem import read_problems
 from relax.errors import ConfigError, DataError, Interrupted
-from relax.files import atomic_folder, atomic_write
+from relax.files import atomic_folder, atomic_write, writable_folder
 from relax.koopman import Dictionary
 from relax.latent.rollouts import load_policy, read_rollouts
 from relax.progress import Progress
@@ -72,14 +73,17 @@ def train(
         Interrupted: a signal asked to stop; a checkpoint was written.
         ConfigError, DataError, MachineError: an input does not fit, or the folder is in use.
     """
+    problems = read_problems(data)
     out, frozen = Path(out), Dictionary.load(Path(dictionary) / "dictionary.safetensors")
+    writable_folder(out)  # not found out after the training
     key = digest([settings, seed, list(run.digests.values()), _code()])
     folder = Path(checkpoints) / key
     with sole_user(folder):
-        model, tokenizer = load_policy(base)
+        # Weights in float32 whatever the checkpoint holds: at a learning rate of 1e-6 updates would round
+        # away in bfloat16. Lower precision is autocast's business.
+        model, tokenizer = load_policy(base, torch.float32)
         arguments = _arguments(settings, seed, folder, _limit(settings["method"], Path(dictionary)))
         arguments.dictionary = str(Path(dictionary) / "dictionary.safetensors")
-        problems = read_problems(data)
         needed = arguments.generation_batch_size // arguments.num_generations
         if len(problems) < needed:
             raise DataError(f"{data}: {len(problems)} problems, one batch of rollouts takes {needed}.")
@@ -136,11 +140,14 @@ def _limit(method: dict[str, Any], dictionary: Path) -> float | None:
 def _arguments(settings: dict[str, Any], seed: int, folder: Path, limit: float | None) -> ReLaXConfig:
     """TRL's arguments; whatever TRL would choose by itself and a number depends on is set."""
     t, m = settings["training"], settings["method"]
-    batch = t["prompts_per_step"] * t["rollouts_per_prompt"]
-    micro = t["micro_batch"] or batch
-    if batch % micro:
-        raise ConfigError(f"training.micro_batch is {micro}, which does not divide the {batch} responses of a step.")
-    accumulation = batch // micro
+    batch, devices = t["prompts_per_step"] * t["rollouts_per_prompt"], int(os.environ.get("WORLD_SIZE", "1"))
+    micro = t["micro_batch"] or batch // devices
+    if not micro or batch % (micro * devices):
+        raise ConfigError(
+            f"a step's {batch} responses do not divide into micro-batches of {micro} on {devices} devices; "
+            "change training.micro_batch, training.prompts_per_step or the number of devices."
+        )
+    accumulation = batch // (micro * devices)
     return ReLaXConfig(
         output_dir=str(folder),
         seed=seed,
