@@ -46,7 +46,7 @@ def test_no_run():
         # Clearly positive, but two runs this far apart have an interval that contains zero.
         ([0.1, 0.2], "no clear change"),
         # The same step of a coarse measure in every run is no evidence of its spread.
-        ([0.01, 0.01], "no clear change"),
+        ([0.01, 0.01], "no interval"),
         ([0.0, 0.0], "no clear change"),
     ],
 )

@@ -9,7 +9,7 @@ from relax.koopman.baselines import length_matched_dsd, shuffle_time
 from relax.koopman.dictionary import Dictionary, DictionarySettings
 from relax.koopman.estimator import KoopmanDSD
 from relax.koopman.fitting import dictionary_loss
-from relax.koopman.operator import RIDGE, koopman_matrix
+from relax.koopman.operator import RIDGE, ROBUST_RIDGE, koopman_matrix
 from relax.koopman.projection import project
 from relax.koopman.residuals import eigenpair_residuals, pseudospectrum
 from relax.koopman.spectrum import DSD, dsd, dsd_values
@@ -18,6 +18,7 @@ from relax.koopman.statistics import TrajectoryStatistics, trajectory_statistics
 __all__ = [
     "DSD",
     "RIDGE",
+    "ROBUST_RIDGE",
     "SPECTRA",
     "Dictionary",
     "DictionarySettings",

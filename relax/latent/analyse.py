@@ -10,11 +10,9 @@ from safetensors.torch import load_file
 
 from relax.errors import DataError
 from relax.files import atomic_write
-from relax.koopman import SPECTRA, TrajectoryStatistics
+from relax.koopman import ROBUST_RIDGE, SPECTRA, TrajectoryStatistics
 from relax.tracking import Run
 
-#: The second ridge: a gain in DSD that only the trained-on ridge sees is none.
-ROBUST_RIDGE = 0.1
 #: Trajectories whose eigenvalues are kept for pictures, of each kind.
 SHOWN = 32
 

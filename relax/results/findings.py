@@ -160,7 +160,7 @@ def _summary(question: str, subject: str, details: dict[str, Finding]) -> Findin
     words = {
         "rose": "rise in",
         "fell": "fall in",
-        "no interval": "one seed, no interval for",
+        "no interval": "no usable interval for",
         "not run": "no runs for",
     }
     groups: dict[str, list[str]] = {}

@@ -40,11 +40,13 @@ class Summary:
 
         ``not run`` without a run, ``no interval`` with one. Runs that agree to the last digit (accuracies
         over few problems do) give an interval of width zero; that is the grain of the measure and not
-        evidence, so it is ``no clear change``.
+        evidence: ``no interval`` again, or ``no clear change`` where nothing changed.
         """
         if self.n < 2:
             return "not run" if self.n == 0 else "no interval"
-        if self.half_width <= 1e-9 * max(1.0, abs(self.mean)) or self.low <= 0 <= self.high:
+        if self.half_width <= 1e-9 * max(1.0, abs(self.mean)):
+            return "no clear change" if abs(self.mean) <= 1e-12 else "no interval"
+        if self.low <= 0 <= self.high:
             return "no clear change"
         return "rose" if self.mean > 0 else "fell"
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from trl import GRPOConfig
 
 from relax.errors import ConfigError
+from relax.koopman import SPECTRA
 
-SPECTRA = ("eigenvalues", "singular_values")
 KL_MODES = ("none", "adaptive", "uniform")
 KL_REDUCTIONS = ("group", "mean", "sum")
 

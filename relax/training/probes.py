@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from torch import Tensor
 from transformers import PreTrainedModel, TrainerCallback
 
-from relax.koopman import SPECTRA
+from relax.koopman import ROBUST_RIDGE, SPECTRA
 from relax.latent.rollouts import Rollout
 from relax.latent.states import statistics_of
 from relax.progress import Progress
-from relax.training.trainer import ROBUST_RIDGE, ReLaXTrainer
+from relax.training.trainer import ReLaXTrainer
 
 
 class Probes:

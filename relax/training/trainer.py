@@ -19,17 +19,23 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import torch
+from accelerate.utils import broadcast
 from torch import Tensor, nn
 from trl import GRPOTrainer
 
 from relax.errors import ConfigError, NumericsError
-from relax.koopman import Dictionary, TrajectoryStatistics, dsd, dsd_values, trajectory_statistics
+from relax.koopman import (
+    ROBUST_RIDGE,
+    SPECTRA,
+    Dictionary,
+    TrajectoryStatistics,
+    dsd,
+    dsd_values,
+    trajectory_statistics,
+)
 from relax.training import objective
-from relax.training.config import SPECTRA, ReLaXConfig
+from relax.training.config import ReLaXConfig
 from relax.training.resume import COMPLETE
-
-#: The second ridge every DSD is also logged at: a gain that only the trained-on ridge sees is none.
-ROBUST_RIDGE = 0.1
 
 
 class ReLaXTrainer(GRPOTrainer):
@@ -39,7 +45,7 @@ class ReLaXTrainer(GRPOTrainer):
     With ``alpha = 0`` and ``beta = 0`` it is GRPOTrainer bit for bit, DSD is logged all the same.
 
     Raises:
-        ConfigError: a dictionary of another width, ridge or observables than the model and arguments say.
+        ConfigError: a dictionary of another width than the model's, or a checkpoint of another dictionary.
     """
 
     args: ReLaXConfig
@@ -74,17 +80,17 @@ class ReLaXTrainer(GRPOTrainer):
         self._weight = dictionary.weight.to(self.accelerator.device)
 
     def _fit_dictionary(self, hidden: list[Tensor], masks: list[Tensor]) -> None:
-        """Fit on the first rollouts (of this process; all processes draw the same initial W)."""
-        trajectories = [h[m.bool()] for hs, ms in zip(hidden, masks, strict=True) for h, m in zip(hs, ms, strict=True)]
-        self.use_dictionary(
-            Dictionary.fit(
-                [t for t in trajectories if len(t) > 1],
-                koopman_dim=self.args.koopman_dim,
-                objective=self.args.dictionary_objective,
-                ridge=self.args.ridge,
-                seed=self.args.seed,
-            )
+        """Fit on the first rollouts of the main process; all processes get its W."""
+        pairs = [pair for states, mask in zip(hidden, masks, strict=True) for pair in zip(states, mask, strict=True)]
+        fitted = Dictionary.fit(
+            [states[mask.bool()] for states, mask in pairs if mask.sum() > 1],
+            koopman_dim=self.args.koopman_dim,
+            objective=self.args.dictionary_objective,
+            ridge=self.args.ridge,
+            seed=self.args.seed,
         )
+        weight = broadcast(fitted.weight.to(self.accelerator.device))
+        self.use_dictionary(Dictionary(weight, fitted.settings))
 
     def _resolve_xi(self, dsd: Tensor) -> None:
         if isinstance(self.args.xi, str) and self._xi is None:

@@ -87,6 +87,8 @@ rule train:
         f"{ROOT}/logs/train/{{policy}}/{{method}}/seed-{{seed}}.log",
     benchmark:
         f"{ROOT}/benchmarks/train/{{policy}}/{{method}}/seed-{{seed}}.tsv"
+    # The long jobs first: what follows each of them fills the gaps.
+    priority: 1
     resources:
         mem_mb=4000,
         runtime=240,
