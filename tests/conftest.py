@@ -53,17 +53,18 @@ def tiny_policy(tmp_path_factory: pytest.TempPathFactory, scratch_settings: dict
 
 @pytest.fixture(scope="session")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the repository in a path with spaces."""
+    """A copy of the repository in a path with spaces, in which nothing has run."""
     from workflow_fixture import copy_repository
 
     return copy_repository(tmp_path_factory.mktemp("a path with spaces") / "relax")
 
 
 @pytest.fixture(scope="session")
-def smoke(clone: Path) -> Path:
-    """That copy after the smoke configuration has run to its end: results/smoke is whole."""
-    from workflow_fixture import snakemake
+def smoke(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Another copy, after the smoke configuration has run to its end: results/smoke is whole."""
+    from workflow_fixture import copy_repository, snakemake
 
+    clone = copy_repository(tmp_path_factory.mktemp("a path with spaces") / "relax")
     result = snakemake(clone, "--configfile", "config/smoke.yaml", "--cores", "2")
     assert result.returncode == 0, result.stderr[-5000:]
     return clone
