@@ -119,7 +119,10 @@ def _fetch(a: argparse.Namespace) -> int:
 
 def _data(a: argparse.Namespace, loaded: config.Config) -> None:
     from relax.data.build import build
+    from relax.evaluation.catalogue import check_tasks
 
+    # The first job of a pipeline: what would fail hours later is refused here.
+    check_tasks({name: loaded["benchmarks"][name] for name in loaded["matrix"]["benchmarks"]})
     settings = config.data_settings(loaded)
     build(settings, a.out, _run(a, loaded, settings, []))
 

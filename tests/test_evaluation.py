@@ -11,6 +11,7 @@ import pytest
 from relax.errors import ConfigError, MachineError
 from relax.evaluation import run as evaluation
 from relax.evaluation import statistics
+from relax.evaluation.catalogue import check_tasks
 from relax.tracking import Run
 
 
@@ -91,6 +92,6 @@ def test_the_same_seed_gives_the_same_bytes_and_another_does_not(tiny_policy, pr
 
 def test_an_unknown_task_or_backend_is_refused(tiny_policy, problems, tmp_path) -> None:
     with pytest.raises(ConfigError, match="no task 'gsm9k'; there are noisy_sum"):
-        evaluation.check_tasks({"gsm": {"task": "gsm9k"}})
+        check_tasks({"gsm": {"task": "gsm9k"}})
     with pytest.raises(MachineError, match=r"evaluation\.backend is vllm"):
         run_evaluation({**SETTINGS, "backend": "vllm"}, tiny_policy, problems, tmp_path)

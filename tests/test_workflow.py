@@ -170,6 +170,12 @@ def test_an_empty_data_set_stops_the_run_at_its_first_second(clone) -> None:
     assert not list((clone / "results" / "empty" / "data").glob("*"))
 
 
+def test_a_benchmark_without_a_task_stops_the_run_at_its_first_second(clone) -> None:
+    result = run(clone, "relax", "data", "--configfile", "config/config.yaml", "config/paper_text.yaml", "--out", "x")
+    assert result.returncode == 2
+    assert "benchmark math500: no task 'math500'; there are noisy_sum." in result.stderr
+
+
 def test_a_read_only_results_folder_is_refused_at_once(clone) -> None:
     (clone / "results").mkdir(exist_ok=True)
     command = "snakemake --configfile config/smoke.yaml --cores 1"

@@ -20,26 +20,14 @@ from lm_eval.tasks import TaskManager
 from numpy.typing import NDArray
 
 from relax.data.problem import Problem, read_problems
-from relax.errors import ConfigError, MachineError, NumericsError
+from relax.errors import MachineError, NumericsError
 from relax.evaluation import statistics
+from relax.evaluation.catalogue import TASKS, check_tasks
 from relax.evaluation.grading import grade_response
 from relax.files import atomic_write
 from relax.tracking import Run, digest_path
 
 logger = logging.getLogger("relax")
-TASKS = Path(__file__).parent / "tasks"
-
-
-def check_tasks(benchmarks: dict[str, dict[str, Any]]) -> None:
-    """Refuse benchmarks whose task file does not exist.
-
-    Raises:
-        ConfigError: names the benchmark and the tasks there are.
-    """
-    known = sorted(path.stem for path in TASKS.glob("*.yaml"))
-    for name, benchmark in benchmarks.items():
-        if benchmark["task"] not in known:
-            raise ConfigError(f"benchmark {name}: no task {benchmark['task']!r}; there are {', '.join(known)}.")
 
 
 def evaluate(
