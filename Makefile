@@ -1,7 +1,7 @@
 # `make demo` and `make test` are all the set-up there is; see README.md.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check report lock clean
+.PHONY: help setup demo test bench check report lock clean
 
 # The environment first on the path, so that the workflow's rules find `relax`.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -12,6 +12,7 @@ help:
 	@echo "make setup   make .venv from envs/cpu.lock"
 	@echo "make demo    train, analyse, evaluate and report on this machine (about ten minutes on two cores)"
 	@echo "make test    run the tests"
+	@echo "make bench   speed, accuracy and memory of relax.koopman against its targets (minutes, one thread)"
 	@echo "make check   format, lint, types"
 	@echo "make report  Snakemake's own report of the demo, results/demo/snakemake-report.html"
 	@echo "make clean   remove results/ but for what is tracked, and Snakemake's memory"
@@ -26,6 +27,9 @@ demo: setup
 test: setup
 	@echo "test: pytest, about ten minutes on two cores"
 	@python -m pytest
+
+bench: setup
+	@python benchmarks/koopman.py --out results/bench/koopman.json
 
 check: setup
 	ruff check .

@@ -7,6 +7,7 @@ them. Heavy libraries are imported inside the verb that needs them.
 import argparse
 import json
 import logging
+import math
 import os
 import sys
 import traceback
@@ -32,6 +33,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         _logging(arguments.log)
         if arguments.verb == "fetch":
             return _fetch(arguments)
+        if arguments.verb == "dsd":
+            return _dsd(arguments)
         arguments.run(arguments, config.load(arguments.configfile))
     except RelaxError as error:
         if arguments.traceback:
@@ -50,7 +53,8 @@ def _environment(verb: str) -> None:
         for name in ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "TRANSFORMERS_OFFLINE"):
             os.environ[name] = "1"
     # One thread unless told otherwise: arms run side by side, and sums do not depend on the machine.
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    if verb != "dsd":
+        os.environ.setdefault("OMP_NUM_THREADS", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")
     # Libraries' bars would fill the logs with control characters; relax.progress speaks in lines.
@@ -217,6 +221,15 @@ def _track(a: argparse.Namespace, loaded: config.Config) -> None:
     logger.info("track: %s", ", ".join(f"{n} runs {what}" for what, n in counts.items()))
 
 
+def _dsd(a: argparse.Namespace) -> int:
+    from relax.latent.dsd import dsd
+
+    names = ("koopman_dim", "ridge", "samples", "max_response_length", "temperature", "seed", "dtype")
+    settings = {name: getattr(a, name) for name in names}
+    dsd(settings, a.model, a.prompts, a.responses, a.dictionary, a.out)
+    return 0
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="relax",
@@ -241,8 +254,7 @@ def _parser() -> argparse.ArgumentParser:
             kind = {"seed": int, "policy": str, "method": str, "benchmark": str}.get(option, Path)
             metavar = "N" if option == "seed" else "NAME" if kind is str else "PATH"
             sub.add_argument(f"--{option}", type=kind, required=True, metavar=metavar, help=HELP[option])
-        sub.add_argument("--log", type=Path, metavar="FILE", help="write all messages to this file")
-        sub.add_argument("--traceback", action="store_true", help="show where an error was raised")
+        _messages(sub)
 
     verb("fetch", None, "bring pinned models and data to the local cache (the only verb that uses a network)")
     verb("data", _data, "make the training and held-out problems", "out")
@@ -276,7 +288,64 @@ def _parser() -> argparse.ArgumentParser:
     verb("figures", _figures, "draw the figures from the run records", "root", "out")
     verb("report", _report, "write the report", "root", "figures", "out")
     verb("track", _track, "export the run records to MLflow", "root", "out")
+    _dsd_options(verbs.add_parser("dsd", help=DSD_HELP, description=DSD_HELP, epilog=EXIT_CODES))
     return parser
+
+
+def _messages(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("--log", type=Path, metavar="FILE", help="write all messages to this file")
+    sub.add_argument("--traceback", action="store_true", help="show where an error was raised")
+
+
+def _dsd_options(sub: argparse.ArgumentParser) -> None:
+    def number(name: str, kind: Callable[[str], float], default: float | None, text: str) -> None:
+        sub.add_argument(f"--{name}", type=kind, default=default, metavar="N", help=text)
+
+    sub.add_argument("--model", required=True, metavar="PATH_OR_NAME", help="folder, or name in the local hub cache")
+    sub.add_argument("--prompts", type=Path, required=True, metavar="FILE", help='JSON lines with "prompt" (and "id")')
+    sub.add_argument("--responses", type=Path, metavar="FILE",
+                     help='JSON lines with "response" and "id" or "prompt"; nothing is sampled then')  # fmt: skip
+    sub.add_argument("--dictionary", type=Path, metavar="FILE", help="dictionary.safetensors; fitted here if not given")
+    sub.add_argument("--out", type=Path, required=True, metavar="DIR", help=HELP["out"])
+    number("koopman-dim", _whole(2), None, "functions m of the dictionary (50, or those of --dictionary)")
+    number("ridge", _at_least_zero, 1e-3, "added to the Gram matrix (0.001)")
+    number("samples", _whole(1), 1, "responses sampled per prompt (1)")
+    number("max-response-length", _whole(2), 512, "tokens of a sampled response (512, or what fits the context)")
+    number("temperature", _above_zero, 1.0, "of sampling (1.0)")
+    number("seed", _whole(0), 0, "of sampling, fit and shuffling (0)")
+    sub.add_argument("--dtype", choices=("auto", "float32", "bfloat16"), default="auto",
+                     help="of the weights; auto is that of the checkpoint")  # fmt: skip
+    _messages(sub)
+
+
+def _whole(least: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        if not text.isdecimal() or int(text) < least:
+            raise argparse.ArgumentTypeError(f"expected a whole number of at least {least}, found {text!r}")
+        return int(text)
+
+    return parse
+
+
+def _at_least_zero(text: str) -> float:
+    return _number(text, "a number of at least 0", lambda value: value >= 0)
+
+
+def _above_zero(text: str) -> float:
+    return _number(text, "a number above 0", lambda value: value > 0)
+
+
+def _number(text: str, expected: str, fits: Callable[[float], bool]) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not (math.isfinite(value) and fits(value)):
+        raise argparse.ArgumentTypeError(f"expected {expected}, found {text!r}")
+    return value
+
+
+DSD_HELP = "spectra and DSD of any causal language model's responses, without training"
 
 
 HELP = {

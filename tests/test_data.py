@@ -86,7 +86,7 @@ def test_more_problems_than_there_are() -> None:
 
 
 def test_a_problem_file_survives_the_round_trip(tmp_path) -> None:
-    problems = [Problem("a/1", "x²+1?", "$\\frac12$", "math"), Problem("a/2", "line\nbreak", "2", "math")]
+    problems = [Problem("a/1", "x²+1?", "$\\frac12$", "math"), Problem("a/2", "line\nbreak\u2028", "2", "math")]
     write_problems(tmp_path / "p.jsonl", problems)
     assert read_problems(tmp_path / "p.jsonl") == problems
 

@@ -55,7 +55,8 @@ def read_problems(path: str | Path) -> list[Problem]:
     if not path.is_file():
         raise DataError(f"{path}: no such problem file.")
     rows, seen = [], set()
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    # Not splitlines: JSON may hold characters such as U+2028 that it would cut at.
+    for number, line in enumerate(path.read_text(encoding="utf-8").split("\n"), 1):
         if not line.strip():
             continue
         problem = _parse(line, f"{path}, line {number}")

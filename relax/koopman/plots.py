@@ -52,17 +52,27 @@ def plot_pseudospectrum(
 
 
 def plot_dsd_against_length(lengths: NDArray[Any], values: NDArray[Any], spectrum: str, axes: Any = None) -> Any:
-    """DSD (B,) against the number of states (B,), both logarithmic; ``spectrum`` names the one used."""
+    """DSD (B,) against the number of states (B,); ``spectrum`` names the one used.
+
+    An axis is logarithmic where its values span more than a factor of three. Returns the axes.
+    """
     axes = _axes(axes)
     shown = (lengths > 0) & (values > 0)
     axes.scatter(lengths[shown], values[shown], s=10)
-    axes.set(
-        xlabel="states T",
-        ylabel=f"DSD ({spectrum.replace('_', ' ')})",
-        xscale="log",
-        yscale="log",
-    )
+    axes.set(xlabel="states T", ylabel=f"DSD ({spectrum.replace('_', ' ')})")
+    for name, drawn in (("x", lengths[shown]), ("y", values[shown])):
+        if drawn.size and drawn.max() > 3 * drawn.min():
+            axes.set(**{f"{name}scale": "log"})
+            _plain_ticks(getattr(axes, f"{name}axis"))
     return axes
+
+
+def _plain_ticks(axis: Any) -> None:
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_locator(NullLocator())
 
 
 def _axes(axes: Any) -> Any:

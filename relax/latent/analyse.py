@@ -1,11 +1,13 @@
 """The ``koopman`` stage: statistics -> spectra, DSD and how far they can be trusted, per trajectory."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
+from numpy.typing import NDArray
 from safetensors.torch import load_file
 
 from relax.errors import DataError
@@ -38,7 +40,7 @@ def analyse(settings: dict[str, Any], latent: str | Path, out: str | Path, run: 
     )
     if len(statistics) != len(responses):
         raise DataError(f"{latent}: {len(statistics)} trajectories but {len(responses)} responses; extract again.")
-    table = _trajectories(responses, statistics, shuffled, settings["ridge"])
+    table = responses.assign(**trajectory_numbers(statistics, shuffled, settings["ridge"]))
     spectra = _eigenvalues(responses, statistics, settings["ridge"])
     atomic_write(out / "trajectories.parquet", table.to_parquet(index=False))
     atomic_write(out / "eigenvalues.parquet", spectra.to_parquet(index=False))
@@ -48,9 +50,16 @@ def analyse(settings: dict[str, Any], latent: str | Path, out: str | Path, run: 
     run.finish(out, [out / "trajectories.parquet", out / "eigenvalues.parquet"])
 
 
-def _trajectories(
-    responses: pd.DataFrame, statistics: TrajectoryStatistics, shuffled: TrajectoryStatistics, ridge: float
-) -> pd.DataFrame:
+def trajectory_numbers(
+    statistics: TrajectoryStatistics, shuffled: TrajectoryStatistics, ridge: float
+) -> dict[str, NDArray[np.float64]]:
+    """Columns of numbers, one entry a trajectory: DSD by spectrum and ridge, and how far it can be trusted.
+
+    Args:
+        statistics: of the trajectories.
+        shuffled: of the same states in random time order.
+        ridge: the first; :data:`ROBUST_RIDGE` is the second.
+    """
     columns: dict[str, torch.Tensor] = {}
     for spectrum in SPECTRA:
         columns[f"dsd_{spectrum}"] = statistics.dsd(spectrum, ridge)
@@ -60,20 +69,25 @@ def _trajectories(
     columns["leverage"] = statistics.leverage(ridge)
     columns["residual"] = statistics.residuals(ridge)[1].nanquantile(0.5, dim=1)
     columns["effective_rank"] = statistics.effective_rank()
-    return responses.assign(**{name: tensor.numpy() for name, tensor in columns.items()})
+    return {name: tensor.numpy() for name, tensor in columns.items()}
 
 
-def _eigenvalues(responses: pd.DataFrame, statistics: TrajectoryStatistics, ridge: float) -> pd.DataFrame:
-    """All eigenvalues of the first trajectories of each kind."""
-    kept = responses.groupby("kind").head(SHOWN)
-    values, residuals = statistics[torch.tensor(kept.index.to_numpy())].residuals(ridge)
-    m = values.shape[1]
+def eigenvalue_table(ids: Sequence[str], statistics: TrajectoryStatistics, ridge: float) -> pd.DataFrame:
+    """All eigenvalues and their residuals, m rows a trajectory, in the order of ``ids``."""
+    values, residuals = statistics.residuals(ridge)
     return pd.DataFrame(
         {
-            "id": np.repeat(kept["id"].to_numpy(), m),
-            "kind": np.repeat(kept["kind"].to_numpy(), m),
+            "id": np.repeat(np.asarray(ids, dtype=object), values.shape[1]),
             "real": values.real.flatten().numpy(),
             "imag": values.imag.flatten().numpy(),
             "residual": residuals.flatten().numpy(),
         }
     )
+
+
+def _eigenvalues(responses: pd.DataFrame, statistics: TrajectoryStatistics, ridge: float) -> pd.DataFrame:
+    """All eigenvalues of the first trajectories of each kind."""
+    kept = responses.groupby("kind").head(SHOWN)
+    table = eigenvalue_table(list(kept["id"]), statistics[torch.tensor(kept.index.to_numpy())], ridge)
+    table.insert(1, "kind", np.repeat(kept["kind"].to_numpy(), len(table) // len(kept)))
+    return table

@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from transformers import PreTrainedModel
 
 from relax.data.problem import read_problems
 from relax.errors import DataError
 from relax.files import atomic_write
 from relax.koopman import SPECTRA, Dictionary
 from relax.latent.rollouts import Rollout, load_policy, sample, write_rollouts
-from relax.latent.states import response_states, statistics_of
+from relax.latent.states import BATCH, response_states, statistics_of
 from relax.progress import Progress
 from relax.tracking import Run
 
@@ -45,7 +46,7 @@ def build(settings: dict[str, Any], base: str | Path, data: str | Path, out: str
         model, tokenizer, problems, per_problem, settings["max_response_length"], settings["temperature"],
         settings["seed"], f"{label}: rollouts",
     )[: settings["rollouts"]]  # fmt: skip
-    dictionary, report = _fit(model, rollouts, settings, tokenizer.pad_token_id, label)
+    dictionary, report = fit_dictionary(model, rollouts, settings, tokenizer.pad_token_id, label)
     statistics = statistics_of(model, rollouts, dictionary.weight, tokenizer.pad_token_id)
     percentiles = {}
     for spectrum in SPECTRA:
@@ -62,12 +63,31 @@ def build(settings: dict[str, Any], base: str | Path, data: str | Path, out: str
     run.finish(out, [out / name for name in names], dictionary_hash=dictionary.hash)
 
 
-def _fit(
-    model: torch.nn.Module, rollouts: list[Rollout], settings: dict[str, Any], pad: int, label: str
+def fit_dictionary(
+    model: PreTrainedModel,
+    rollouts: list[Rollout],
+    settings: dict[str, Any],
+    pad: int,
+    label: str,
+    batch: int = BATCH,
 ) -> tuple[Dictionary, dict[str, float]]:
+    """Fit W on three quarters of the responses, whose states are all held, and report on the others.
+
+    Args:
+        model: whose states these are.
+        rollouts: responses.
+        settings: ``koopman_dim``, ``objective``, ``ridge``, ``learning_rate``, ``epochs``, ``batch_size``
+            and ``seed``; see :meth:`relax.koopman.Dictionary.fit`.
+        pad: token id for padding.
+        label: for the progress lines.
+        batch: responses that pass through the model at a time.
+
+    Raises:
+        DataError: too few responses have a transition.
+    """
     states = [
-        hidden[i, : int(length)]
-        for hidden, mask in response_states(model, rollouts, pad)
+        hidden[i, : int(length)].clone()  # a view would hold its whole batch, padding included
+        for hidden, mask in response_states(model, rollouts, pad, batch)
         for i, length in enumerate(mask.sum(dim=1))
         if length > 1
     ]

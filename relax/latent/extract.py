@@ -6,13 +6,14 @@ from typing import Any
 import pandas as pd
 import torch
 from safetensors.torch import save_file
+from transformers import PreTrainedModel
 
 from relax.data.problem import Problem, read_problems
 from relax.evaluation.grading import grade_response
 from relax.files import atomic_write
-from relax.koopman import Dictionary, TrajectoryStatistics, project, shuffle_time
+from relax.koopman import Dictionary
 from relax.latent.rollouts import Rollout, load_policy, read_rollouts, sample
-from relax.latent.states import response_states
+from relax.latent.states import statistics_with_baseline
 from relax.tracking import Run
 
 
@@ -67,17 +68,11 @@ def extract(
 
 
 def _statistics(
-    model: torch.nn.Module, rollouts: list[Rollout], dictionary: Dictionary, pad: int, seed: int
+    model: PreTrainedModel, rollouts: list[Rollout], dictionary: Dictionary, pad: int, seed: int
 ) -> dict[str, torch.Tensor]:
-    weight = dictionary.weight.to(next(model.parameters()).device)
-    real, shuffled = [], []
-    for hidden, mask in response_states(model, rollouts, pad):
-        psi = project(hidden, weight, mask)
-        real.append(TrajectoryStatistics.from_snapshots(psi, mask))
-        shuffled.append(TrajectoryStatistics.from_snapshots(shuffle_time(psi, mask, seed), mask))
-    tensors = TrajectoryStatistics.cat(real).to_tensors()
-    baseline = TrajectoryStatistics.cat(shuffled).to_tensors()
-    return tensors | {f"shuffled_{name}": tensor for name, tensor in baseline.items()}
+    real, shuffled = statistics_with_baseline(model, rollouts, dictionary.weight, pad, seed)
+    baseline = {f"shuffled_{name}": tensor for name, tensor in shuffled.to_tensors().items()}
+    return real.to_tensors() | baseline
 
 
 def _table(rollouts: list[Rollout], kinds: list[str], problems: list[Problem], per_problem: int) -> pd.DataFrame:

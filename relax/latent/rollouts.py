@@ -6,7 +6,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+    StoppingCriteria,
+    StoppingCriteriaList,
+)
 
 from relax.data.problem import Problem
 from relax.errors import DataError
@@ -48,8 +55,8 @@ def load_policy(path: str | Path, dtype: torch.dtype | str = "auto") -> tuple[Pr
     """
     if not (Path(path) / "config.json").is_file():
         raise DataError(f"{path}: no policy there (config.json is missing).")
-    tokenizer = AutoTokenizer.from_pretrained(path, padding_side="left")
-    model = AutoModelForCausalLM.from_pretrained(path, dtype=dtype)
+    tokenizer = AutoTokenizer.from_pretrained(path, padding_side="left", trust_remote_code=False)
+    model = AutoModelForCausalLM.from_pretrained(path, dtype=dtype, trust_remote_code=False)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     return model.to(device).eval(), tokenizer
 
@@ -64,8 +71,9 @@ def sample(
     temperature: float,
     seed: int,
     label: str,
+    batch: int = BATCH,
 ) -> list[Rollout]:
-    """Sample ``per_problem`` responses to each problem, from the full distribution at a temperature.
+    """Sample ``per_problem`` responses to each problem, ``batch`` at a time, from the full distribution.
 
     Every decoding value is given, so that a checkpoint's generation_config.json has no say.
     """
@@ -73,15 +81,19 @@ def sample(
     prompts = [(p, k) for p in problems for k in range(per_problem)]
     progress = Progress(label, len(prompts), unit="responses")
     rollouts: list[Rollout] = []
-    for start in range(0, len(prompts), BATCH):
-        batch = prompts[start : start + BATCH]
-        inputs = tokenizer([p.prompt for p, _ in batch], return_tensors="pt", padding=True).to(model.device)
+    for start in range(0, len(prompts), batch):
+        asked = prompts[start : start + batch]
+        inputs = tokenizer([p.prompt for p, _ in asked], return_tensors="pt", padding=True)
+        # Token type ids, which some tokenizers add, are not for causal models.
+        inputs = {name: inputs[name].to(model.device) for name in ("input_ids", "attention_mask")}
+        width = inputs["input_ids"].shape[1]
+        tick = _Tick(progress, len(rollouts), len(asked) / max_response_length, width)
         output = model.generate(
             **inputs, max_new_tokens=max_response_length, do_sample=True, temperature=temperature, top_p=1.0, top_k=0,
-            repetition_penalty=1.0, pad_token_id=tokenizer.pad_token_id,
+            repetition_penalty=1.0, pad_token_id=tokenizer.pad_token_id, eos_token_id=tokenizer.eos_token_id,
+            stopping_criteria=StoppingCriteriaList([tick]),
         )  # fmt: skip
-        width = inputs["input_ids"].shape[1]
-        for (problem, k), tokens, mask in zip(batch, output, inputs["attention_mask"], strict=True):
+        for (problem, k), tokens, mask in zip(asked, output, inputs["attention_mask"], strict=True):
             response_ids = _until_end(tokens[width:].tolist(), tokenizer.eos_token_id)
             rollouts.append(
                 Rollout(
@@ -94,6 +106,25 @@ def sample(
             )
         progress.update(len(rollouts))
     return rollouts
+
+
+class _Tick(StoppingCriteria):
+    """Stops nothing; tells how far a batch is, since one of long responses can take an hour.
+
+    Args:
+        progress: told of the responses done, in parts.
+        done: responses before this batch.
+        per_token: responses that a token of the whole batch counts for.
+        width: tokens of the prompts.
+    """
+
+    def __init__(self, progress: Progress, done: int, per_token: float, width: int) -> None:
+        self.progress, self.done, self.per_token, self.width = progress, done, per_token, width
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor, **kwargs: object) -> torch.Tensor:
+        done = self.done + int(self.per_token * (input_ids.shape[1] - self.width))
+        self.progress.update(min(done, self.progress.total - 1))
+        return torch.zeros(len(input_ids), dtype=torch.bool, device=input_ids.device)
 
 
 def _until_end(tokens: list[int], end: int) -> list[int]:
@@ -112,7 +143,10 @@ def read_rollouts(path: str | Path) -> list[Rollout]:
         DataError: a line is not a rollout; names file and line.
     """
     rollouts = []
-    for number, line in enumerate(Path(path).read_text(encoding="utf-8").splitlines(), 1):
+    # Not splitlines(): a response may hold other characters that Unicode counts as ends of lines.
+    for number, line in enumerate(Path(path).read_text(encoding="utf-8").split("\n"), 1):
+        if not line:
+            continue
         try:
             rollouts.append(Rollout(**json.loads(line)))
         except (json.JSONDecodeError, TypeError) as error:

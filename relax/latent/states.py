@@ -1,13 +1,15 @@
 """The hidden states at the response tokens, after the final norm, by teacher forcing."""
 
+import inspect
 from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from relax.koopman import TrajectoryStatistics, trajectory_statistics
+from relax.koopman import TrajectoryStatistics, project, shuffle_time, trajectory_statistics
 from relax.latent.rollouts import Rollout
+from relax.progress import Progress
 
 BATCH = 64
 
@@ -28,6 +30,8 @@ def response_states(
         (hidden, mask): (B, T, d) in the model's precision, T the longest response of the batch, right
         padded, and (B, T).
     """
+    # Without them a model counts padding on the left as positions; those that have none do not take them.
+    takes_positions = "position_ids" in inspect.signature(model.base_model.forward).parameters
     for start in range(0, len(rollouts), batch):
         rows = rollouts[start : start + batch]
         longest = max(len(r.response_ids) for r in rows)
@@ -42,13 +46,11 @@ def response_states(
             tokens[i, begin : begin + len(row.response_ids)] = torch.tensor(row.response_ids)
             attention[i, begin - len(row.prompt_ids) : begin + len(row.response_ids)] = 1
             mask[i, : len(row.response_ids)] = 1
-        positions = (attention.cumsum(1) - 1).clamp(min=0)
-        output = model.base_model(
-            input_ids=tokens.to(model.device),
-            attention_mask=attention.to(model.device),
-            position_ids=positions.to(model.device),
-            use_cache=False,
-        )
+        inputs = {"input_ids": tokens, "attention_mask": attention}
+        if takes_positions:
+            inputs["position_ids"] = (attention.cumsum(1) - 1).clamp(min=0)
+        moved = {name: tensor.to(model.device) for name, tensor in inputs.items()}
+        output = model.base_model(**moved, use_cache=False)
         yield output.last_hidden_state[:, -longest:], mask.to(model.device)
 
 
@@ -60,3 +62,39 @@ def statistics_of(
     return TrajectoryStatistics.cat(
         [trajectory_statistics(hidden, weight, mask) for hidden, mask in response_states(model, rollouts, pad)]
     )
+
+
+def statistics_with_baseline(
+    model: PreTrainedModel,
+    rollouts: Sequence[Rollout],
+    weight: Tensor,
+    pad: int,
+    seed: int,
+    batch: int = BATCH,
+    progress: Progress | None = None,
+) -> tuple[TrajectoryStatistics, TrajectoryStatistics]:
+    """Koopman statistics of responses, and of the same states in random time order, both on the CPU.
+
+    Args:
+        model: as :func:`response_states`.
+        rollouts: responses.
+        weight: (d, m) of the dictionary.
+        pad: token id for padding.
+        seed: of the random order, the baseline that has no dynamics.
+        batch: responses at a time; their states are dropped before the next.
+        progress: told of the responses done.
+    """
+    weight = weight.to(model.device)
+    real, shuffled, seen = [], [], 0
+    for hidden, mask in response_states(model, rollouts, pad, batch):
+        psi = project(hidden, weight, mask)
+        real.append(_on_cpu(TrajectoryStatistics.from_snapshots(psi, mask)))
+        shuffled.append(_on_cpu(TrajectoryStatistics.from_snapshots(shuffle_time(psi, mask, seed), mask)))
+        seen += len(mask)
+        if progress is not None:
+            progress.update(seen)
+    return TrajectoryStatistics.cat(real), TrajectoryStatistics.cat(shuffled)
+
+
+def _on_cpu(statistics: TrajectoryStatistics) -> TrajectoryStatistics:
+    return TrajectoryStatistics.from_tensors({name: t.cpu() for name, t in statistics.to_tensors().items()})

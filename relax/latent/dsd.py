@@ -1,0 +1,200 @@
+"""``relax dsd``: spectra and DSD of any causal language model's responses, without training."""
+
+import math
+import random
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from relax.data.problem import Problem
+from relax.errors import ConfigError, DataError, MachineError
+from relax.files import writable_folder
+from relax.koopman import Dictionary, TrajectoryStatistics
+from relax.latent import dsd_output
+from relax.latent.dictionary import HELD_OUT, fit_dictionary
+from relax.latent.pretrained import check_context, find_model, load_pretrained, room_for_response, state_width
+from relax.latent.rollouts import BATCH as SAMPLED_AT_A_TIME
+from relax.latent.rollouts import Rollout, sample
+from relax.latent.states import BATCH, statistics_with_baseline
+from relax.latent.texts import read_prompts, read_responses, tokenize
+from relax.progress import Progress, logger
+from relax.tracking import Run
+
+#: m where neither a dictionary nor a number is given.
+KOOPMAN_DIM = 50
+#: Numbers of hidden states held at a time for the fit (256 MB in float32): 18 000 states of a 7B model.
+FIT_NUMBERS = 1 << 26
+#: Steps of the fit, of 64 responses each.
+FIT_STEPS, FIT_BATCH = 200, 64
+#: Tokens, padding included, that pass through the model at a time.
+TOKENS = 1 << 17
+
+
+def dsd(
+    settings: dict[str, Any],
+    model_name: str,
+    prompts_file: Path,
+    responses_file: Path | None,
+    dictionary_file: Path | None,
+    out: Path,
+) -> None:
+    """Analyse responses, sampled here or given, and write tables, figures and a record below ``out``.
+
+    Hidden states are dropped batch by batch. Where no dictionary is given, one is fitted first on a random
+    sample of the responses, whose states are held together: at most :data:`FIT_NUMBERS` numbers of them.
+
+    Args:
+        settings: ``koopman_dim`` (None: the dictionary's, or :data:`KOOPMAN_DIM`), ``ridge``, ``samples``,
+            ``max_response_length``, ``temperature``, ``seed``, ``dtype``.
+        model_name: folder, or name in the local hub cache.
+        prompts_file: see :func:`relax.latent.texts.read_prompts`.
+        responses_file: None samples; else see :func:`relax.latent.texts.read_responses`.
+        dictionary_file: None fits.
+        out: folder.
+
+    Raises:
+        DataError: a file or the model cannot be used, or no response has two tokens.
+        ConfigError: the dictionary belongs to another width or m.
+        MachineError: no such model, a folder that cannot be written, too little GPU memory.
+        NonFiniteError: the model's states are not finite.
+    """
+    prompts = read_prompts(prompts_file)
+    answers = None if responses_file is None else read_responses(responses_file, prompts)
+    given = None if dictionary_file is None else Dictionary.load(dictionary_file)
+    settings = settings | {"koopman_dim": _koopman_dim(settings["koopman_dim"], given, dictionary_file)}
+    folder = find_model(model_name)
+    files = [path for path in (prompts_file, responses_file, dictionary_file) if path is not None]
+    run = Run("dsd", {"name": model_name}, settings, [folder, *files])
+    run.seeds["dsd"] = settings["seed"]
+    model, tokenizer = load_pretrained(model_name, folder, settings["dtype"])
+    if given is not None and given.settings.hidden_size != state_width(model):
+        raise ConfigError(
+            f"{dictionary_file}: this dictionary is for states of {given.settings.hidden_size} numbers, but those of "
+            f"{model_name} have {state_width(model)}; leave --dictionary out to fit one."
+        )
+    writable_folder(out)
+    try:
+        if answers is None:
+            rollouts = _sampled(model_name, model, tokenizer, prompts, settings)
+        else:
+            rollouts = tokenize(answers, tokenizer)
+            check_context(model_name, model, rollouts)
+        kept = [rollout for rollout in rollouts if len(rollout.response_ids) > 1]
+        if not kept:
+            raise DataError(f"{model_name}: none of {len(rollouts)} responses has two tokens, the least for dynamics.")
+        dictionary, quality = (given, {}) if given else _fitted(model, kept, settings, tokenizer.pad_token_id)
+        statistics, shuffled = _statistics(model, kept, dictionary, tokenizer.pad_token_id, settings["seed"])
+    except torch.OutOfMemoryError as error:
+        raise MachineError("the GPU's memory is full; give fewer tokens with --max-response-length.") from error
+    results = dsd_output.Results(
+        model=model_name,
+        precision=str(model.dtype).removeprefix("torch."),
+        rollouts=kept,
+        left_out=len(rollouts) - len(kept),
+        sampled=answers is None,
+        statistics=statistics,
+        shuffled=shuffled,
+        ridge=settings["ridge"],
+        dictionary=dictionary,
+        dictionary_file=dictionary_file,
+        quality=quality,
+    )
+    dsd_output.write(results, out, run)
+
+
+def _koopman_dim(asked: int | None, given: Dictionary | None, file: Path | None) -> int:
+    if given is None:
+        return KOOPMAN_DIM if asked is None else asked
+    if asked is not None and asked != given.settings.koopman_dim:
+        raise ConfigError(
+            f"{file}: this dictionary has m = {given.settings.koopman_dim}, but --koopman-dim is {asked}; "
+            "leave one of them out."
+        )
+    return given.settings.koopman_dim
+
+
+def _sampled(
+    name: str,
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    prompts: list[Problem],
+    settings: dict[str, Any],
+) -> list[Rollout]:
+    counts = [(prompt.id, len(tokenizer(prompt.prompt)["input_ids"])) for prompt in prompts]
+    wanted = settings["max_response_length"]
+    length = room_for_response(name, model, counts, wanted)
+    if length < wanted:
+        logger.info("dsd: at most %d tokens a response, not %d: the model's context has no more room", length, wanted)
+    width = max(tokens for _, tokens in counts) + length
+    return sample(
+        model, tokenizer, prompts, settings["samples"], length, settings["temperature"], settings["seed"],
+        "dsd: sampling", batch=_rows(SAMPLED_AT_A_TIME, width),
+    )  # fmt: skip
+
+
+def _fitted(
+    model: PreTrainedModel, rollouts: list[Rollout], settings: dict[str, Any], pad: int
+) -> tuple[Dictionary, dict[str, float]]:
+    """A dictionary fitted on three quarters of a bounded sample, and its report on the other quarter."""
+    least = 2 * HELD_OUT
+    if len(rollouts) < least:
+        raise DataError(
+            f"only {len(rollouts)} responses with two tokens or more, but a dictionary is fitted on {least} at least; "
+            "give more prompts, --samples, or a --dictionary."
+        )
+    chosen = _bounded(rollouts, state_width(model), settings["seed"])
+    held_out = len(chosen[::HELD_OUT])
+    states = sum(len(rollout.response_ids) for rollout in chosen)
+    logger.info(
+        "dsd: no --dictionary given, fitting W on %d of these %d responses, %d more held out (%d states in all)",
+        len(chosen) - held_out, len(rollouts), held_out, states,
+    )  # fmt: skip
+    options = {
+        "koopman_dim": settings["koopman_dim"],
+        "ridge": settings["ridge"],
+        "objective": "residual",
+        "learning_rate": 1e-3,
+        "epochs": math.ceil(FIT_STEPS / math.ceil((len(chosen) - held_out) / FIT_BATCH)),
+        "batch_size": FIT_BATCH,
+        "seed": settings["seed"],
+    }
+    dictionary, report = fit_dictionary(model, chosen, options, pad, "dsd", batch=_rows_of(chosen))
+    return dictionary, {"fitted_on": len(chosen) - held_out, "held_out": held_out, "states": states, **report}
+
+
+def _bounded(rollouts: list[Rollout], width: int, seed: int) -> list[Rollout]:
+    """Responses in random order, as many as FIT_NUMBERS has room for, but never fewer than a fit needs."""
+    order = random.Random(seed).sample(range(len(rollouts)), len(rollouts))
+    chosen: list[Rollout] = []
+    numbers = 0
+    for index in order:
+        numbers += len(rollouts[index].response_ids) * width
+        if numbers > FIT_NUMBERS and len(chosen) >= 2 * HELD_OUT:
+            break
+        chosen.append(rollouts[index])
+    return chosen
+
+
+def _statistics(
+    model: PreTrainedModel, rollouts: list[Rollout], dictionary: Dictionary, pad: int, seed: int
+) -> tuple[TrajectoryStatistics, TrajectoryStatistics]:
+    """Statistics in the order of ``rollouts``; longest first through the model, so that little is padding."""
+    order = sorted(range(len(rollouts)), key=lambda i: -len(rollouts[i].response_ids))
+    place = torch.empty(len(order), dtype=torch.long)
+    place[torch.tensor(order)] = torch.arange(len(order))
+    progress = Progress("dsd: hidden states", len(rollouts), unit="responses")
+    real, shuffled = statistics_with_baseline(
+        model, [rollouts[i] for i in order], dictionary.weight, pad, seed, _rows_of(rollouts), progress
+    )
+    return real[place], shuffled[place]
+
+
+def _rows_of(rollouts: list[Rollout]) -> int:
+    return _rows(BATCH, max(len(r.prompt_ids) for r in rollouts) + max(len(r.response_ids) for r in rollouts))
+
+
+def _rows(most: int, width: int) -> int:
+    """Rows of ``width`` tokens that pass at a time."""
+    return max(1, min(most, TOKENS // width))

@@ -1,0 +1,46 @@
+"""``relax dsd`` run in the test's own process, and small files for it."""
+
+import contextlib
+import io
+import json
+import logging
+import os
+from pathlib import Path
+
+from relax import cli
+from relax.data import noisy_sum
+from relax.data.problem import write_problems
+
+M = 6
+
+
+def relax_dsd(*options: object) -> tuple[int, str]:
+    """Exit code and what was on the terminal."""
+    root, own = logging.getLogger(), logging.getLogger("relax")
+    before, environment, terminal = (root.handlers[:], own.handlers[:]), dict(os.environ), io.StringIO()
+    try:
+        with contextlib.redirect_stderr(terminal):
+            code = cli.main(["dsd", *map(str, options)])
+    except SystemExit as stop:
+        code = int(stop.code or 0)
+    finally:
+        root.handlers, own.handlers = before
+        os.environ.clear()
+        os.environ.update(environment)
+    return code, terminal.getvalue()
+
+
+def usual_options(policy: Path, prompts: Path) -> list[object]:
+    """All options but --out, for a problem file of the pipeline with twelve prompts, which is written."""
+    write_problems(prompts, noisy_sum.problems(12, "train", 4, seed=0))
+    return ["--model", policy, "--prompts", prompts, "--samples", 2, "--max-response-length", 20,
+            "--koopman-dim", M, "--seed", 3]  # fmt: skip
+
+
+def rows(path: Path) -> list[dict]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def write_rows(path: Path, content: list[dict]) -> Path:
+    path.write_text("".join(json.dumps(row) + "\n" for row in content))
+    return path
