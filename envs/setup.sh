@@ -64,9 +64,9 @@ say "installing the other packages"
 .venv/bin/uv pip install --quiet --no-deps -e .
 say "checking that it imports (and compiling it once, so that no job has to)"
 env -u PYTHONDONTWRITEBYTECODE .venv/bin/python - <<'PYTHON'
-import lm_eval.models.huggingface, lm_eval.tasks, matplotlib.pyplot, mlflow.tracking, snakemake.cli, torch  # noqa
-from trl import GRPOTrainer, SFTTrainer  # noqa
-from transformers import Qwen2ForCausalLM  # noqa
+import lm_eval.models.huggingface, lm_eval.tasks, matplotlib.pyplot, mlflow.tracking, snakemake.cli, torch
+from trl import GRPOTrainer, SFTTrainer
+from transformers import Qwen2ForCausalLM
 print("setup: torch", torch.__version__, "- CUDA", torch.version.cuda or "none")
 PYTHON
 printf '%s' "$wanted" > "$stamp"

@@ -23,10 +23,7 @@ from typing import Any
 
 from relax.config import digest
 from relax.errors import DataError
-from relax.files import atomic_folder, atomic_write, writable_folder
-
-__all__ = ["Run", "accelerator", "atomic_folder", "atomic_write", "digest", "digest_path", "find_records", "flat",
-           "git_state", "read_record", "writable_folder"]  # fmt: skip
+from relax.files import atomic_write
 
 RECORD = "run.json"
 #: Packages whose versions can change a number.

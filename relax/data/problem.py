@@ -2,12 +2,13 @@
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from relax.errors import DataError
-from relax.files import atomic_write
+from relax.files import atomic_write, read_json_lines
 
 #: One problem in eight is held out for evaluation.
 TEST_SHARE = 8
@@ -55,27 +56,16 @@ def read_problems(path: str | Path) -> list[Problem]:
     if not path.is_file():
         raise DataError(f"{path}: no such problem file.")
     rows, seen = [], set()
-    # Not splitlines: JSON may hold characters such as U+2028 that it would cut at.
-    for number, line in enumerate(path.read_text(encoding="utf-8").split("\n"), 1):
-        if not line.strip():
-            continue
-        problem = _parse(line, f"{path}, line {number}")
+    for where, _, row in read_json_lines(path, "problems"):
+        problem = _parse(row, where)
         if problem.id in seen:
-            raise DataError(f"{path}, line {number}: id {problem.id!r} stands there twice; ids must be unique.")
+            raise DataError(f"{where}: id {problem.id!r} stands there twice; ids must be unique.")
         seen.add(problem.id)
         rows.append(problem)
-    if not rows:
-        raise DataError(f"{path}: holds no problems; expected one JSON object a line with {', '.join(FIELDS)}.")
     return rows
 
 
-def _parse(line: str, where: str) -> Problem:
-    try:
-        row = json.loads(line)
-    except json.JSONDecodeError as error:
-        raise DataError(f"{where}: not JSON ({error.msg} at column {error.colno}).") from error
-    if not isinstance(row, dict):
-        raise DataError(f"{where}: expected a JSON object, found {type(row).__name__}.")
+def _parse(row: Mapping[str, Any], where: str) -> Problem:
     for field in FIELDS:
         if not isinstance(row.get(field), str) or not row[field]:
             found = f"found {row[field]!r}" if field in row else "it is missing"

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 from transformers import PreTrainedModel
 
 from relax.data.problem import Problem, read_problems
@@ -51,10 +51,7 @@ def extract(
     rollouts = own + read_rollouts(Path(dictionary) / "probes.jsonl")
     kinds = ["policy"] * len(own) + ["probe"] * (len(rollouts) - len(own))
     tensors = _statistics(model, rollouts, frozen, tokenizer.pad_token_id, settings["seed"])
-    out.mkdir(parents=True, exist_ok=True)
-    temporary = out / ".statistics.tmp"
-    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, temporary)
-    temporary.replace(out / "statistics.safetensors")
+    atomic_write(out / "statistics.safetensors", save({name: tensor.contiguous() for name, tensor in tensors.items()}))
     table = _table(rollouts, kinds, problems, settings["responses_per_prompt"])
     atomic_write(out / "responses.parquet", table.to_parquet(index=False))
     run.metrics.update(

@@ -1,7 +1,6 @@
 """Prompts and responses from plain files: JSON lines with text, from whatever source."""
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,7 @@ from transformers import PreTrainedTokenizerBase
 
 from relax.data.problem import Problem
 from relax.errors import DataError
+from relax.files import read_json_lines
 from relax.latent.rollouts import Rollout
 
 
@@ -23,7 +23,7 @@ def read_prompts(path: str | Path) -> list[Problem]:
     """
     prompts: list[Problem] = []
     seen: dict[str, str] = {}
-    for where, number, row in _rows(Path(path), "prompts"):
+    for where, number, row in read_json_lines(Path(path), "prompts"):
         name = _id(row, where) or str(number)
         if name in seen:
             raise DataError(f"{where}: id {name!r} is that of {seen[name]} as well; ids must be unique.")
@@ -45,7 +45,7 @@ def read_responses(path: str | Path, prompts: Sequence[Problem]) -> list[tuple[P
     by_id = {prompt.id: prompt for prompt in prompts}
     by_text = {prompt.prompt: prompt for prompt in reversed(prompts)}
     answers: list[tuple[Problem, str]] = []
-    for where, _, row in _rows(Path(path), "responses"):
+    for where, _, row in read_json_lines(Path(path), "responses"):
         response = _text(row, "response", where, empty=True)
         name = _id(row, where)
         prompt = by_id.get(name) if name else None
@@ -81,32 +81,6 @@ def tokenize(answers: Sequence[tuple[Problem, str]], tokenizer: PreTrainedTokeni
             )
         )
     return rollouts
-
-
-def _rows(path: Path, what: str) -> Iterator[tuple[str, int, Mapping[str, Any]]]:
-    """(file and line in words, line number, object) of every line that is not blank."""
-    try:
-        content = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror}); expected a file of {what}.") from error
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: not UTF-8 text (byte {error.start}); expected JSON lines.") from error
-    empty = True
-    # Not splitlines(): JSON text may hold other characters that Unicode counts as ends of lines.
-    for number, line in enumerate(content.split("\n"), 1):
-        if not line.strip():
-            continue
-        empty = False
-        where = f"{path}, line {number}"
-        try:
-            row = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise DataError(f"{where}: not JSON ({error.msg} at column {error.colno}).") from error
-        if not isinstance(row, dict):
-            raise DataError(f"{where}: expected a JSON object, found {type(row).__name__}.")
-        yield where, number, row
-    if empty:
-        raise DataError(f"{path}: holds no {what}; expected one JSON object a line.")
 
 
 def _id(row: Mapping[str, Any], where: str) -> str | None:

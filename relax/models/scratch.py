@@ -8,7 +8,7 @@ import torch
 from datasets import Dataset
 from tokenizers import Regex, Tokenizer, decoders, pre_tokenizers
 from tokenizers import models as tokenizer_models
-from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM, TrainerCallback
+from transformers import PreTrainedTokenizerFast, PrinterCallback, Qwen2Config, Qwen2ForCausalLM, TrainerCallback
 from trl import SFTConfig, SFTTrainer
 
 from relax.data import noisy_sum
@@ -118,12 +118,6 @@ def warm_up(settings: dict[str, Any], digits: int, workdir: str | Path, label: s
         processing_class=tokenizer,
         callbacks=[_Report(Progress(label, warmup["steps"]))],
     )
-    trainer.remove_callback(_printer())
+    trainer.remove_callback(PrinterCallback)
     trainer.train()
     return trainer
-
-
-def _printer() -> type:
-    from transformers.trainer_callback import PrinterCallback
-
-    return PrinterCallback

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from relax.errors import DataError
+from relax.files import atomic_write
 from relax.results.figures_spectra import dsd_against_length, eigenvalues
 from relax.results.figures_style import (
     THICK,
@@ -24,7 +25,6 @@ from relax.results.figures_style import (
 from relax.results.model import INITIAL, SPECTRA, Results
 from relax.results.statistics import fit_entropy_reward
 from relax.results.tables import WORDS, ridge_of
-from relax.tracking import atomic_write
 
 CAPTIONS = "figures.json"
 

@@ -16,8 +16,8 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
+from relax.files import atomic_write
 from relax.results.model import INITIAL
-from relax.tracking import atomic_write
 
 #: Inches; a text column of a printed page.
 WIDTH = 7.2

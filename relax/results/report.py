@@ -11,12 +11,12 @@ from typing import Any
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from relax.files import atomic_write
 from relax.results.figures_style import Figure
 from relax.results.findings import NOTE, findings
 from relax.results.model import INITIAL, Results
 from relax.results.render import Table, cell
 from relax.results.tables import seeds_of
-from relax.tracking import atomic_write
 
 #: Tables that stand in the section on cost.
 COST = ("cost", "stages")

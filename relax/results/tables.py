@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
+from relax.files import atomic_write
 from relax.results.model import BASELINE, SPECTRA, Results
 from relax.results.render import Column, Estimate, Table, Value, csv_text, to_csv, to_latex, to_markdown
 from relax.results.statistics import summarise
-from relax.tracking import atomic_write
 
 WORDS = {"eigenvalues": "eigenvalues", "singular_values": "singular values"}
 SPEC = {"eigenvalues": ".3f", "singular_values": ".2f"}

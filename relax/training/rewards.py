@@ -1,25 +1,17 @@
 """The verifiable reward: 1 for a right response, 0 for a wrong one."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from relax.evaluation.grading import grade_response
 
 
-def reward_function() -> Callable[..., list[float]]:
+def correctness(
+    prompts: Iterable[str], completions: Iterable[str], answer: Iterable[str], source: Iterable[str], **_: object
+) -> list[float]:
     """The reward in the form TRL calls: one number per completion.
 
     The data set's columns ``answer`` and ``source`` (:class:`relax.data.problem.Problem`) say what
     is right and how it is checked; evaluation grades through the same function.
     """
-
-    def correctness(
-        prompts: Iterable[str],
-        completions: Iterable[str],
-        answer: Iterable[str],
-        source: Iterable[str],
-        **_: object,
-    ) -> list[float]:
-        rows = zip(prompts, completions, answer, source, strict=True)
-        return [float(grade_response(kind, prompt, text, gold)) for prompt, text, gold, kind in rows]
-
-    return correctness
+    rows = zip(prompts, completions, answer, source, strict=True)
+    return [float(grade_response(kind, prompt, text, gold)) for prompt, text, gold, kind in rows]

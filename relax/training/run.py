@@ -22,7 +22,7 @@ from relax.tracking import Run, digest_path
 from relax.training.config import ReLaXConfig
 from relax.training.probes import Follow, Probes
 from relax.training.resume import StopSafely, newest_checkpoint, sole_user
-from relax.training.rewards import reward_function
+from relax.training.rewards import correctness
 from relax.training.trainer import ReLaXTrainer
 
 logger = logging.getLogger("relax")
@@ -96,7 +96,7 @@ def train(
         start = {"step": 0, **probes.measure(model)}
         trainer = ReLaXTrainer(
             model=model,
-            reward_funcs=reward_function(),
+            reward_funcs=correctness,
             args=arguments,
             train_dataset=Dataset.from_list([_row(p) for p in problems]),
             processing_class=tokenizer,
