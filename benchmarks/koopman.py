@@ -8,10 +8,8 @@ works, and its numbers mean nothing.
 """
 
 import argparse
-import gc
 import json
 import os
-import platform
 import subprocess
 import sys
 import time
@@ -23,8 +21,8 @@ from typing import Any
 os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = "1"
 
 import torch
+from common import Result, finish, in_turns, machine, peak_above, result
 
-from relax.files import atomic_write
 from relax.koopman import SPECTRA, Dictionary, dsd, trajectory_statistics
 from relax.koopman.spectrum import spectral_variance
 
@@ -32,26 +30,6 @@ from relax.koopman.spectrum import spectral_variance
 FULL = {"T": 3072, "d": 3584, "m": 50, "B": 16, "matrices": 256, "accuracy_T": (512, 3072), "repeats": 5}
 QUICK = {"T": 128, "d": 64, "m": 8, "B": 4, "matrices": 16, "accuracy_T": (64, 128), "repeats": 2}
 Sizes = dict[str, Any]
-Result = dict[str, Any]
-
-
-def result(name: str, value: float | None, target: str, met: bool | None, **detail: Any) -> Result:
-    """One line of the table; ``met`` is None where there is no target or nothing was measured."""
-    return {"name": name, "value": value, "target": target, "met": met, "detail": detail}
-
-
-def in_turns(repeats: int, **work: Callable[[], object]) -> dict[str, float]:
-    """Smallest CPU seconds of each piece of work, taken in turns; the first turn warms up and does not count."""
-    best = dict.fromkeys(work, float("inf"))
-    for turn in range(repeats + 1):
-        for name, do in work.items():
-            gc.collect()
-            start = time.process_time()
-            do()
-            seconds = time.process_time() - start
-            if turn:
-                best[name] = min(best[name], seconds)
-    return best
 
 
 def states(kind: str, batch: int, length: int, width: int, dtype: torch.dtype = torch.float32) -> torch.Tensor:
@@ -192,16 +170,7 @@ def memory_probe(sizes: Sizes) -> dict[str, int]:
     trajectory_statistics(small, weight, torch.ones(1, 2, dtype=torch.bool)).dsd()  # libraries load their own memory
     hidden = states("noise", sizes["B"], sizes["T"], sizes["d"], dtype)
     mask = torch.ones(hidden.shape[:2], dtype=torch.bool)
-    Path("/proc/self/clear_refs").write_text("5")  # the peak begins again at what is held now
-    before = _status("VmRSS")
-    statistics = trajectory_statistics(hidden, weight, mask)
-    statistics.dsd()
-    return {"hidden": hidden.nbytes, "above": _status("VmHWM") - before}
-
-
-def _status(name: str) -> int:
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return 1024 * int(next(line for line in lines if line.startswith(name)).split()[1])
+    return {"hidden": hidden.nbytes, "above": peak_above(lambda: trajectory_statistics(hidden, weight, mask).dsd())}
 
 
 def gpu(sizes: Sizes, quick: bool) -> list[Result]:
@@ -253,33 +222,6 @@ def _gpu_seconds(work: Callable[[], None], repeats: int) -> float:
     return best
 
 
-def machine() -> dict[str, Any]:
-    """What the numbers belong to."""
-    info = Path("/proc/cpuinfo")
-    models = [line for line in info.read_text().splitlines() if line.startswith("model name")] if info.exists() else []
-    return {
-        "cpu": models[0].split(":", 1)[1].strip() if models else platform.processor(),
-        "cores": len(os.sched_getaffinity(0)),
-        "threads": torch.get_num_threads(),
-        "load": os.getloadavg()[0],
-        "gpu": torch.cuda.get_device_name(0) if torch.cuda.is_available() else None,
-        "system": platform.platform(),
-        "versions": {"python": platform.python_version(), "torch": torch.__version__},
-        "libraries": [line.strip(" -") for line in torch.__config__.show().splitlines() if "Library" in line],
-    }
-
-
-def show(results: list[Result]) -> str:
-    """The table."""
-    verdicts = {True: "met", False: "MISSED", None: "-"}
-    rows = [f"{'':76}{'value':>10}  {'target':10}"]
-    for r in results:
-        skipped = r["detail"].get("skipped")
-        value, verdict = ("", f"skipped: {skipped}") if skipped else (f"{r['value']:.3g}", verdicts[r["met"]])
-        rows.append(f"{r['name']:76}{value:>10}  {r['target']:10}{verdict}")
-    return "\n".join(rows)
-
-
 def main() -> None:
     """Run everything, print the table, write the JSON."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -295,12 +237,7 @@ def main() -> None:
     described = machine()
     results = [*whole_term(sizes), *accuracy(sizes), *small_matrices(sizes), *memory(sizes),
                *gpu(sizes, arguments.quick)]  # fmt: skip
-    if arguments.quick:  # targets are for the full sizes
-        results = [r | {"met": None} for r in results]
-    print(show(results))
-    if arguments.out:
-        content = {"machine": described, "quick": arguments.quick, "sizes": sizes, "results": results}
-        atomic_write(arguments.out, json.dumps(content, indent=1) + "\n")
+    finish(results, described, sizes, arguments.quick, arguments.out)
 
 
 if __name__ == "__main__":

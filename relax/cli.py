@@ -5,7 +5,6 @@ them. Heavy libraries are imported inside the verb that needs them.
 """
 
 import argparse
-import json
 import logging
 import math
 import os
@@ -13,9 +12,8 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
-from relax import __version__, config
+from relax import __version__, config, verbs
 from relax.errors import RelaxError
 
 logger = logging.getLogger("relax")
@@ -32,9 +30,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         _logging(arguments.log)
         if arguments.verb == "fetch":
-            return _fetch(arguments)
+            return verbs.fetch(arguments)
         if arguments.verb == "dsd":
-            return _dsd(arguments)
+            return verbs.dsd(arguments)
         arguments.run(arguments, config.load(arguments.configfile))
     except RelaxError as error:
         if arguments.traceback:
@@ -65,6 +63,9 @@ def _environment(verb: str) -> None:
 def _logging(log: Path | None) -> None:
     """Our lines to the terminal. With a log file: those, and whatever else any library says, to the file."""
     logger.setLevel(logging.INFO)
+    if os.environ.get("RANK", "0") != "0":  # one of several processes of a training: the first one speaks
+        logger.setLevel(logging.ERROR)
+        log = log and log.with_name(f"{log.name}.rank{os.environ['RANK']}")
     root = logging.getLogger()
     root.handlers = [logging.NullHandler()]
     terminal = sys.stderr
@@ -86,150 +87,6 @@ def _logging(log: Path | None) -> None:
     logger.handlers = [shown]
 
 
-def _run(arguments: argparse.Namespace, loaded: config.Config, settings: dict[str, Any], inputs: list[Path]) -> Any:
-    """The record of this verb, with the identity its options give."""
-    from relax.tracking import Run
-
-    names = ("policy", "method", "seed", "benchmark")
-    identity = {name: getattr(arguments, name) for name in names if name in arguments}
-    return Run(
-        verb=arguments.verb,
-        identity={"name": loaded["name"], **identity},
-        settings=settings,
-        inputs=list(inputs),
-        config_hash=config.digest(loaded),
-    )
-
-
-def _label(arguments: argparse.Namespace) -> str:
-    parts = [arguments.verb, arguments.policy]
-    if "method" in arguments:
-        parts += [arguments.method, f"seed {arguments.seed}"]
-    return " ".join(parts)
-
-
-def _named(loaded: config.Config, kind: str, name: str) -> str:
-    config.require(loaded, kind, name)
-    return name
-
-
-def _fetch(a: argparse.Namespace) -> int:
-    from relax.models.hub import fetch
-
-    for line in fetch(config.load(a.configfile)) or ["nothing to fetch: no policy or data set of the hub is named"]:
-        print(line)
-    return 0
-
-
-def _data(a: argparse.Namespace, loaded: config.Config) -> None:
-    from relax.data.build import build
-    from relax.evaluation.catalogue import check_tasks
-
-    # The first job of a pipeline: what would fail hours later is refused here.
-    check_tasks({name: loaded["benchmarks"][name] for name in loaded["matrix"]["benchmarks"]})
-    settings = config.data_settings(loaded)
-    build(settings, a.out, _run(a, loaded, settings, []))
-
-
-def _base(a: argparse.Namespace, loaded: config.Config) -> None:
-    settings = config.base_settings(loaded, _named(loaded, "policies", a.policy))
-    run = _run(a, loaded, settings, [])
-    from relax.models.build import build
-
-    build(settings, a.out, run, _label(a))
-
-
-def _dictionary(a: argparse.Namespace, loaded: config.Config) -> None:
-    settings = config.dictionary_settings(loaded)
-    run = _run(a, loaded, settings, [a.base, a.data])
-    from relax.latent.dictionary import build
-
-    build(settings, a.base, a.data, a.out, run, _label(a))
-
-
-def _train(a: argparse.Namespace, loaded: config.Config) -> None:
-    settings = config.train_settings(loaded, _named(loaded, "methods", a.method))
-    run = _run(a, loaded, settings, [a.data, a.base, a.dictionary])
-    from relax.training.run import train
-
-    train(settings, a.seed, a.data, a.base, a.dictionary, a.out, a.checkpoints, run, _label(a))
-
-
-def _extract(a: argparse.Namespace, loaded: config.Config) -> None:
-    settings = config.extract_settings(loaded)
-    run = _run(a, loaded, settings, [a.model, a.data, a.dictionary])
-    from relax.latent.extract import extract
-
-    extract(settings, a.model, a.data, a.dictionary, a.out, run, _label(a))
-
-
-def _koopman(a: argparse.Namespace, loaded: config.Config) -> None:
-    settings = config.koopman_settings(loaded)
-    run = _run(a, loaded, settings, [a.latent])
-    from relax.latent.analyse import analyse
-
-    analyse(settings, a.latent, a.out, run)
-
-
-def _evaluate(a: argparse.Namespace, loaded: config.Config) -> None:
-    settings = config.evaluate_settings(loaded, _named(loaded, "benchmarks", a.benchmark))
-    run = _run(a, loaded, settings, [a.model, a.data])
-    from relax.evaluation.run import evaluate
-
-    evaluate(settings, a.model, a.data, a.out, run, _label(a))
-
-
-def _tables(a: argparse.Namespace, loaded: config.Config) -> None:
-    run = _run(a, loaded, config.results_settings(loaded), [])
-    from relax.files import atomic_write
-    from relax.results import findings
-    from relax.results.collect import collect
-    from relax.results.tables import write_tables
-
-    results = collect(a.root, loaded)
-    written = write_tables(results, a.out)
-    atomic_write(a.out / "findings.md", findings.to_markdown(findings.findings(results)))
-    run.finish(a.out, [*written, a.out / "findings.md"])
-
-
-def _figures(a: argparse.Namespace, loaded: config.Config) -> None:
-    run = _run(a, loaded, config.results_settings(loaded), [])
-    from relax.results.collect import collect
-    from relax.results.figures import write_figures
-
-    figures = write_figures(collect(a.root, loaded), a.out)
-    run.finish(a.out, [a.out / "figures.json", *(path for figure in figures for path in (figure.svg, figure.png))])
-
-
-def _report(a: argparse.Namespace, loaded: config.Config) -> None:
-    from relax.results.collect import collect
-    from relax.results.figures import read_figures
-    from relax.results.report import write_report
-    from relax.results.tables import build_tables
-
-    results = collect(a.root, loaded)
-    write_report(results, loaded, build_tables(results), read_figures(a.figures), a.out, loaded["limits"])
-
-
-def _track(a: argparse.Namespace, loaded: config.Config) -> None:
-    from relax.files import atomic_write
-    from relax.mlflow_export import export
-
-    uri = loaded["tracking"]["uri"] or f"sqlite:///{a.root.as_posix()}/mlflow.db"
-    counts = export(a.root, loaded["name"], uri)
-    atomic_write(a.out, json.dumps(counts) + "\n")
-    logger.info("track: %s", ", ".join(f"{n} runs {what}" for what, n in counts.items()))
-
-
-def _dsd(a: argparse.Namespace) -> int:
-    from relax.latent.dsd import dsd
-
-    names = ("koopman_dim", "ridge", "samples", "max_response_length", "temperature", "seed", "dtype")
-    settings = {name: getattr(a, name) for name in names}
-    dsd(settings, a.model, a.prompts, a.responses, a.dictionary, a.out)
-    return 0
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="relax",
@@ -237,10 +94,10 @@ def _parser() -> argparse.ArgumentParser:
         epilog=EXIT_CODES,
     )
     parser.add_argument("--version", action="version", version=f"relax {__version__}")
-    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+    subparsers = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
 
-    def verb(name: str, run: Callable[..., None] | None, text: str, *options: str) -> None:
-        sub = verbs.add_parser(name, help=text, description=text, epilog=EXIT_CODES)
+    def verb(name: str, run: Callable[..., None] | None, text: str, *options: str) -> argparse.ArgumentParser:
+        sub = subparsers.add_parser(name, help=text, description=text, epilog=EXIT_CODES)
         sub.set_defaults(run=run)
         sub.add_argument(
             "--configfile",
@@ -251,30 +108,31 @@ def _parser() -> argparse.ArgumentParser:
             help="configuration files, later ones win",
         )
         for option in options:
-            kind = {"seed": int, "policy": str, "method": str, "benchmark": str}.get(option, Path)
+            kind = {"seed": int, "policy": str, "method": str}.get(option, Path)
             metavar = "N" if option == "seed" else "NAME" if kind is str else "PATH"
             sub.add_argument(f"--{option}", type=kind, required=True, metavar=metavar, help=HELP[option])
         _messages(sub)
+        return sub
 
     verb("fetch", None, "bring pinned models and data to the local cache (the only verb that uses a network)")
-    verb("data", _data, "make the training and held-out problems", "out")
-    verb("base", _base, "make the initial policy", "policy", "out")
+    verb("data", verbs.data, "make the training and held-out problems", "out")
+    verb("base", verbs.base, "make the initial policy", "policy", "out")
     verb(
         "dictionary",
-        _dictionary,
+        verbs.dictionary,
         "fit the Koopman dictionary on the initial policy",
         "policy",
         "base",
         "data",
         "out",
     )
-    verb("train", _train, "train one policy with one method and seed", "policy", "method", "seed", "data", "base",
+    verb("train", verbs.train, "train one policy with one method and seed", "policy", "method", "seed", "data", "base",
          "dictionary", "checkpoints", "out")  # fmt: skip
-    verb("extract", _extract, "hidden states of a policy's responses, as statistics", "policy", "method", "seed",
+    verb("extract", verbs.extract, "hidden states of a policy's responses, as statistics", "policy", "method", "seed",
          "model", "data", "dictionary", "out")  # fmt: skip
     verb(
         "koopman",
-        _koopman,
+        verbs.koopman,
         "spectra and DSD from the statistics",
         "policy",
         "method",
@@ -282,13 +140,20 @@ def _parser() -> argparse.ArgumentParser:
         "latent",
         "out",
     )
-    verb("evaluate", _evaluate, "run a benchmark on a policy", "policy", "method", "seed", "benchmark", "model", "data",
-         "out")  # fmt: skip
-    verb("tables", _tables, "build the tables from the run records", "root", "out")
-    verb("figures", _figures, "draw the figures from the run records", "root", "out")
-    verb("report", _report, "write the report", "root", "figures", "out")
-    verb("track", _track, "export the run records to MLflow", "root", "out")
-    _dsd_options(verbs.add_parser("dsd", help=DSD_HELP, description=DSD_HELP, epilog=EXIT_CODES))
+    verb("overlap", verbs.overlap, "benchmark problems in the training set", "train", "test", "out")
+    sub = verb("generate", verbs.generate, "a policy's responses to every benchmark", "policy", "method", "seed",
+               "model", "data", "out")  # fmt: skip
+    sub.add_argument("--part", type=_part, default=(1, 1), metavar="I/N",
+                     help="make every N-th block, from the I-th; several jobs share the work so")  # fmt: skip
+    verb("grade", verbs.grade, "grade kept responses, without a model", "policy", "method", "seed", "responses", "out")
+    sub = verb("evaluate", verbs.evaluate, "scores from grades", "policy", "method", "seed", "grades", "out")
+    sub.add_argument("--regrade", type=Path, metavar="RESPONSES",
+                     help="grade the responses of this folder first, into --grades; no model is needed")  # fmt: skip
+    verb("tables", verbs.tables, "build the tables from the run records", "root", "out")
+    verb("figures", verbs.figures, "draw the figures from the run records", "root", "out")
+    verb("report", verbs.report, "write the report", "root", "figures", "out")
+    verb("track", verbs.track, "export the run records to MLflow", "root", "out")
+    _dsd_options(subparsers.add_parser("dsd", help=DSD_HELP, description=DSD_HELP, epilog=EXIT_CODES))
     return parser
 
 
@@ -327,6 +192,13 @@ def _whole(least: int) -> Callable[[str], int]:
     return parse
 
 
+def _part(text: str) -> tuple[int, int]:
+    first, slash, last = text.partition("/")
+    if not (slash and first.isdecimal() and last.isdecimal() and 1 <= int(first) <= int(last)):
+        raise argparse.ArgumentTypeError(f"expected I/N with I from 1 to N, such as 2/4, found {text!r}")
+    return int(first), int(last)
+
+
 def _at_least_zero(text: str) -> float:
     return _number(text, "a number of at least 0", lambda value: value >= 0)
 
@@ -352,14 +224,17 @@ HELP = {
     "policy": "name of the initial policy",
     "method": "name of the method",
     "seed": "seed of the run",
-    "benchmark": "name of the benchmark",
     "out": "where the outputs go",
     "data": "problem file (JSON lines)",
+    "train": "problem file to train on",
+    "test": "problem file of held-out problems",
     "base": "folder of the initial policy",
     "model": "folder of the policy",
     "dictionary": "folder of the dictionary stage",
     "checkpoints": "folder for this run's checkpoints",
     "figures": "folder of the figures",
+    "responses": "folder of the generate stage",
+    "grades": "folder of the grade stage",
     "latent": "folder of the extract stage",
     "root": "results folder of the experiment",
 }

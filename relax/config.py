@@ -93,6 +93,18 @@ def check(config: Config, paths: Sequence[str | Path] = ()) -> None:
                 raise ConfigError(f"{where}: unknown name {name!r}; {_nearest(name, list(config[kind]))}.")
     for name, method in config["methods"].items():
         _check_method(method, _where(["methods", name], paths))
+    prompt = config.get("prompt", {})
+    if prompt.get("system") and not prompt.get("chat_template"):
+        where = _where(["prompt", "system"], paths)
+        raise ConfigError(f"{where}: a system turn needs prompt.chat_template: true.")
+    for name in config["matrix"]["methods"]:
+        updates = config["training"].get("updates_per_generation", 1)
+        if config["methods"][name].get("token_method") == "kl_cov" and updates < 2:
+            where = _where(["methods", name, "token_method"], paths)
+            raise ConfigError(
+                f"{where}: kl_cov has no gradient at one update per generation; "
+                "set training.updates_per_generation to 2 or more."
+            )
     for name, benchmark in config["benchmarks"].items():
         greedy, samples = benchmark.get("greedy", False), benchmark.get("samples", 0)
         if samples == (1 if greedy else 0):
@@ -160,6 +172,7 @@ def train_settings(config: Config, method: str) -> Config:
         "method": config["methods"][method],
         "training": config["training"],
         "ridge": config["dictionary"]["ridge"],
+        "prompt": config["prompt"],
     }
 
 
@@ -173,14 +186,29 @@ def koopman_settings(config: Config) -> Config:
     return {"ridge": config["dictionary"]["ridge"]}
 
 
-def evaluate_settings(config: Config, benchmark: str) -> Config:
-    """Of the ``evaluate`` stage."""
-    length = config["training"]["max_response_length"]
+def generate_settings(config: Config) -> Config:
+    """Of the ``generate`` stage: every benchmark of the matrix."""
+    length = config["evaluation"]["max_response_length"] or config["training"]["max_response_length"]
     return {
-        "benchmark": config["benchmarks"][benchmark],
         **config["evaluation"],
         "max_response_length": length,
+        "prompt": config["prompt"],
+        **evaluate_settings(config),
     }
+
+
+def evaluate_settings(config: Config) -> Config:
+    """Of the ``evaluate`` stage."""
+    return {"benchmarks": {name: config["benchmarks"][name] for name in config["matrix"]["benchmarks"]}}
+
+
+def overlap_settings(config: Config) -> Config:
+    """Of the ``overlap`` stage."""
+    policies = {name: config["policies"][name].get("hub", {}) for name in config["matrix"]["policies"]}
+    released = {name: source.get("released") for name, source in policies.items()}
+    benchmarks = evaluate_settings(config)["benchmarks"]
+    own = {name: {key: entry[key] for key in ("task", "path", "rows")} for name, entry in benchmarks.items()}
+    return {"benchmarks": own, "instruction": config["data"]["instruction"], "released": released}
 
 
 def results_settings(config: Config) -> Config:
@@ -189,7 +217,8 @@ def results_settings(config: Config) -> Config:
 
 
 def _sampling(config: Config) -> Config:
-    return {key: config["training"][key] for key in ("max_response_length", "temperature")}
+    sampling = {key: config["training"][key] for key in ("max_response_length", "temperature")}
+    return {**sampling, "prompt": config["prompt"]}
 
 
 def _check_method(method: Config, where: str) -> None:
@@ -200,8 +229,6 @@ def _check_method(method: Config, where: str) -> None:
         raise ConfigError(f"{where}: beta is {beta} but kl_mode is none; set kl_mode to adaptive or uniform.")
     if mode == "adaptive" and xi is None:
         raise ConfigError(f"{where}: kl_mode adaptive needs xi, a number or a percentile such as q90.")
-    if method.get("dynamic_sampling"):
-        raise ConfigError(f"{where}: dynamic_sampling is not implemented yet; set it to false.")
 
 
 def _read(path: Path) -> Config:

@@ -134,9 +134,9 @@ def test_an_empty_split_is_refused_and_leaves_nothing(tmp_path) -> None:
     assert not (tmp_path / "data").exists()
 
 
-def test_an_unknown_source_has_no_verifier() -> None:
-    with pytest.raises(ConfigError, match="no verifier"):
-        grade_response("poetry", "p", "r", "a")
+def test_a_source_without_a_verifier_of_its_own_is_graded_as_mathematics() -> None:
+    assert grade_response("lab/math", "1/2 + 1/2 = ?", r"It is \boxed{1}.", "1")
+    assert not grade_response("lab/math", "1/2 + 1/2 = ?", "It is 1.", "1")
 
 
 SOURCE = {"repo": "lab/math", "revision": "0" * 40, "config": None, "split": "train", "prompt": "problem",
@@ -156,6 +156,15 @@ def test_rows_of_a_hub_data_set_become_problems() -> None:
         list(hub._problems(rows(answer=["1", ""]), SOURCE))
 
 
+def test_the_instruction_stands_below_every_problem_and_does_not_change_the_split(monkeypatch) -> None:
+    monkeypatch.setattr(hub, "load_split", lambda *_: rows(level=["Level 3", "Level 3"]))
+    plain, asked = (
+        hub.load_problems({"datasets": [SOURCE], "test_problems": 1, "instruction": text}) for text in (None, "Box it.")
+    )
+    assert sorted(p.prompt for part in asked for p in part) == ["a\nBox it.", "b\nBox it."]
+    assert [[p.id for p in part] for part in plain] == [[p.id for p in part] for part in asked]
+
+
 def test_what_is_not_in_the_local_cache_names_the_fetch(tmp_path, monkeypatch) -> None:
     from relax.models.hub import snapshot
 
@@ -163,8 +172,8 @@ def test_what_is_not_in_the_local_cache_names_the_fetch(tmp_path, monkeypatch) -
         snapshot({"repo": "lab/model", "revision": "0" * 40})
     with pytest.raises(ConfigError, match="not pinned"):
         snapshot({"repo": "lab/model", "revision": "unpinned"})
-    settings = {"datasets": [SOURCE], "test_problems": 1}
-    with pytest.raises(MachineError, match="lab/math: not in the local cache"):
+    settings = {"datasets": [SOURCE], "test_problems": 1, "instruction": None}
+    with pytest.raises(MachineError, match=r"lab/math at 0{12}: not in the local cache"):
         hub.load_problems(settings)
 
 

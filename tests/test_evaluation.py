@@ -1,97 +1,239 @@
-"""Evaluation: statistics against brute force, and lm-eval's samples against the policy itself."""
+"""Responses, grades and scores as stages: against the policy itself, in any order, after a kill, and by hand."""
 
-import gzip
-import itertools
 import json
-import math
+import shutil
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
+import torch
 
-from relax.errors import ConfigError, MachineError
-from relax.evaluation import run as evaluation
-from relax.evaluation import statistics
-from relax.evaluation.catalogue import check_tasks
+from relax.data.noisy_sum import problems as noisy_sums
+from relax.data.problem import read_problems, write_problems
+from relax.data.prompt import PLAIN
+from relax.errors import ConfigError, DataError, MachineError, NumericsError
+from relax.evaluation import backends
+from relax.evaluation import generate as stage
+from relax.evaluation.grades import grade_stage, grade_table
+from relax.evaluation.scores import score_stage, scores_of
+from relax.evaluation.shards import decodings, plan, read_responses
+from relax.latent.rollouts import load_policy
 from relax.tracking import Run
 
-
-def test_mean_at_k_and_its_standard_error_over_problems() -> None:
-    correct = np.array([[True, True], [True, False], [False, False], [True, True]])
-    result = statistics.mean_at_k(correct)
-    means = [1.0, 0.5, 0.0, 1.0]
-    assert result["value"] == pytest.approx(0.625)
-    assert result["stderr"] == pytest.approx(np.std(means, ddof=1) / math.sqrt(4))
-    assert math.isnan(statistics.mean_at_k(correct[:1])["stderr"])
-
-
-@pytest.mark.parametrize("n", [1, 2, 5, 7])
-def test_pass_at_k_is_the_mean_over_all_subsets(n: int) -> None:
-    for right, k in itertools.product(range(n + 1), range(1, n + 1)):
-        correct = np.array([[i < right for i in range(n)]] * 2)
-        subsets = list(itertools.combinations(correct[0], k))
-        assert statistics.pass_at_k(correct, k)["value"] == pytest.approx(np.mean([any(s) for s in subsets]))
-    with pytest.raises(ValueError, match="needs at least"):
-        statistics.pass_at_k(np.ones((1, n), dtype=bool), n + 1)
-
-
-def test_distinct_counts_texts() -> None:
-    assert statistics.distinct([["a", "a", "b"], ["a", "a", "a"]])["value"] == pytest.approx((2 / 3 + 1 / 3) / 2)
+ENTRY = {"task": "noisy_sum", "greedy": True, "samples": 4, "path": None, "rows": None}
+SETTINGS: dict[str, Any] = {
+    "benchmarks": {"sums": ENTRY, "again": {**ENTRY, "greedy": False, "samples": 2}}, "batch_size": 4, "block_size": 10,
+    "seed": 7, "backend": "hf", "vllm_memory": 0.9, "max_response_length": 12, "prompt": PLAIN,
+}  # fmt: skip
 
 
 @pytest.fixture
-def problems(tmp_path):
-    from relax.data.noisy_sum import problems
-    from relax.data.problem import write_problems
-
-    write_problems(tmp_path / "test.jsonl", problems(6, "test", 4, seed=0))
+def problems(tmp_path: Path) -> Path:
+    write_problems(tmp_path / "test.jsonl", noisy_sums(6, "test", 4, seed=0))
     return tmp_path / "test.jsonl"
 
 
-SETTINGS = {"benchmark": {"task": "noisy_sum", "greedy": True, "samples": 4}, "batch_size": 8, "seed": 7,
-            "backend": "hf", "max_response_length": 12}  # fmt: skip
+def generate(policy: Path, problems: Path, out: Path, part: tuple[int, int] = (1, 1), **changed: Any) -> None:
+    settings = SETTINGS | changed
+    stage.generate(settings, policy, problems, out, Run("generate", {"name": "t"}, settings), "test", part)
 
 
-def run_evaluation(settings, policy, problems, out) -> tuple[dict, list[dict]]:
-    evaluation.evaluate(settings, policy, problems, out, Run("evaluate", {"benchmark": "noisy-sum"}, settings), "test")
-    lines = gzip.decompress((out / "samples.jsonl.gz").read_bytes()).decode().splitlines()
-    return json.loads((out / "scores.json").read_text()), [json.loads(line) for line in lines]
+def files(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*.parquet"))}
 
 
-def test_lm_eval_returns_every_sample_and_the_policys_own_greedy_text(tiny_policy, problems, tmp_path) -> None:
-    import torch
-
-    from relax.data.problem import read_problems
-    from relax.latent.rollouts import load_policy
-
-    scores, samples = run_evaluation(SETTINGS, tiny_policy, problems, tmp_path / "a")
-    greedy = {s["id"]: s["responses"] for s in samples if s["decoding"] == "greedy"}
-    sampled = [s["responses"] for s in samples if s["decoding"] == "sampled"]
-    assert [len(r) for r in greedy.values()] == [1] * 6
-    assert [len(r) for r in sampled] == [4] * 6
-    assert len({text for texts in sampled for text in texts}) > 12
-
+def test_responses_are_the_policys_own_with_their_tokens_and_ends(tiny_policy, problems, tmp_path) -> None:
+    generate(tiny_policy, problems, tmp_path / "out", max_response_length=40)
+    found = {name: table for name, _, table in read_responses(tmp_path / "out")}
+    assert {name: len(table) for name, table in found.items()} == {"sums": 6 * 5, "again": 6 * 2}
+    drawn = found["sums"][found["sums"].decoding == "sampled"]
+    assert drawn.groupby("id")["sample"].apply(list).tolist() == [[0, 1, 2, 3]] * 6
+    assert drawn.response.nunique() > 12
     model, tokenizer = load_policy(tiny_policy)
+    greedy = found["sums"][found["sums"].decoding == "greedy"].set_index("id")
     for problem in read_problems(problems):
         inputs = tokenizer(problem.prompt, return_tensors="pt")
         with torch.no_grad():
-            output = model.generate(**inputs, max_new_tokens=12, do_sample=False)
-        text = tokenizer.decode(output[0, inputs["input_ids"].shape[1] :], skip_special_tokens=True)
-        assert greedy[problem.id] == [text]
+            output = model.generate(**inputs, max_new_tokens=40, do_sample=False)
+        tokens = output[0, inputs["input_ids"].shape[1] :]
+        assert greedy.response[problem.id] == tokenizer.decode(tokens, skip_special_tokens=True)
+        end = (tokens == tokenizer.eos_token_id).nonzero().flatten().tolist()
+        assert (greedy.tokens[problem.id], greedy.finish[problem.id]) == (
+            (end[0] + 1, "stop") if end else (40, "length")
+        )
+    every = pd.concat(found.values())
+    assert set(every.finish) == {"stop", "length"}
+    cut = every[every.finish == "length"]
+    assert (cut.tokens == 40).all()
+    ended = every[every.finish == "stop"]
+    # One character a token, but for the end and for padding, which an untrained policy writes at times.
+    assert (ended.tokens > ended.response.str.len()).all()
+    assert (ended.tokens == ended.response.str.len() + 1).mean() > 0.2
 
-    assert set(scores["metrics"]) == {"mean@1", "mean@4", "pass@1", "pass@2", "pass@4", "distinct@4"}
-    correct = np.array([s["correct"] for s in samples if s["decoding"] == "sampled"])
-    assert scores["metrics"]["mean@4"]["value"] == pytest.approx(correct.mean())
+
+def test_parts_in_any_order_and_a_kill_between_give_the_same_bytes(tiny_policy, problems, tmp_path) -> None:
+    generate(tiny_policy, problems, tmp_path / "whole")
+    for part in ((3, 3), (1, 3)):
+        generate(tiny_policy, problems, tmp_path / "parts", part)
+    assert not (tmp_path / "parts" / "run.json").exists()
+    with pytest.raises(DataError, match="the generation is not finished"):
+        list(read_responses(tmp_path / "parts"))
+    done = files(tmp_path / "parts")
+    times = {name: (tmp_path / "parts" / name).stat().st_mtime_ns for name in done}
+    generate(tiny_policy, problems, tmp_path / "parts")  # whoever comes last makes what is missing
+    assert files(tmp_path / "parts") == files(tmp_path / "whole")
+    again = {name: (tmp_path / "parts" / name).stat().st_mtime_ns for name in done if "questions" not in name}
+    assert again.items() <= times.items()
+    assert json.loads((tmp_path / "parts" / "run.json").read_text())["blocks"].keys() == {"sums", "again"}
 
 
-def test_the_same_seed_gives_the_same_bytes_and_another_does_not(tiny_policy, problems, tmp_path) -> None:
-    for name, seed in (("a", 7), ("b", 7), ("c", 8)):
-        run_evaluation({**SETTINGS, "seed": seed}, tiny_policy, problems, tmp_path / name)
-    files = [(tmp_path / name / "samples.jsonl.gz").read_bytes() for name in "abc"]
-    assert files[0] == files[1] != files[2]
+def test_a_finished_generation_starts_no_engine_and_other_settings_make_other_blocks(
+    tiny_policy, problems, tmp_path, monkeypatch
+) -> None:
+    generate(tiny_policy, problems, tmp_path / "out")
+    before = files(tmp_path / "out")
+    with monkeypatch.context() as patched:
+        patched.setattr(backends, "load_backend", lambda *_: pytest.fail("an engine was started"))
+        generate(tiny_policy, problems, tmp_path / "out")
+    generate(tiny_policy, problems, tmp_path / "out", seed=8)
+    after = files(tmp_path / "out")
+    assert before.keys() & after.keys() == {"sums/questions.parquet", "again/questions.parquet"}
+    assert len(after) == len(before)  # the old blocks are gone
 
 
-def test_an_unknown_task_or_backend_is_refused(tiny_policy, problems, tmp_path) -> None:
-    with pytest.raises(ConfigError, match="no task 'gsm9k'; there are noisy_sum"):
-        check_tasks({"gsm": {"task": "gsm9k"}})
-    with pytest.raises(MachineError, match=r"evaluation\.backend is vllm"):
-        run_evaluation({**SETTINGS, "backend": "vllm"}, tiny_policy, problems, tmp_path)
+def test_a_benchmark_beside_it_does_not_change_a_benchmarks_samples(tiny_policy, problems, tmp_path) -> None:
+    generate(tiny_policy, problems, tmp_path / "both")
+    generate(tiny_policy, problems, tmp_path / "one", benchmarks={"sums": ENTRY})
+    one, both = files(tmp_path / "one"), files(tmp_path / "both")
+    assert one.items() <= both.items()
+
+
+def test_the_checkpoints_own_generation_settings_have_no_say(tiny_policy, problems, tmp_path) -> None:
+    stubborn = tmp_path / "stubborn"
+    shutil.copytree(tiny_policy, stubborn)
+    settings = json.loads((stubborn / "generation_config.json").read_text())
+    hidden = {"do_sample": True, "top_k": 1, "top_p": 0.1, "repetition_penalty": 3.0, "temperature": 0.2}
+    (stubborn / "generation_config.json").write_text(json.dumps(settings | hidden))
+    one = {"sums": {**ENTRY, "samples": 2}}
+    for name, policy in (("plain", tiny_policy), ("stubborn", stubborn)):
+        generate(policy, problems, tmp_path / name, benchmarks=one, block_size=100)
+    texts = [next(read_responses(tmp_path / name))[2].response.tolist() for name in ("plain", "stubborn")]
+    assert texts[0] == texts[1]
+
+
+def test_a_block_is_planned_from_its_requests_alone() -> None:
+    blocks = plan("b", 5, decodings(ENTRY), 8, seed=1, key="k")
+    assert [(b.decoding, b.number, len(b.requests)) for b in blocks] == [
+        ("greedy", 0, 5), ("sampled", 0, 8), ("sampled", 1, 8), ("sampled", 2, 4),
+    ]  # fmt: skip
+    asked = [(r.question, r.sample) for b in blocks if b.decoding == "sampled" for r in b.requests]
+    assert sorted(asked) == [(q, s) for q in range(5) for s in range(4)]
+    assert len({b.seed for b in blocks}) == len({b.file for b in blocks}) == 4
+    assert plan("b", 5, decodings(ENTRY), 8, seed=2, key="k")[1].seed != blocks[1].seed
+    assert plan("b", 5, decodings(ENTRY), 8, seed=1, key="other")[1].file != blocks[1].file
+
+
+def test_what_cannot_be_generated_is_refused_before_the_engine_starts(tiny_policy, problems, tmp_path) -> None:
+    with pytest.raises(ConfigError, match=r"no task 'noisy_som'; did you mean noisy_sum\?"):
+        generate(tiny_policy, problems, tmp_path / "a", benchmarks={"sums": {**ENTRY, "task": "noisy_som"}})
+    with pytest.raises(ConfigError, match=r"5 prompt tokens and 60 of a response do not fit into .* window of 64"):
+        generate(tiny_policy, problems, tmp_path / "a", max_response_length=60)
+    with pytest.raises(ConfigError, match="tokenizer has no chat template"):
+        generate(tiny_policy, problems, tmp_path / "a", prompt={**PLAIN, "chat_template": True})
+    with pytest.raises(MachineError, match=r"evaluation\.backend is vllm, but vllm is not installed"):
+        generate(tiny_policy, problems, tmp_path / "a", backend="vllm")
+
+
+# Grades and scores ------------------------------------------------------------------------------
+
+
+def graded(policy: Path, problems: Path, out: Path) -> pd.DataFrame:
+    generate(policy, problems, out / "responses")
+    grade_stage(out / "responses", out / "grades", Run("grade", {"name": "t"}, {}), "test")
+    return pd.read_parquet(out / "grades" / "sums" / "grades.parquet")
+
+
+def test_grades_and_scores_are_made_from_the_kept_responses_alone(tiny_policy, problems, tmp_path) -> None:
+    policy = tmp_path / "policy"
+    shutil.copytree(tiny_policy, policy)
+    table = graded(policy, problems, tmp_path)
+    shutil.rmtree(policy)
+    problems.unlink()
+    settings = {"benchmarks": SETTINGS["benchmarks"]}
+    score_stage(settings, tmp_path / "grades", tmp_path / "scores", Run("evaluate", {"name": "t"}, settings))
+    scores = json.loads((tmp_path / "scores" / "sums" / "scores.json").read_text())
+    record = json.loads((tmp_path / "scores" / "sums" / "run.json").read_text())
+    assert record["identity"] == {"name": "t", "benchmark": "sums"}
+    assert {"mean@1", "mean@4", "pass@1", "pass@2", "pass@4", "maj@4", "distinct@4", "truncated@4", "lenient@4",
+            "no_box@4", "timeout@4", "truncated@1"} <= scores["metrics"].keys()  # fmt: skip
+    drawn = table[table.decoding == "sampled"]
+    assert scores["metrics"]["mean@4"]["value"] == pytest.approx(drawn.correct.mean())
+    assert scores["metrics"]["truncated@4"]["value"] == pytest.approx(drawn.truncated.mean())
+    assert scores["metrics"]["pass@4"]["value"] == pytest.approx(drawn.groupby("id").correct.any().mean())
+    again = tmp_path / "again"
+    grade_stage(tmp_path / "responses", again, Run("grade", {"name": "t"}, {}), "test")
+    assert files(again) == files(tmp_path / "grades")
+
+
+def boxed(texts: list[list[str]], golds: list[list[str]], clusters: list[str] | None = None) -> pd.DataFrame:
+    """Grades of hand-made responses; texts[problem][sample]."""
+    ids = [f"p{i}" for i in range(len(texts))]
+    questions = pd.DataFrame(
+        {"id": ids, "prompt": ids, "golds": golds, "cluster": clusters or ids, "subset": "", "tolerance": 0.0,
+         "texts": [[] for _ in ids], "source": "math500"}
+    )  # fmt: skip
+    rows = [
+        {"id": ids[p], "decoding": "sampled", "sample": s, "response": text, "tokens": 3, "finish": "stop"}
+        for p, samples in enumerate(texts)
+        for s, text in enumerate(samples)
+    ]
+    return grade_table(questions, pd.DataFrame(rows))
+
+
+def test_scores_of_hand_made_answers() -> None:
+    texts = [[r"\boxed{1/2}", r"\boxed{0.5}", r"\boxed{3}", "so it is 1/2"], [r"\boxed{7}"] * 3 + ["nothing"]]
+    table = boxed(texts, [[r"\frac12"], ["8", "7"]])
+    assert table.correct.tolist() == [True, True, False, False, True, True, True, False]
+    scores = scores_of(table, 4)
+    assert scores["mean@4"]["value"] == pytest.approx(5 / 8)
+    assert scores["pass@2"]["value"] == pytest.approx((5 / 6 + 1) / 2)
+    assert scores["no_box@4"]["value"] == pytest.approx(2 / 8)
+    # 1/2 and 0.5 are two strings with one vote each, beside 3: a tie of three, two of them right.
+    assert scores["maj@4"]["value"] == pytest.approx((2 / 3 + 1) / 2)
+    with pytest.raises(DataError, match=r"do not have the 4 samples asked for \(problem p1 has 3\)"):
+        scores_of(table.iloc[:-1], 4)
+
+
+def test_variants_of_a_problem_are_one_cluster() -> None:
+    texts = [[r"\boxed{1}"], [r"\boxed{1}"], [r"\boxed{1}"], [r"\boxed{2}"]]
+    scores = scores_of(boxed(texts, [["1"]] * 4, ["a", "a", "b", "b"]), 1)
+    assert scores["mean@1"]["value"] == 0.75
+    assert scores["worst@1"]["value"] == 0.5
+    assert "worst@1" not in scores_of(boxed(texts, [["1"]] * 4), 1)
+
+
+@pytest.mark.parametrize("kind", ["empty", "random", "constant", "everything"])
+def test_a_policy_that_knows_nothing_scores_nothing(kind: str) -> None:
+    rng = np.random.default_rng(0)
+    golds = [[str(g)] for g in rng.integers(1000, 10**6, size=60)]
+    made = {
+        "empty": lambda i: "",
+        "random": lambda i: "".join(chr(c) for c in rng.integers(32, 127, size=80)),
+        "constant": lambda i: r"The answer is \boxed{42}.",
+        "everything": lambda i: " ".join(str(n) for n in range(1000, 1100)),
+    }
+    table = boxed([[made[kind](i), made[kind](i)] for i in range(60)], golds)
+    scores = scores_of(table, 2)
+    assert scores["mean@2"]["value"] == scores["lenient@2"]["value"] == 0
+    assert 0 < scores["mean@2"]["high"] < 0.1
+
+
+def test_samples_that_are_all_the_same_are_no_samples(tiny_policy, problems, tmp_path) -> None:
+    generate(tiny_policy, problems, tmp_path / "responses", benchmarks={"sums": ENTRY})
+    for path in (tmp_path / "responses" / "sums").glob("sampled-*.parquet"):
+        pd.read_parquet(path).assign(response="=1").to_parquet(path)
+    with pytest.raises(NumericsError, match="the 4 samples of every problem are the same text"):
+        grade_stage(tmp_path / "responses", tmp_path / "grades", Run("grade", {"name": "t"}, {}), "test")
+    assert not (tmp_path / "grades" / "sums").exists()

@@ -193,7 +193,7 @@ def test_a_file_brings_the_dictionary_back(tmp_path):
     loaded = Dictionary.load(tmp_path / "a.safetensors", hidden_size=12, koopman_dim=5, ridge=0.01)
     assert torch.equal(loaded.weight, dictionary.weight)
     assert loaded.settings == dictionary.settings
-    assert loaded.settings == DictionarySettings(12, 5, "sigmoid", 0.01, "singular", "singular_values", "final_norm", 3)
+    assert loaded.settings == DictionarySettings(12, 5, "sigmoid", 0.01, "singular", "singular_values", "response", 3)
     assert loaded.hash == dictionary.hash
     assert len(loaded.hash) == 12
 

@@ -11,6 +11,8 @@ from conftest import REPOSITORY
 from relax import config
 from workflow_fixture import overlay, planned, run, snakemake
 
+#: Jobs that follow a trained policy.
+OF_A_POLICY = ("extract", "koopman", "generate", "grade", "evaluate")
 CONFIGS = sorted(path.name for path in (REPOSITORY / "config").glob("*.yaml"))
 
 
@@ -19,12 +21,13 @@ def test_a_dry_run_lists_exactly_the_expected_jobs(clone, name) -> None:
     options = [] if name == "config.yaml" else ["--configfile", f"config/{name}"]
     files = [clone / "config" / n for n in dict.fromkeys(["config.yaml", name])]
     matrix = config.load(files)["matrix"]
-    policies, benchmarks = len(matrix["policies"]), len(matrix["benchmarks"])
+    policies = len(matrix["policies"])
     trained = policies * len(matrix["methods"]) * len(matrix["seeds"])
     assert planned(clone, *options) == {
-        "data": 1, "base": policies, "dictionary": policies, "train": trained, "extract": trained + policies,
-        "koopman": trained + policies, "evaluate": (trained + policies) * benchmarks, "tables": 1, "figures": 1,
-        "report": 1, "track": 1,
+        "data": 1, "overlap": 1, "base": policies, "dictionary": policies, "train": trained,
+        "extract": trained + policies, "koopman": trained + policies,
+        "generate": trained + policies, "grade": trained + policies,
+        "evaluate": trained + policies, "tables": 1, "figures": 1, "report": 1, "track": 1,
     }  # fmt: skip
 
 
@@ -56,7 +59,8 @@ def test_the_smoke_run_leaves_everything(smoke) -> None:
     assert len(finished.read_text().splitlines()) == 1 + 3  # initial policy, grpo, relax-sv
     records = sorted(p.relative_to(root).parts[0] for p in root.rglob("run.json") if "mlartifacts" not in p.parts)
     assert records.count("train") == 2
-    assert records.count("evaluate") == records.count("koopman") == records.count("latent") == 3
+    for stage in ("latent", "koopman", "responses", "grades", "evaluate"):
+        assert records.count(stage) == 3
     with sqlite3.connect(root / "mlflow.db") as store:
         (runs,) = store.execute("select count(*) from runs where lifecycle_stage = 'active'").fetchone()
     assert runs == len(records) + 1
@@ -91,10 +95,10 @@ def test_a_second_run_has_nothing_to_do(smoke) -> None:
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        ("methods: {relax-sv: {alpha: 0.02}}", {"train": 1, "extract": 1, "koopman": 1, "evaluate": 1}),
-        ("matrix: {seeds: [1, 2]}", {"train": 2, "extract": 2, "koopman": 2, "evaluate": 2}),
-        ("matrix: {methods: [grpo, relax-sv, relax]}", {"train": 1, "extract": 1, "koopman": 1, "evaluate": 1}),
-        ("evaluation: {seed: 5}", {"evaluate": 3}),
+        ("methods: {relax-sv: {alpha: 0.02}}", {"train": 1, **dict.fromkeys(OF_A_POLICY, 1)}),
+        ("matrix: {seeds: [1, 2]}", {"train": 2, **dict.fromkeys(OF_A_POLICY, 2)}),
+        ("matrix: {methods: [grpo, relax-sv, relax]}", {"train": 1, **dict.fromkeys(OF_A_POLICY, 1)}),
+        ("evaluation: {seed: 5}", {"generate": 3, "grade": 3, "evaluate": 3}),
         ("analysis: {seed: 5}", {"extract": 3, "koopman": 3}),
         ("tracking: {uri: 'sqlite:///other.db'}", {}),
     ],

@@ -1,5 +1,6 @@
-"""A trainer small enough for a test, and the same as stock TRL."""
+"""A trainer small enough for a test, the same as stock TRL, and what its gradient is compared with."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,8 @@ from trl import GRPOConfig, GRPOTrainer
 
 from relax import ReLaXConfig, ReLaXTrainer
 from relax.data import noisy_sum
-from relax.koopman import Dictionary
+from relax.koopman import Dictionary, dsd
+from relax.training import objective
 
 GROUP = 4
 
@@ -36,17 +38,27 @@ def arguments(kind: type, folder: Path, **options: Any) -> GRPOConfig:
     return kind(**{**standard, **options})
 
 
-def trainer(policy: Path, folder: Path, kind: type = ReLaXTrainer, dtype: torch.dtype | None = None, **options: Any):
+def trainer(
+    policy: Path,
+    folder: Path,
+    kind: type = ReLaXTrainer,
+    dtype: torch.dtype | None = None,
+    reward: Callable = shape,
+    peft_config: Any = None,
+    args: GRPOConfig | None = None,
+    **options: Any,
+):
     config = ReLaXConfig if issubclass(kind, ReLaXTrainer) else GRPOConfig
     tokenizer = AutoTokenizer.from_pretrained(policy, padding_side="left")
     model = AutoModelForCausalLM.from_pretrained(policy, dtype=dtype or torch.float32)
     rows = [{"prompt": p.prompt} for p in noisy_sum.problems(64, "train", 4, seed=0)]
     made: GRPOTrainer = kind(
         model=model,
-        reward_funcs=shape,
-        args=arguments(config, folder, **options),
+        reward_funcs=reward,
+        args=args or arguments(config, folder, **options),
         train_dataset=Dataset.from_list(rows),
         processing_class=tokenizer,
+        peft_config=peft_config,
     )
     made.remove_callback(PrinterCallback)
     return made
@@ -54,3 +66,65 @@ def trainer(policy: Path, folder: Path, kind: type = ReLaXTrainer, dtype: torch.
 
 def weights(model: torch.nn.Module) -> dict[str, torch.Tensor]:
     return {name: p.detach().clone() for name, p in model.named_parameters()}
+
+
+class Recorder(ReLaXTrainer):
+    """Keeps the generation batch and the accumulated gradient of the first optimizer step(s)."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.batches: list[dict] = []
+
+    def _generate_and_score_completions(self, inputs):
+        batch = super()._generate_and_score_completions(inputs)
+        self.batches.append({k: v.clone() for k, v in batch.items() if isinstance(v, torch.Tensor)})
+        return batch
+
+    def gradient(self) -> dict[str, torch.Tensor]:
+        """Of the ReLaX terms over one generation batch, accumulated through TRL's own micro-steps."""
+        loader = iter(self.get_train_dataloader())
+        self.model.train()
+        self.model.zero_grad()
+        self.current_gradient_accumulation_steps = self.args.gradient_accumulation_steps
+        for _ in range(self.args.steps_per_generation):
+            inputs = self._prepare_inputs(next(loader))
+            self.accelerator.backward(self._compute_loss(self.model_wrapped, inputs))
+            self._step += 1
+        return {n: p.grad.clone() for n, p in self.model.named_parameters() if p.grad is not None}
+
+
+def direct_gradient(made: Recorder, reference: torch.nn.Module | None) -> dict[str, torch.Tensor]:
+    """Autograd of Eq. 11 and 12 over the whole batch, straight from the model."""
+    (batch,), args = made.batches, made.args
+    ids = torch.cat([batch["prompt_ids"], batch["completion_ids"]], 1)
+    attention = torch.cat([batch["prompt_mask"], batch["completion_mask"]], 1)
+    mask, length = batch["completion_mask"], batch["completion_ids"].shape[1]
+    made.model.zero_grad()
+
+    def forward(model):
+        output = model(input_ids=ids, attention_mask=attention, output_hidden_states=True)
+        logps = output.logits[:, -length - 1 : -1].log_softmax(-1)
+        states = output.hidden_states[-1]
+        shifted = states[:, -length - 1 : -1] if args.position == "predicting" else states[:, -length:]
+        return shifted, logps.gather(2, batch["completion_ids"][..., None])[..., 0]
+
+    hidden, logps = forward(made.model)
+    values = dsd(hidden, made.exploration.weight, mask, args.spectrum, args.ridge)
+    factor = objective.exploration_factor(
+        batch["advantages"].double(), values.detach(), args.advantage_shaping, made.exploration.xi
+    )
+    loss = args.alpha * objective.exploration_loss(values, factor, GROUP)
+    if reference is not None:
+        with torch.no_grad():
+            reference_logps = forward(reference)[1]
+        kl = objective.trajectory_kl(logps, reference_logps, mask)
+        gate = objective.kl_gate(values, args.kl_mode, made.exploration.xi)
+        assert 0 < gate.sum() < len(gate), "the case must have both sides of the gate"
+        loss = loss + args.beta * (gate * kl).view(-1, GROUP).sum(1).mean()
+    loss.backward()
+    return {n: p.grad.clone() for n, p in made.model.named_parameters() if p.grad is not None}
+
+
+def relative_error(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> float:
+    difference = sum(((first[n] - second[n]) ** 2).sum() for n in second)
+    return (difference / sum((v**2).sum() for v in second.values())).sqrt().item()

@@ -1,13 +1,18 @@
 """Problems from data sets of the hub, read from the local cache."""
 
 import hashlib
+import logging
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import datasets
+from huggingface_hub import snapshot_download
 
 from relax.data.problem import Problem
 from relax.errors import DataError, MachineError
+
+logger = logging.getLogger("relax")
 
 
 def load_problems(settings: dict[str, Any]) -> tuple[list[Problem], list[Problem]]:
@@ -26,7 +31,39 @@ def load_problems(settings: dict[str, Any]) -> tuple[list[Problem], list[Problem
     problems = [problem for source in settings["datasets"] for problem in _read(source)]
     ranked = sorted(problems, key=lambda p: hashlib.sha1(p.prompt.encode()).digest())
     held_out = {p.id for p in ranked[: settings["test_problems"]]}
-    return [p for p in problems if p.id not in held_out], [p for p in problems if p.id in held_out]
+    below = f"\n{settings['instruction']}" if settings["instruction"] else ""
+    asked = [replace(p, prompt=p.prompt + below) for p in problems]
+    return [p for p in asked if p.id not in held_out], [p for p in asked if p.id in held_out]
+
+
+def load_split(repo: str, revision: str, config: str | None, split: str) -> datasets.Dataset:
+    """A split of a data set, from the local cache.
+
+    Args:
+        repo: name on the hub.
+        revision: commit; ``unpinned``, where nobody knows one to pin, reads the newest in the cache and says so.
+        config: configuration (subset), or None.
+        split: name of the split.
+
+    Raises:
+        MachineError: the data set is not in the local cache.
+    """
+    commit = None if revision == "unpinned" else revision
+    if commit is None:
+        logger.warning("%s: no commit is known to pin; the newest one is read", repo)
+    try:
+        try:
+            return datasets.load_dataset(repo, config, split=split, revision=commit)
+        except ConnectionError:
+            # Offline, `datasets` looks into its own cache alone; what `relax fetch` brings stands in the hub's.
+            folder = snapshot_download(repo, repo_type="dataset", revision=commit, local_files_only=True)
+            return datasets.load_dataset(folder, config, split=split)
+    except (OSError, ValueError) as error:
+        reason = f"{type(error).__name__}: {str(error).splitlines()[0]}"
+        raise MachineError(
+            f"{repo} at {revision[:12]}: not in the local cache ({reason}); run `relax fetch`, or name a file in its "
+            "place where there is a `path`."
+        ) from error
 
 
 def _read(source: dict[str, Any]) -> Iterator[Problem]:
@@ -35,12 +72,7 @@ def _read(source: dict[str, Any]) -> Iterator[Problem]:
         raise MachineError(
             f"{name}: its revision is not pinned; write the commit `relax fetch` prints into the config."
         )
-    try:
-        rows = datasets.load_dataset(name, source["config"], split=source["split"], revision=source["revision"])
-    except (OSError, ValueError) as error:
-        reason = f"{type(error).__name__}: {str(error).splitlines()[0]}"
-        raise MachineError(f"{name}: not in the local cache ({reason}); run `relax fetch`.") from error
-    yield from _problems(rows, source)
+    yield from _problems(load_split(name, source["revision"], source["config"], source["split"]), source)
 
 
 def _problems(rows: datasets.Dataset, source: dict[str, Any]) -> Iterator[Problem]:

@@ -6,7 +6,7 @@ Psi_y ~ Psi_x K with rows psi(x_t), psi(x) = sigmoid(W' x).
 
 from relax.koopman.arguments import SPECTRA, NonFiniteError
 from relax.koopman.baselines import length_matched_dsd, shuffle_time
-from relax.koopman.dictionary import Dictionary, DictionarySettings
+from relax.koopman.dictionary import POSITIONS, Dictionary, DictionarySettings
 from relax.koopman.estimator import KoopmanDSD
 from relax.koopman.fitting import dictionary_loss
 from relax.koopman.operator import RIDGE, ROBUST_RIDGE, koopman_matrix
@@ -17,6 +17,7 @@ from relax.koopman.statistics import TrajectoryStatistics, trajectory_statistics
 
 __all__ = [
     "DSD",
+    "POSITIONS",
     "RIDGE",
     "ROBUST_RIDGE",
     "SPECTRA",

@@ -18,8 +18,9 @@ from relax.koopman.fitting import Batch, Trajectories, batches, check_objective,
 from relax.koopman.operator import RIDGE
 from relax.koopman.statistics import TrajectoryStatistics, trajectory_statistics
 
-#: Which states a dictionary speaks of: the input of the language-model head at completion tokens.
-POSITION = "final_norm"
+#: Which states after the final norm a response's trajectory is: those at its tokens, or one to the left,
+#: from which its tokens are predicted (the first is the prompt's last).
+POSITIONS = ("response", "predicting")
 #: The spectrum whose pairs an objective looks at.
 SPECTRUM_OF = {
     "residual": "eigenvalues",
@@ -46,7 +47,8 @@ class DictionarySettings:
     spectrum: str
     """Spectrum of the objective: ``eigenvalues``, ``singular_values``, or ``none`` for a random W."""
     position: str
-    """Which hidden states: ``final_norm``, after the final norm at completion tokens."""
+    """Which hidden states after the final norm: ``response``, at the tokens of a response, or ``predicting``
+    them, one to the left."""
     seed: int
     """Seed of the initial W and of the order of the trajectories."""
 
@@ -86,16 +88,20 @@ class Dictionary:
         return total.hexdigest()[:12]
 
     @classmethod
-    def random(cls, hidden_size: int, koopman_dim: int, seed: int = 0, ridge: float = RIDGE) -> "Dictionary":
+    def random(
+        cls, hidden_size: int, koopman_dim: int, seed: int = 0, ridge: float = RIDGE, position: str = POSITIONS[0]
+    ) -> "Dictionary":
         """A random W: Kaiming-uniform with gain sqrt 2, uniform within +-sqrt(6 / d)."""
         check_positive("hidden_size", hidden_size)
+        if position not in POSITIONS:
+            raise ValueError(f"position: {position!r} is unknown; expected one of {', '.join(POSITIONS)}.")
         check_positive("koopman_dim", koopman_dim, least=2)
         check_ridge(ridge)
         generator = torch.Generator().manual_seed(seed)
         bound = math.sqrt(6 / hidden_size)
         weight = torch.empty(hidden_size, koopman_dim).uniform_(-bound, bound, generator=generator)
         settings = DictionarySettings(
-            hidden_size, koopman_dim, "sigmoid", float(ridge), "random", SPECTRUM_OF["random"], POSITION, seed
+            hidden_size, koopman_dim, "sigmoid", float(ridge), "random", SPECTRUM_OF["random"], position, seed
         )
         return cls(weight, settings)
 
@@ -110,6 +116,7 @@ class Dictionary:
         epochs: int = 1,
         batch: int = 64,
         seed: int = 0,
+        position: str = POSITIONS[0],
         progress: Callable[[int, float], None] | None = None,
     ) -> "Dictionary":
         """Fit W on trajectories by Adam, one step a batch, K pooled over the batch.
@@ -125,6 +132,7 @@ class Dictionary:
             epochs: passes over the trajectories.
             batch: trajectories a step.
             seed: of the initial W and of the order.
+            position: which states the trajectories are; kept with W, so that others take the same.
             progress: called after each step with the number of steps done and the loss.
 
         Raises:
@@ -137,7 +145,7 @@ class Dictionary:
         check_positive("epochs", epochs)
         check_positive("batch", batch)
         source = batches(trajectories, batch, seed)
-        initial = cls.random(source.hidden_size, koopman_dim, seed, ridge)
+        initial = cls.random(source.hidden_size, koopman_dim, seed, ridge, position)
         if objective == "random":
             return initial
         weight = fit_weight(initial.weight, source, objective, ridge, lr, epochs, progress)

@@ -44,10 +44,10 @@ def build(settings: dict[str, Any], base: str | Path, data: str | Path, out: str
     per_problem = -(-settings["rollouts"] // len(problems))
     rollouts = sample(
         model, tokenizer, problems, per_problem, settings["max_response_length"], settings["temperature"],
-        settings["seed"], f"{label}: rollouts",
+        settings["seed"], f"{label}: rollouts", prompt=settings["prompt"],
     )[: settings["rollouts"]]  # fmt: skip
     dictionary, report = fit_dictionary(model, rollouts, settings, tokenizer.pad_token_id, label)
-    statistics = statistics_of(model, rollouts, dictionary.weight, tokenizer.pad_token_id)
+    statistics = statistics_of(model, rollouts, dictionary, tokenizer.pad_token_id)
     percentiles = {}
     for spectrum in SPECTRA:
         values = statistics.dsd(spectrum, settings["ridge"])
@@ -76,8 +76,8 @@ def fit_dictionary(
     Args:
         model: whose states these are.
         rollouts: responses.
-        settings: ``koopman_dim``, ``objective``, ``ridge``, ``learning_rate``, ``epochs``, ``batch_size``
-            and ``seed``; see :meth:`relax.koopman.Dictionary.fit`.
+        settings: ``koopman_dim``, ``objective``, ``ridge``, ``learning_rate``, ``epochs``, ``batch_size``,
+            ``position`` and ``seed``; see :meth:`relax.koopman.Dictionary.fit`.
         pad: token id for padding.
         label: for the progress lines.
         batch: responses that pass through the model at a time.
@@ -87,7 +87,7 @@ def fit_dictionary(
     """
     states = [
         hidden[i, : int(length)].clone()  # a view would hold its whole batch, padding included
-        for hidden, mask in response_states(model, rollouts, pad, batch)
+        for hidden, mask in response_states(model, rollouts, pad, batch, settings["position"])
         for i, length in enumerate(mask.sum(dim=1))
         if length > 1
     ]
@@ -104,6 +104,7 @@ def fit_dictionary(
         epochs=settings["epochs"],
         batch=settings["batch_size"],
         seed=settings["seed"],
+        position=settings["position"],
         progress=lambda step, loss: progress.update(step, loss=loss),
     )
     return dictionary, dictionary.report(states[::HELD_OUT])

@@ -155,6 +155,7 @@ def _fitted(
         "koopman_dim": settings["koopman_dim"],
         "ridge": settings["ridge"],
         "objective": "residual",
+        "position": "response",
         "learning_rate": 1e-3,
         "epochs": math.ceil(FIT_STEPS / math.ceil((len(chosen) - held_out) / FIT_BATCH)),
         "batch_size": FIT_BATCH,
@@ -186,7 +187,7 @@ def _statistics(
     place[torch.tensor(order)] = torch.arange(len(order))
     progress = Progress("dsd: hidden states", len(rollouts), unit="responses")
     real, shuffled = statistics_with_baseline(
-        model, [rollouts[i] for i in order], dictionary.weight, pad, seed, _rows_of(rollouts), progress
+        model, [rollouts[i] for i in order], dictionary, pad, seed, _rows_of(rollouts), progress
     )
     return real[place], shuffled[place]
 

@@ -46,7 +46,7 @@ def extract(
     problems = read_problems(data)[: settings["prompts"]]
     own = sample(
         model, tokenizer, problems, settings["responses_per_prompt"], settings["max_response_length"],
-        settings["temperature"], settings["seed"], label,
+        settings["temperature"], settings["seed"], label, prompt=settings["prompt"],
     )  # fmt: skip
     rollouts = own + read_rollouts(Path(dictionary) / "probes.jsonl")
     kinds = ["policy"] * len(own) + ["probe"] * (len(rollouts) - len(own))
@@ -67,7 +67,7 @@ def extract(
 def _statistics(
     model: PreTrainedModel, rollouts: list[Rollout], dictionary: Dictionary, pad: int, seed: int
 ) -> dict[str, torch.Tensor]:
-    real, shuffled = statistics_with_baseline(model, rollouts, dictionary.weight, pad, seed)
+    real, shuffled = statistics_with_baseline(model, rollouts, dictionary, pad, seed)
     baseline = {f"shuffled_{name}": tensor for name, tensor in shuffled.to_tensors().items()}
     return real.to_tensors() | baseline
 

@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from transformers import (
@@ -16,6 +17,7 @@ from transformers import (
 )
 
 from relax.data.problem import Problem
+from relax.data.prompt import PLAIN, render
 from relax.errors import DataError
 from relax.files import atomic_write
 from relax.progress import Progress
@@ -72,10 +74,12 @@ def sample(
     seed: int,
     label: str,
     batch: int = BATCH,
+    prompt: dict[str, Any] = PLAIN,
 ) -> list[Rollout]:
     """Sample ``per_problem`` responses to each problem, ``batch`` at a time, from the full distribution.
 
-    Every decoding value is given, so that a checkpoint's generation_config.json has no say.
+    ``prompt`` is the configuration's, see :func:`relax.data.prompt.render`. Every decoding value is given, so that a
+    checkpoint's generation_config.json has no say.
     """
     torch.manual_seed(seed)
     prompts = [(p, k) for p in problems for k in range(per_problem)]
@@ -83,7 +87,8 @@ def sample(
     rollouts: list[Rollout] = []
     for start in range(0, len(prompts), batch):
         asked = prompts[start : start + batch]
-        inputs = tokenizer([p.prompt for p, _ in asked], return_tensors="pt", padding=True)
+        texts = [render(tokenizer, p.prompt, prompt) for p, _ in asked]
+        inputs = tokenizer(texts, return_tensors="pt", padding=True)
         # Token type ids, which some tokenizers add, are not for causal models.
         inputs = {name: inputs[name].to(model.device) for name in ("input_ids", "attention_mask")}
         width = inputs["input_ids"].shape[1]

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from relax.koopman import TrajectoryStatistics, project, shuffle_time, trajectory_statistics
+from relax.koopman import Dictionary, TrajectoryStatistics, project, shuffle_time, trajectory_statistics
 from relax.latent.rollouts import Rollout
 from relax.progress import Progress
 
@@ -16,7 +16,11 @@ BATCH = 64
 
 @torch.no_grad()
 def response_states(
-    model: PreTrainedModel, rollouts: Sequence[Rollout], pad: int, batch: int = BATCH
+    model: PreTrainedModel,
+    rollouts: Sequence[Rollout],
+    pad: int,
+    batch: int = BATCH,
+    position: str = "response",
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Hidden states of responses, batch by batch, in order.
 
@@ -25,6 +29,8 @@ def response_states(
             input of the language-model head.
         rollouts: responses, of this policy or another.
         pad: token id for padding; padded positions are masked.
+        batch: responses at a time.
+        position: ``"response"``, the states at the response's tokens, or ``"predicting"``, one to the left.
 
     Yields:
         (hidden, mask): (B, T, d) in the model's precision, T the longest response of the batch, right
@@ -33,41 +39,49 @@ def response_states(
     # Without them a model counts padding on the left as positions; those that have none do not take them.
     takes_positions = "position_ids" in inspect.signature(model.base_model.forward).parameters
     for start in range(0, len(rollouts), batch):
-        rows = rollouts[start : start + batch]
-        longest = max(len(r.response_ids) for r in rows)
-        width = max(len(r.prompt_ids) for r in rows) + longest
-        tokens = torch.full((len(rows), width), pad)
-        attention = torch.zeros(len(rows), width, dtype=torch.long)
-        mask = torch.zeros(len(rows), longest, dtype=torch.long)
-        for i, row in enumerate(rows):
-            # Prompts end, and responses begin, in the same column: padding left and right of them.
-            begin = width - longest
-            tokens[i, begin - len(row.prompt_ids) : begin] = torch.tensor(row.prompt_ids)
-            tokens[i, begin : begin + len(row.response_ids)] = torch.tensor(row.response_ids)
-            attention[i, begin - len(row.prompt_ids) : begin + len(row.response_ids)] = 1
-            mask[i, : len(row.response_ids)] = 1
+        tokens, attention, mask = padded(rollouts[start : start + batch], pad)
         inputs = {"input_ids": tokens, "attention_mask": attention}
         if takes_positions:
             inputs["position_ids"] = (attention.cumsum(1) - 1).clamp(min=0)
         moved = {name: tensor.to(model.device) for name, tensor in inputs.items()}
         output = model.base_model(**moved, use_cache=False)
-        yield output.last_hidden_state[:, -longest:], mask.to(model.device)
+        yield completion_states(output.last_hidden_state, mask.shape[1], position), mask.to(model.device)
+
+
+def padded(rollouts: Sequence[Rollout], pad: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Tokens (B, P + T), their attention mask and the mask (B, T) of the responses, on the CPU.
+
+    Prompts end, and responses begin, in the same column: padding is left and right of them.
+    """
+    longest = max(len(r.response_ids) for r in rollouts)
+    begin = max(len(r.prompt_ids) for r in rollouts)
+    tokens = torch.full((len(rollouts), begin + longest), pad)
+    attention = torch.zeros(len(rollouts), begin + longest, dtype=torch.long)
+    for i, row in enumerate(rollouts):
+        columns = slice(begin - len(row.prompt_ids), begin + len(row.response_ids))
+        tokens[i, columns] = torch.tensor(row.prompt_ids + row.response_ids)
+        attention[i, columns] = 1
+    return tokens, attention, attention[:, begin:].clone()
+
+
+def completion_states(hidden: Tensor, length: int, position: str) -> Tensor:
+    """The states of the last ``length`` tokens of (B, T, d), or of the tokens before them (``"predicting"``)."""
+    return hidden[:, -length:] if position == "response" else hidden[:, -length - 1 : -1]
 
 
 def statistics_of(
-    model: PreTrainedModel, rollouts: Sequence[Rollout], weight: Tensor, pad: int
+    model: PreTrainedModel, rollouts: Sequence[Rollout], dictionary: Dictionary, pad: int
 ) -> TrajectoryStatistics:
     """Koopman statistics of responses under a policy; hidden states are dropped batch by batch."""
-    weight = weight.to(model.device)
-    return TrajectoryStatistics.cat(
-        [trajectory_statistics(hidden, weight, mask) for hidden, mask in response_states(model, rollouts, pad)]
-    )
+    weight = dictionary.weight.to(model.device)
+    states = response_states(model, rollouts, pad, position=dictionary.settings.position)
+    return TrajectoryStatistics.cat([trajectory_statistics(hidden, weight, mask) for hidden, mask in states])
 
 
 def statistics_with_baseline(
     model: PreTrainedModel,
     rollouts: Sequence[Rollout],
-    weight: Tensor,
+    dictionary: Dictionary,
     pad: int,
     seed: int,
     batch: int = BATCH,
@@ -78,15 +92,15 @@ def statistics_with_baseline(
     Args:
         model: as :func:`response_states`.
         rollouts: responses.
-        weight: (d, m) of the dictionary.
+        dictionary: its W and its choice of states.
         pad: token id for padding.
         seed: of the random order, the baseline that has no dynamics.
         batch: responses at a time; their states are dropped before the next.
         progress: told of the responses done.
     """
-    weight = weight.to(model.device)
+    weight = dictionary.weight.to(model.device)
     real, shuffled, seen = [], [], 0
-    for hidden, mask in response_states(model, rollouts, pad, batch):
+    for hidden, mask in response_states(model, rollouts, pad, batch, dictionary.settings.position):
         psi = project(hidden, weight, mask)
         real.append(_on_cpu(TrajectoryStatistics.from_snapshots(psi, mask)))
         shuffled.append(_on_cpu(TrajectoryStatistics.from_snapshots(shuffle_time(psi, mask, seed), mask)))

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -60,25 +61,37 @@ def copy_snapshot(source: dict[str, Any], destination: Path) -> None:
                     shutil.copyfile(file.resolve(), place)
 
 
-def fetch(config: dict[str, Any]) -> list[str]:
+def fetch(config: dict[str, Any], benchmarks: Sequence[dict[str, str]] = ()) -> list[str]:
     """Bring every snapshot the configuration names to the local cache; one line about each.
 
-    Unpinned ones are resolved but not fetched: the line gives the commit to write into the config.
+    Unpinned ones of the configuration are resolved but not fetched: the line gives the commit to write there.
+
+    Args:
+        config: the configuration.
+        benchmarks: ``repo`` and ``revision`` of the data sets of its benchmarks; one that nobody knows a commit
+            for is fetched as it is now.
     """
     from huggingface_hub import HfApi
 
     wanted = [("model", config["policies"][name].get("hub")) for name in config["matrix"]["policies"]]
     wanted += [("dataset", source) for source in config["data"]["datasets"]]
     lines = []
-    for kind, source in wanted:
-        if source is None:
-            continue
+    for kind, source in [item for item in wanted if item[1] is not None]:
         if source["revision"] == "unpinned":
-            try:
-                commit = HfApi().repo_info(source["repo"], repo_type=kind).sha
-            except (HfHubHTTPError, OSError) as error:
-                raise MachineError(f"{source['repo']}: the hub does not answer ({type(error).__name__}).") from error
+            commit = _newest(HfApi(), source["repo"], kind)
             lines.append(f"{source['repo']}: not pinned; write `revision: {commit}` into the config and fetch again")
         else:
             lines.append(f"{source['repo']}: {snapshot(source, kind, download=True)}")
+    for source in benchmarks:
+        pinned = source["revision"] != "unpinned"
+        commit = source["revision"] if pinned else _newest(HfApi(), source["repo"], "dataset")
+        folder = snapshot({"repo": source["repo"], "revision": commit}, "dataset", download=True)
+        lines.append(f"{source['repo']}: {folder}" + ("" if pinned else f" (the newest commit, {commit})"))
     return lines
+
+
+def _newest(api: Any, repo: str, kind: str) -> str:
+    try:
+        return api.repo_info(repo, repo_type=kind).sha
+    except (HfHubHTTPError, OSError) as error:
+        raise MachineError(f"{repo}: the hub does not answer ({type(error).__name__}).") from error

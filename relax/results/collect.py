@@ -19,7 +19,7 @@ EIGENVALUE_COLUMNS = ["id", "kind", "real", "imag", "residual"]
 #: Columns in which few trajectories would make the mean: their median stands for a run.
 SKEWED = ("condition", "leverage")
 #: Folders whose records count; tables and figures do not, or they would depend on themselves.
-STAGES = ("data", "base", "dictionary", "train", "latent", "koopman", "evaluate")
+STAGES = ("data", "base", "dictionary", "train", "latent", "koopman", "responses", "grades", "evaluate")
 #: Verbs whose records belong to one policy, method and seed, and whose files are read here.
 OF_RUNS = ("train", "koopman", "evaluate")
 COST_COLUMNS = ["wall_seconds", "cpu_seconds", "peak_memory_mb"]

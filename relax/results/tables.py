@@ -270,7 +270,8 @@ def _ratio(results: Results, policy: str, method: str, key: str) -> Estimate:
 
 def stages(results: Results) -> Table:
     """What every stage cost, over all its runs."""
-    order = ["data", "base", "dictionary", "train", "extract", "koopman", "evaluate", "tables", "figures"]
+    order = ["data", "base", "dictionary", "train", "extract", "koopman", "generate", "grade", "evaluate", "tables",
+             "figures"]  # fmt: skip
     rows = []
     for verb, group in results.costs.groupby("verb"):
         row: dict[str, Value] = {"verb": verb, "runs": len(group)}

@@ -1,11 +1,13 @@
 """ReLaXConfig: TRL's GRPOConfig with the fields of the method."""
 
+import re
 from dataclasses import dataclass, field
 
 from trl import GRPOConfig
 
 from relax.errors import ConfigError
-from relax.koopman import SPECTRA
+from relax.koopman import POSITIONS, SPECTRA
+from relax.training.token_methods import TOKEN_METHODS
 
 KL_MODES = ("none", "adaptive", "uniform")
 KL_REDUCTIONS = ("group", "mean", "sum")
@@ -30,7 +32,21 @@ class ReLaXConfig(GRPOConfig):
         kl_reduction: ``"group"``, ``"mean"`` or ``"sum"``, see :func:`~relax.training.objective.kl_penalty`.
         dictionary: path of a fitted dictionary; None fits one on the first rollouts.
         dictionary_objective: what a fit by the trainer minimises.
+        position: which states a response's trajectory is, see :data:`relax.koopman.dictionary.POSITIONS`;
+            a given dictionary brings its own.
         dsd_window: average DSD over windows of this many states; None takes the whole response.
+        matched_length: states at which DSD is logged a second time, over windows, so that it can be compared
+            across lengths; None takes the median length of the first rollouts.
+        token_method: ``"none"``, ``"clip_cov"`` or ``"kl_cov"`` (:mod:`relax.training.token_methods`). KL-Cov
+            does not clip the ratio, so ``epsilon`` is not used then.
+        clip_cov_ratio, clip_cov_low, clip_cov_high: share of the tokens that Clip-Cov picks, and the
+            covariances they lie between.
+        kl_cov_ratio, kl_cov_coef: share of the tokens that KL-Cov picks, and the weight of their
+            ``|log pi - log pi_old|``.
+        dynamic_sampling: replace groups whose responses all earn the same under the first reward function
+            by further prompts. ``loss_type="dapo"`` counts the tokens of informative groups alone.
+        dynamic_sampling_rounds: rounds of generation for a batch, the first included; what is then still
+            missing is made up of groups without gradient.
 
     Raises:
         ConfigError: a value that contradicts another.
@@ -46,16 +62,66 @@ class ReLaXConfig(GRPOConfig):
     kl_reduction: str = field(default="group", metadata={"help": "group, mean or sum."})
     dictionary: str | None = field(default=None, metadata={"help": "Path of a fitted dictionary."})
     dictionary_objective: str = field(default="residual", metadata={"help": "Objective of the fit."})
+    position: str = field(default="response", metadata={"help": "response or predicting."})
     dsd_window: int | None = field(default=None, metadata={"help": "States per DSD window."})
+    matched_length: int | None = field(default=None, metadata={"help": "States of the length-matched DSD."})
+    token_method: str = field(default="none", metadata={"help": "none, clip_cov or kl_cov."})
+    clip_cov_ratio: float = field(default=2e-4, metadata={"help": "Share of tokens that Clip-Cov picks."})
+    clip_cov_low: float = field(default=1.0, metadata={"help": "Lowest covariance of Clip-Cov."})
+    clip_cov_high: float = field(default=5.0, metadata={"help": "Highest covariance of Clip-Cov."})
+    kl_cov_ratio: float = field(default=2e-3, metadata={"help": "Share of tokens that KL-Cov picks."})
+    kl_cov_coef: float = field(default=1.0, metadata={"help": "Weight of KL-Cov's penalty."})
+    dynamic_sampling: bool = field(default=False, metadata={"help": "Replace groups without variance."})
+    dynamic_sampling_rounds: int = field(default=10, metadata={"help": "Rounds of generation at most."})
 
     def __post_init__(self) -> None:
-        super().__post_init__()
-        for name, known in (("spectrum", SPECTRA), ("kl_mode", KL_MODES), ("kl_reduction", KL_REDUCTIONS)):
-            if getattr(self, name) not in known:
-                raise ConfigError(f"{name} is {getattr(self, name)!r}, expected one of {', '.join(known)}.")
-        if self.alpha < 0 or self.ridge < 0:
-            raise ConfigError(f"alpha ({self.alpha}) and ridge ({self.ridge}) must not be negative.")
-        if self.kl_mode == "adaptive" and self.beta and self.xi is None:
-            raise ConfigError("kl_mode is 'adaptive' and beta is set, but xi is None; give xi a number or e.g. 'q90'.")
-        if self.kl_mode == "none" and self.beta:
-            raise ConfigError(f"kl_mode is 'none' but beta is {self.beta}; set kl_mode to 'adaptive' or 'uniform'.")
+        try:
+            super().__post_init__()
+        except ValueError as error:  # batch sizes that do not divide, and the like
+            raise ConfigError(f"the training arguments contradict each other: {error}") from error
+        _check_choices(self)
+        _check_terms(self)
+        _check_sampling(self)
+
+
+def _check_choices(args: ReLaXConfig) -> None:
+    choices = (
+        ("spectrum", args.spectrum, SPECTRA),
+        ("kl_mode", args.kl_mode, KL_MODES),
+        ("kl_reduction", args.kl_reduction, KL_REDUCTIONS),
+        ("position", args.position, POSITIONS),
+        ("token_method", args.token_method, TOKEN_METHODS),
+    )
+    for name, value, known in choices:
+        if value not in known:
+            raise ConfigError(f"{name} is {value!r}, expected one of {', '.join(known)}.")
+
+
+def _check_terms(args: ReLaXConfig) -> None:
+    if args.alpha < 0 or args.ridge < 0:
+        raise ConfigError(f"alpha ({args.alpha}) and ridge ({args.ridge}) must not be negative.")
+    if isinstance(args.xi, str) and not re.fullmatch(r"q[1-9]\d?", args.xi):
+        raise ConfigError(f"xi is {args.xi!r}, expected a number or a percentile such as 'q90'.")
+    if args.kl_mode == "adaptive" and args.beta and args.xi is None:
+        raise ConfigError("kl_mode is 'adaptive' and beta is set, but xi is None; give xi a number or e.g. 'q90'.")
+    if args.kl_mode == "none" and args.beta:
+        raise ConfigError(f"kl_mode is 'none' but beta is {args.beta}; set kl_mode to 'adaptive' or 'uniform'.")
+
+
+def _check_sampling(args: ReLaXConfig) -> None:
+    updates = args.steps_per_generation * args.num_iterations / args.gradient_accumulation_steps
+    if args.token_method == "kl_cov" and updates <= 1:
+        raise ConfigError(
+            "token_method is 'kl_cov' with one update per generation: |log pi - log pi_old| then has gradient 0 and "
+            "KL-Cov is GRPO without a clip; set steps_per_generation to a multiple of gradient_accumulation_steps."
+        )
+    if args.token_method == "kl_cov" and args.loss_type not in ("dapo", "grpo"):
+        raise ConfigError(f"token_method is 'kl_cov' and loss_type {args.loss_type!r}; expected 'dapo' or 'grpo'.")
+    if args.dynamic_sampling_rounds < 1:
+        raise ConfigError(f"dynamic_sampling_rounds is {args.dynamic_sampling_rounds}, expected at least 1.")
+    rows = args.per_device_train_batch_size * args.steps_per_generation
+    if args.dynamic_sampling and rows % args.num_generations:
+        raise ConfigError(
+            f"dynamic_sampling needs whole groups on every device, but its {rows} responses do not divide into groups "
+            f"of {args.num_generations}; change per_device_train_batch_size, steps_per_generation or num_generations."
+        )

@@ -6,35 +6,33 @@ responses read by every policy show what changes in the hidden states alone.
 
 from collections.abc import Sequence
 
-from torch import Tensor
-from transformers import PreTrainedModel, TrainerCallback
+from transformers import TrainerCallback
 
-from relax.koopman import ROBUST_RIDGE, SPECTRA
+from relax.koopman import ROBUST_RIDGE, SPECTRA, TrajectoryStatistics, trajectory_statistics
 from relax.latent.rollouts import Rollout
-from relax.latent.states import statistics_of
 from relax.progress import Progress
 from relax.training.trainer import ReLaXTrainer
 
 
 class Probes:
-    """Fixed responses and how their DSD is measured.
+    """Fixed responses whose DSD is measured.
 
     Args:
         rollouts: responses of the initial policy.
-        weight: (d, m) of the frozen dictionary.
-        ridge: the training ridge; each DSD is measured at :data:`ROBUST_RIDGE` as well.
-        pad: padding token.
+        trainer: its policy reads them, in its frame.
     """
 
-    def __init__(self, rollouts: Sequence[Rollout], weight: Tensor, ridge: float, pad: int) -> None:
-        self.rollouts, self.weight, self.ridge, self.pad = rollouts, weight, ridge, pad
+    def __init__(self, rollouts: Sequence[Rollout], trainer: ReLaXTrainer) -> None:
+        self.rollouts, self.trainer = rollouts, trainer
 
-    def measure(self, model: PreTrainedModel) -> dict[str, float]:
-        """Mean DSD by spectrum and ridge, under the names of the training log."""
-        statistics = statistics_of(model, self.rollouts, self.weight, self.pad)
+    def measure(self) -> dict[str, float]:
+        """Mean DSD by spectrum, at the training ridge and the robust one, under the names of the training log."""
+        weight, ridge = self.trainer.exploration.weight, self.trainer.args.ridge
+        states = self.trainer.states_of(self.rollouts)
+        statistics = TrajectoryStatistics.cat([trajectory_statistics(hidden, weight, mask) for hidden, mask in states])
         values = {}
         for spectrum in SPECTRA:
-            values[f"probe/{spectrum}"] = statistics.dsd(spectrum, self.ridge).mean().item()
+            values[f"probe/{spectrum}"] = statistics.dsd(spectrum, ridge).mean().item()
             values[f"probe/{spectrum}/ridge_{ROBUST_RIDGE}"] = statistics.dsd(spectrum, ROBUST_RIDGE).mean().item()
         return values
 
@@ -42,24 +40,17 @@ class Probes:
 class Follow(TrainerCallback):
     """Measures the probes every few steps and writes the progress lines."""
 
-    def __init__(self, trainer: ReLaXTrainer, probes: Probes, every: int, progress: Progress) -> None:
-        self.trainer, self.probes, self.every, self.progress = trainer, probes, every, progress
+    def __init__(self, probes: Probes, every: int, progress: Progress) -> None:
+        self.probes, self.every, self.progress = probes, every, progress
+        self.shown: dict[str, float] = {}  # with several updates per generation, the reward of the last one
 
-    def on_step_end(self, args, state, control, model=None, **kwargs):
+    def on_step_end(self, args, state, control, **kwargs):
         if state.global_step % self.every == 0 or state.global_step == state.max_steps:
-            policy = self.trainer.accelerator.unwrap_model(model)
-            training = policy.training
-            policy.eval()
-            measured = self.probes.measure(policy)
-            policy.train(training)
-            for name, value in measured.items():
-                self.trainer.note(name, value)
+            for name, value in self.probes.measure().items():
+                self.probes.trainer.note(name, value)
 
     def on_log(self, args, state, control, logs=None, **kwargs):
-        if logs and "reward" in logs:
-            shown = {
-                "reward": logs["reward"],
-                "entropy": logs["entropy"],
-                "DSD": logs[f"dsd/{args.spectrum}"],
-            }
-            self.progress.update(state.global_step, **{name: float(value) for name, value in shown.items()})
+        names = {"reward": "reward", "entropy": "entropy", f"dsd/{args.spectrum}": "DSD"}
+        if logs and "grad_norm" in logs:
+            self.shown |= {ours: float(logs[theirs]) for theirs, ours in names.items() if theirs in logs}
+            self.progress.update(state.global_step, **self.shown)

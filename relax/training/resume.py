@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 
+import torch
 from transformers import TrainerCallback
 
 from relax.errors import MachineError
@@ -16,14 +17,19 @@ from relax.files import writable_folder
 #: Written last into a checkpoint folder: one without it was interrupted.
 COMPLETE = "complete"
 
+# In several processes on a CPU transformers loads the optimizer to "cpu:0", a place that torch cannot restore to.
+torch.serialization.register_package(
+    50, lambda storage: None, lambda storage, place: storage if place == "cpu:0" else None
+)
 
-def newest_checkpoint(folder: str | Path) -> Path | None:
-    """The newest whole checkpoint below a folder, or None; interrupted ones are removed."""
+
+def newest_checkpoint(folder: str | Path, clean: bool = False) -> Path | None:
+    """The newest whole checkpoint below a folder, or None; ``clean`` removes interrupted ones."""
     found = []
     for path in Path(folder).glob("checkpoint-*"):
         if (path / COMPLETE).exists():
             found.append((int(path.name.removeprefix("checkpoint-")), path))
-        else:
+        elif clean:
             shutil.rmtree(path)
     return max(found)[1] if found else None
 
@@ -42,6 +48,15 @@ def sole_user(folder: str | Path) -> Iterator[None]:
         except BlockingIOError as error:
             raise MachineError(f"{folder}: another process trains in this folder; wait for it or stop it.") from error
         yield
+
+
+def any_process(flag: bool, device: torch.device) -> bool:
+    """Whether the flag is set in any process of the run."""
+    if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
+        return flag
+    total = torch.tensor([int(flag)], device=device)
+    torch.distributed.all_reduce(total, op=torch.distributed.ReduceOp.MAX)
+    return bool(total.item())
 
 
 class StopSafely(TrainerCallback):
@@ -66,6 +81,8 @@ class StopSafely(TrainerCallback):
         self.asked = True
 
     def on_step_end(self, args, state, control, **kwargs):
+        # A signal may reach one process, or several at different steps: all must stop after the same one.
+        self.asked = any_process(self.asked, args.device)
         if self.asked and state.global_step < state.max_steps:
             control.should_save = True
             control.should_training_stop = True

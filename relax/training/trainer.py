@@ -4,38 +4,35 @@ Every private name of TRL 1.16 that the project binds to is in this file; tests/
 says in a sentence which one moved when TRL changes. Nothing of TRL is copied: each override wraps
 ``super()``.
 
-How a step goes: TRL generates and scores a generation batch; the hidden states at the completion
-tokens give each trajectory's DSD without gradient and from it, over whole groups, the weights of
-the log-mean-exp (:mod:`relax.training.objective`). Both ride along in TRL's batch dictionary, are
-shuffled, split and buffered with it, and meet the DSD with gradient in ``_compute_loss``, whose own
-forward pass is listened to by a hook on the backbone.
+How a step goes: TRL generates and scores a generation batch; the hidden states of the completions give
+each trajectory's DSD without gradient and from it, over whole groups, the weights of the log-mean-exp
+(:mod:`relax.training.exploration`). Both ride along in TRL's batch dictionary, are shuffled, split and
+buffered with it, and meet the DSD with gradient in ``_compute_loss``, whose own forward pass is listened
+to by a hook on the backbone.
 """
 
 import contextlib
 import json
-import re
 import time
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
-from accelerate.utils import broadcast
 from torch import Tensor, nn
 from trl import GRPOTrainer
 
-from relax.errors import ConfigError, NumericsError
-from relax.koopman import (
-    ROBUST_RIDGE,
-    SPECTRA,
-    Dictionary,
-    TrajectoryStatistics,
-    dsd,
-    dsd_values,
-    trajectory_statistics,
-)
-from relax.training import objective
+from relax.errors import NumericsError
+from relax.koopman import Dictionary
+from relax.latent.rollouts import Rollout
+from relax.latent.states import BATCH, completion_states, padded
+from relax.training.checks import check_backbone, check_batch, check_dataset, checked_reward
 from relax.training.config import ReLaXConfig
+from relax.training.dynamic_sampling import Batch, PromptCursor, informative_groups, join, take_rows
+from relax.training.exploration import Exploration
 from relax.training.resume import COMPLETE
+from relax.training.token_methods import clip_cov_tokens, kl_cov_tokens, ratio_clipped, token_covariance
 
 
 class ReLaXTrainer(GRPOTrainer):
@@ -45,66 +42,35 @@ class ReLaXTrainer(GRPOTrainer):
     With ``alpha = 0`` and ``beta = 0`` it is GRPOTrainer bit for bit, DSD is logged all the same.
 
     Raises:
-        ConfigError: a dictionary of another width than the model's, or a checkpoint of another dictionary.
+        ConfigError: a model without a backbone to listen to, a dictionary of another width than the model's,
+            a data set that dynamic sampling cannot draw from, or a checkpoint of another dictionary.
+        NumericsError: a reward function returns NaN.
     """
 
     args: ReLaXConfig
 
     def __init__(self, model: str | nn.Module, reward_funcs: Callable | list, args: ReLaXConfig, **kwargs) -> None:
         super().__init__(model=model, reward_funcs=reward_funcs, args=args, **kwargs)
+        self.reward_funcs = [checked_reward(function) for function in self.reward_funcs]
+        width = check_backbone(self.accelerator.unwrap_model(self.model), self._backbone())
+        if args.dynamic_sampling:
+            check_dataset(self.train_dataset)
+            self._cursor = PromptCursor(len(self.train_dataset), args.seed)
+        if args.token_method == "kl_cov":  # its tokens are held by the penalty instead
+            self.epsilon_low = self.epsilon_high = float("inf")
+        self.exploration = Exploration(args, width, self.accelerator, self.note)
         self._listener: Callable[[Tensor, Tensor], None] | None = None
         self._listens_to: nn.Module | None = None
-        self._logps: Tensor | None = None
-        self._dictionary: Dictionary | None = None
-        self._xi: float | None = None if isinstance(args.xi, str) else args.xi
+        self._micro_batch: Batch | None = None
+        self._chosen: Tensor | None = None
         self._dsd_seconds = 0.0
-        if args.dictionary is not None:
-            self.use_dictionary(Dictionary.load(args.dictionary))
-
-    @property
-    def limit(self) -> float | None:
-        """xi as a number; None where there is none, or before the first rollouts gave a percentile."""
-        return self._xi
-
-    # The dictionary and the limit xi ------------------------------------------------------------
-
-    def use_dictionary(self, dictionary: Dictionary) -> None:
-        """Freeze this dictionary for the run; refuses one that does not fit the model."""
-        width = self.accelerator.unwrap_model(self.model).config.get_text_config().hidden_size
-        if dictionary.weight.shape[0] != width:
-            raise ConfigError(
-                f"the dictionary is for hidden states of width {dictionary.weight.shape[0]}, "
-                f"the model has {width}; fit one on this model."
-            )
-        self._dictionary = dictionary
-        self._weight = dictionary.weight.to(self.accelerator.device)
-
-    def _fit_dictionary(self, hidden: list[Tensor], masks: list[Tensor]) -> None:
-        """Fit on the first rollouts of the main process; all processes get its W."""
-        pairs = [pair for states, mask in zip(hidden, masks, strict=True) for pair in zip(states, mask, strict=True)]
-        fitted = Dictionary.fit(
-            [states[mask.bool()] for states, mask in pairs if mask.sum() > 1],
-            koopman_dim=self.args.koopman_dim,
-            objective=self.args.dictionary_objective,
-            ridge=self.args.ridge,
-            seed=self.args.seed,
-        )
-        weight = broadcast(fitted.weight.to(self.accelerator.device))
-        self.use_dictionary(Dictionary(weight, fitted.settings))
-
-    def _resolve_xi(self, dsd: Tensor) -> None:
-        if isinstance(self.args.xi, str) and self._xi is None:
-            share = re.fullmatch(r"q(\d{1,2})", self.args.xi)
-            if share is None:
-                raise ConfigError(f"xi is {self.args.xi!r}, expected a number or a percentile such as 'q90'.")
-            self._xi = torch.quantile(self.accelerator.gather(dsd), int(share[1]) / 100).item()
 
     # Listening to the backbone ------------------------------------------------------------------
 
     @contextlib.contextmanager
-    def _listening(self, listener: Callable[[Tensor, Tensor], None]) -> Iterator[None]:
-        """Within the block, policy forward passes hand (hidden states, mask) of the completions over."""
-        self._listener = listener
+    def _listening(self, model: nn.Module, listener: Callable[[Tensor, Tensor], None]) -> Iterator[None]:
+        """Within the block, the model's forward passes hand (hidden states, mask) of the completions over."""
+        self._listener, self._listens_to = listener, model
         try:
             yield
         finally:
@@ -128,7 +94,7 @@ class ReLaXTrainer(GRPOTrainer):
 
         def hear(_module: nn.Module, _inputs: tuple, output) -> None:
             nonlocal row
-            hidden = output.last_hidden_state[:, -logits_to_keep:]
+            hidden = completion_states(output.last_hidden_state, logits_to_keep, self.exploration.position)
             self._listener(hidden, masks[row : row + len(hidden)])
             row += len(hidden)
 
@@ -142,60 +108,82 @@ class ReLaXTrainer(GRPOTrainer):
         if row != len(input_ids):
             raise NumericsError(f"the backbone was heard for {row} of {len(input_ids)} trajectories; TRL has changed.")
         self._logps = result[0]
+        if self._micro_batch is not None and self.args.token_method != "none":
+            self._choose_tokens(self._micro_batch)
+            if self.args.token_method == "clip_cov":
+                # Without a gradient of its log-probability a token has no policy gradient.
+                return torch.where(self._chosen, self._logps.detach(), self._logps), *result[1:]
         return result
 
-    # The generation batch: DSD without gradient, weights over whole groups ----------------------
+    @torch.no_grad()
+    def states_of(self, rollouts: Sequence[Rollout]) -> Iterator[tuple[Tensor, Tensor]]:
+        """Hidden states of fixed responses under the policy as it is, through the forward that training uses.
 
-    @property
-    def _weighs(self) -> bool:
-        """Whether the objective needs every trajectory's DSD before the first forward with gradient."""
-        adaptive = self.beta > 0 and self.args.kl_mode == "adaptive"
-        unknown = self._dictionary is None or (isinstance(self.args.xi, str) and self._xi is None)
-        return self.args.alpha > 0 or adaptive or unknown
+        Yields:
+            (hidden, mask): (B, T, d) and (B, T), batch by batch, in order.
+        """
+        training, heard = self.model.training, []
+        self.model.eval()
+        for start in range(0, len(rollouts), BATCH):
+            tokens, attention, mask = padded(rollouts[start : start + BATCH], self.processing_class.pad_token_id)
+            tokens, attention = tokens.to(self.accelerator.device), attention.to(self.accelerator.device)
+            with self._listening(self.model, lambda hidden, mask: heard.append((hidden, mask))):
+                self._get_per_token_logps_and_entropies(self.model, tokens, attention, mask.shape[1])
+            yield heard.pop()
+        self.model.train(training)
+
+    # The generation batch -------------------------------------------------------------------------
 
     def _generate_and_score_completions(self, inputs):
-        if not self._weighs:
-            return super()._generate_and_score_completions(inputs)
+        training, weighs = self.model.training, self.exploration.weighs
+        resamples = training and self.args.dynamic_sampling
+        batch = self._resampled(inputs, weighs) if resamples else self._scored(inputs, weighs)
+        start = time.perf_counter()
+        if "relax_dsd" in batch:
+            self.exploration.weigh(batch, self.num_generations if training else self.num_generations_eval)
+            self.exploration.note_dsd(batch["relax_logged"])
+        self._dsd_seconds += time.perf_counter() - start
+        return batch
+
+    def _scored(self, inputs, weighs: bool) -> Batch:
+        """TRL's generation batch; if it ``weighs``, with each trajectory's DSD from TRL's policy pass or another."""
+        exploration = self.exploration
         heard: list[tuple[Tensor, Tensor]] = []
-        statistics: list[tuple[TrajectoryStatistics, Tensor]] = []
-        first = self._dictionary is None
+        measured: list[dict[str, Tensor]] = []
+        first = exploration.dictionary is None
 
         def listen(hidden: Tensor, mask: Tensor) -> None:
+            start = time.perf_counter()
             if first:
                 heard.append((hidden, mask))
             else:
-                statistics.append(self._measure(hidden, mask))
+                measured.append(exploration.measure(hidden, mask))
+            self._dsd_seconds += time.perf_counter() - start
 
-        self._listens_to = self.model
-        with self._listening(listen):
+        with self._listening(self.model, listen) if weighs else contextlib.nullcontext():
             batch = super()._generate_and_score_completions(inputs)
-        start = time.perf_counter()
+        lengths = batch["completion_mask"].sum(dim=1)
+        if not weighs:
+            exploration.settle(None, lengths)
+            return batch
         if "old_per_token_logps" not in batch:
             # TRL needs no old log-probabilities here, so no policy pass was there to listen to (with
             # PEFT the reference pass was heard instead, which is the wrong policy).
             heard.clear()
-            statistics.clear()
-            with self._listening(listen), torch.no_grad():
+            measured.clear()
+            start, before = time.perf_counter(), self._dsd_seconds
+            with self._listening(self.model, listen), torch.no_grad():
                 self._policy_pass(batch)
-        else:
-            rows = len(batch["completion_ids"])
-            heard, statistics = _first_rows(heard, rows), _first_rows(statistics, rows)
+            self._dsd_seconds = before + time.perf_counter() - start
         if first:
-            self._fit_dictionary([h for h, _ in heard], [m for _, m in heard])
-            statistics = [self._measure(hidden, mask) for hidden, mask in heard]
-        self._weigh(batch, statistics)
-        self._dsd_seconds += time.perf_counter() - start
+            exploration.fit(_first_rows(heard, len(lengths)))
+            measured = [exploration.measure(hidden, mask) for hidden, mask in heard]
+        for name in ("relax_dsd", "relax_logged"):  # with PEFT the reference's rows follow the policy's
+            batch[name] = torch.cat([rows[name] for rows in measured])[: len(lengths)]
+        exploration.settle(batch["relax_dsd"], lengths)
         return batch
 
-    def _measure(self, hidden: Tensor, mask: Tensor) -> tuple[TrajectoryStatistics, Tensor]:
-        """What is kept of a chunk's hidden states, and the DSD that the objective uses."""
-        args = self.args
-        statistics = trajectory_statistics(hidden, self._weight, mask)
-        if args.dsd_window is None:
-            return statistics, statistics.dsd(args.spectrum, args.ridge)
-        return statistics, dsd(hidden.detach(), self._weight, mask, args.spectrum, args.ridge, args.dsd_window)
-
-    def _policy_pass(self, batch: dict) -> None:
+    def _policy_pass(self, batch: Batch) -> None:
         """One forward pass of the policy over a generation batch, in TRL's own chunks."""
         extras = ("pixel_values", "image_grid_thw", "num_images", "pixel_attention_mask", "spatial_shapes", "num_tiles",
                   "image_sizes", "token_type_ids", "mm_token_type_ids", "image_position_ids")  # fmt: skip
@@ -208,37 +196,56 @@ class ReLaXTrainer(GRPOTrainer):
             **{name: batch[name] for name in extras if name in batch},
         )
 
-    def _weigh(self, batch: dict, measured: list[tuple[TrajectoryStatistics, Tensor]]) -> None:
-        """Add each trajectory's weight, factor and gate to the batch, and log the DSD of all."""
-        args, advantages = self.args, batch["advantages"].double()
-        mine_dsd = torch.cat([values for _, values in measured]).to(advantages.device)
-        self._resolve_xi(mine_dsd)
-        # A group may straddle processes: weights are made over the gathered batch, each keeps its rows.
-        all_dsd, all_advantages = self.accelerator.gather(mine_dsd), self.accelerator.gather(advantages)
-        factor = objective.exploration_factor(all_advantages, all_dsd, args.advantage_shaping, self._xi)
-        weights = objective.group_weights(all_dsd, factor, self.num_generations)
-        first = self.accelerator.process_index * len(mine_dsd)
-        mine = slice(first, first + len(mine_dsd))
-        batch["relax_factor"], batch["relax_weight"] = factor[mine], weights[mine]
-        batch["relax_gate"] = objective.kl_gate(mine_dsd, args.kl_mode, self._xi)
-        batch["relax_dsd"] = mine_dsd
-        if self.model.training:
-            self.note("relax/term", objective.exploration_loss(all_dsd, factor, self.num_generations).item())
-            self.note("relax/weight_min", weights.min().item())
-            self.note("relax/weight_max", weights.max().item())
-            if self._xi is not None:
-                self.note("share_above_xi", (all_dsd > self._xi).double().mean().item())
-            self._note_dsd(TrajectoryStatistics.cat(statistics for statistics, _ in measured))
+    # Dynamic sampling -------------------------------------------------------------------------------
 
-    def _note_dsd(self, statistics: TrajectoryStatistics) -> None:
-        gather, device = self.accelerator.gather, self.accelerator.device
-        for spectrum in SPECTRA:
-            values = gather(statistics.dsd(spectrum, self.args.ridge).to(device))
-            robust = gather(statistics.dsd(spectrum, ROBUST_RIDGE).to(device))
-            self.note(f"dsd/{spectrum}", values.mean().item())
-            self.note(f"dsd/{spectrum}/q10", torch.quantile(values, 0.1).item())
-            self.note(f"dsd/{spectrum}/q90", torch.quantile(values, 0.9).item())
-            self.note(f"dsd/{spectrum}/ridge_{ROBUST_RIDGE}", robust.mean().item())
+    def _calculate_rewards(self, *args, **kwargs):
+        rewards = super()._calculate_rewards(*args, **kwargs)  # of all processes
+        self._informative = informative_groups(
+            rewards[:, 0], self.num_generations if self.model.training else self.num_generations_eval
+        )
+        return rewards
+
+    def _resampled(self, inputs, weighs: bool) -> Batch:
+        """A generation batch of informative groups, from as many rounds on every process."""
+        size, group, metrics = len(inputs), self.num_generations, self._metrics["train"]
+        groups, kept, spare, rounds, missing = size // group, [], [], 0, 0
+        try:
+            while True:
+                batch, rounds = self._scored(inputs, weighs), rounds + 1
+                check_batch(batch)
+                first = self.accelerator.process_index * len(inputs) // group
+                rows = self._informative[first : first + len(inputs) // group].repeat_interleave(group)
+                kept.append(take_rows(batch, rows.nonzero().squeeze(1)))
+                spare.append(take_rows(batch, (~rows).nonzero().squeeze(1)))
+                found = sum(len(part["advantages"]) for part in kept) // group
+                lacking = torch.tensor([groups - found], device=self.accelerator.device)
+                missing = int(self.accelerator.gather(lacking).max())
+                if missing <= 0 or rounds == self.args.dynamic_sampling_rounds:
+                    break
+                inputs = self._further_prompts(missing)
+                # The logged reward stays that of the plain stream of prompts.
+                self._metrics["train"] = defaultdict(list)
+        finally:
+            self._metrics["train"] = metrics
+        return self._joined(kept, spare, min(found, groups) * group, size, rounds)
+
+    def _further_prompts(self, groups: int) -> list[dict[str, Any]]:
+        """Rows of ``groups`` prompts for this process, each prompt R times."""
+        indices = self._cursor.take(groups * self.accelerator.num_processes)
+        first = self.accelerator.process_index * groups
+        return [self.train_dataset[i] for i in indices[first : first + groups] for _ in range(self.num_generations)]
+
+    def _joined(self, kept: list[Batch], spare: list[Batch], informative: int, size: int, rounds: int) -> Batch:
+        """The first ``size`` rows, informative groups before the others; losses count the former's tokens."""
+        batch = join([*kept, *spare], self.processing_class.pad_token_id)
+        batch = take_rows(batch, torch.arange(size, device=batch["advantages"].device))
+        counts = torch.arange(size, device=batch["advantages"].device) < informative
+        batch["relax_informative"] = counts
+        mask = batch["completion_mask"] * batch.get("tool_mask", 1) * counts[:, None]
+        batch["num_items_in_batch"] = self.accelerator.gather(mask.sum()).sum()
+        self.note("sampling/rounds", float(rounds))
+        self.note("sampling/filled", self.accelerator.gather(counts.double()).mean().item())
+        return batch
 
     # The loss -----------------------------------------------------------------------------------
 
@@ -246,69 +253,69 @@ class ReLaXTrainer(GRPOTrainer):
         heard: list[tuple[Tensor, Tensor]] = []
         # TRL's own KL term is replaced by the gated one; beta stays set outside, so that TRL keeps
         # computing the reference's log-probabilities.
-        beta, self.beta, self._listens_to = self.beta, 0.0, model
+        beta, self.beta, self._micro_batch = self.beta, 0.0, inputs
         try:
-            with self._listening(lambda hidden, mask: heard.append((hidden, mask))):
+            with self._listening(model, lambda hidden, mask: heard.append((hidden, mask))):
                 loss = super()._compute_loss(model, inputs)
         finally:
-            self.beta = beta
+            self.beta, self._micro_batch = beta, None
+        if self.args.token_method == "kl_cov":
+            loss = loss + self._kl_cov(inputs)
         start = time.perf_counter()
         ((hidden, mask),) = heard
-        if self.model.training and "relax_weight" not in inputs:
-            self._note_dsd(trajectory_statistics(hidden, self._weight, mask))
+        if "relax_logged" not in inputs:
+            self.exploration.note_dsd(self.exploration.measure(hidden, mask)["relax_logged"])
         if self.args.alpha > 0 or self.beta > 0:
-            scale = self.current_gradient_accumulation_steps if self.model.training else 1
-            term = self._exploration_term(hidden, mask, inputs) + self._kl_term(mask, inputs)
-            loss = loss + term.to(loss.dtype) / scale
+            step_batch = self.args.per_device_train_batch_size * self.args.gradient_accumulation_steps
+            term = self.exploration.terms(
+                hidden, mask, self._logps, inputs, self.num_generations, step_batch * self.accelerator.num_processes
+            )
+            loss = loss + term.to(loss.dtype) / self._micro_batches
         self._dsd_seconds += time.perf_counter() - start
         return loss
 
-    def _exploration_term(self, hidden: Tensor, mask: Tensor, inputs: dict) -> Tensor:
-        """alpha times the surrogate of Eq. 11; only rows with a factor need a DSD with gradient."""
-        if self.args.alpha == 0:
-            return hidden.new_zeros(())
-        factor = inputs["relax_factor"]
-        rows = factor.nonzero().squeeze(1)
-        values = torch.zeros_like(factor)
-        skipped = 0
-        if len(rows):
-            result = dsd_values(
-                hidden[rows],
-                self._weight,
-                mask[rows],
-                self.args.spectrum,
-                self.args.ridge,
-                self.args.dsd_window,
-            )
-            values = values.index_copy(0, rows, result.values.to(values.dtype))
-            skipped = int(result.skipped.sum())
-            drift = (factor * (values - inputs["relax_dsd"])).detach()[rows].abs().max().item()
-            self.note("relax/staleness", drift)
-        self.note("relax/skipped", float(skipped))
-        return self.args.alpha * objective.exploration_surrogate(values, factor, inputs["relax_weight"])
+    @property
+    def _micro_batches(self) -> int:
+        return self.current_gradient_accumulation_steps if self.model.training else 1
 
-    def _kl_term(self, mask: Tensor, inputs: dict) -> Tensor:
-        """beta times the KL term of Eq. 12."""
-        if self.beta == 0 or self.args.kl_mode == "none":
-            return mask.new_zeros((), dtype=torch.float64)
-        kl = objective.trajectory_kl(self._logps, inputs["ref_per_token_logps"], mask)
-        step_batch = self.args.per_device_train_batch_size * self.args.gradient_accumulation_steps
-        gate = inputs["relax_gate"] if "relax_gate" in inputs else torch.ones_like(kl)
-        penalty = objective.kl_penalty(
-            kl, gate, self.args.kl_reduction, self.num_generations,
-            step_batch * self.accelerator.num_processes,
-        )  # fmt: skip
-        self.note("kl", kl.detach().mean().item())
-        self.note("relax/kl", penalty.detach().item())
-        return self.beta * penalty
+    def _choose_tokens(self, inputs: Batch) -> None:
+        """Clip-Cov's or KL-Cov's tokens of a micro-batch."""
+        args, advantages = self.args, inputs["advantages"]
+        mask = inputs["completion_mask"] * inputs.get("tool_mask", 1)
+        covariance = token_covariance(self._logps, advantages, mask)
+        if args.token_method == "kl_cov":
+            self._chosen = kl_cov_tokens(covariance, args.kl_cov_ratio)
+        else:
+            old = inputs.get("old_per_token_logps", self._logps.detach())
+            clipped = ratio_clipped(self._logps, old, advantages, self.epsilon_low, self.epsilon_high)
+            self._chosen = clip_cov_tokens(
+                covariance, clipped, args.clip_cov_ratio, args.clip_cov_low, args.clip_cov_high
+            )
+        self.note("token_method/tokens", self._chosen.sum().item() / mask.sum().clamp(min=1).item())
+
+    def _kl_cov(self, inputs: Batch) -> Tensor:
+        """KL-Cov's penalty, reduced as TRL reduces the policy loss it belongs to."""
+        mask = inputs["completion_mask"] * inputs.get("tool_mask", 1)
+        held = self._chosen * (self._logps - inputs["old_per_token_logps"]).abs()
+        self.note("token_method/kl", (held.sum() / self._chosen.sum().clamp(min=1)).item())
+        held = held * inputs.get("importance_sampling_ratio", 1.0)
+        if self.loss_type == "grpo":
+            return self.args.kl_cov_coef * (held.sum(1) / mask.sum(1).clamp(min=1)).mean() / self._micro_batches
+        tokens = inputs["num_items_in_batch"].clamp(min=1) / self.accelerator.num_processes
+        if self.model.training:
+            tokens = tokens * self._micro_batches / self.args.steps_per_generation
+        return self.args.kl_cov_coef * held.sum() / tokens
 
     def note(self, name: str, value: float) -> None:
         """Record a number for the next log line, averaged like TRL's own metrics."""
         self._metrics["train" if self.model.training else "eval"][name].append(value)
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-        if self.model.training:
-            logs["seconds/dsd"], self._dsd_seconds = self._dsd_seconds / max(1, self.args.logging_steps), 0.0
+        steps = self._metrics["train"]["step_time"]
+        if self.model.training and steps:
+            logs["seconds/dsd"] = self._dsd_seconds / len(steps)
+            logs["seconds/dsd_share"] = self._dsd_seconds / sum(steps)
+            self._dsd_seconds = 0.0
         super().log(logs, start_time)
 
     # Checkpoints and an exact resume ------------------------------------------------------------
@@ -316,24 +323,19 @@ class ReLaXTrainer(GRPOTrainer):
     def _save_checkpoint(self, model, trial) -> None:
         super()._save_checkpoint(model, trial)
         folder = Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}"
+        self.accelerator.wait_for_everyone()
         if self.accelerator.is_main_process:
-            if self._dictionary is not None:
-                self._dictionary.save(folder / "dictionary.safetensors")
-            (folder / "relax.json").write_text(json.dumps({"xi": self._xi}))
+            if self.exploration.dictionary is not None:
+                self.exploration.dictionary.save(folder / "dictionary.safetensors")
+            (folder / "relax.json").write_text(json.dumps(self.exploration.state()))
             # Written last: a checkpoint without it was interrupted.
             (folder / COMPLETE).touch()
 
     def _load_from_checkpoint(self, resume_from_checkpoint, model=None) -> None:
         super()._load_from_checkpoint(resume_from_checkpoint, model)
         folder = Path(resume_from_checkpoint)
-        saved = Dictionary.load(folder / "dictionary.safetensors")
-        if self._dictionary is not None and self._dictionary.hash != saved.hash:
-            raise ConfigError(
-                f"{folder}: was trained with dictionary {saved.hash}, not {self._dictionary.hash}; "
-                "resume with the same dictionary or start in another folder."
-            )
-        self.use_dictionary(saved)
-        self._xi = json.loads((folder / "relax.json").read_text())["xi"]
+        state = json.loads((folder / "relax.json").read_text())
+        self.exploration.restore(state, Dictionary.load(folder / "dictionary.safetensors"), str(folder))
 
     def _get_train_sampler(self, dataset=None):
         # TRL's sampler replays its first permutation after a resume in a later epoch. Seeding it by
@@ -348,7 +350,8 @@ class ReLaXTrainer(GRPOTrainer):
         super()._save_rng_state(output_dir)
         generate_every = self.args.steps_per_generation * self.num_iterations
         buffer = self._buffered_inputs if self._step % generate_every else None
-        state = {"step": self._step, "buffer": buffer}
+        drawn = self._cursor.drawn if self.args.dynamic_sampling else 0
+        state = {"step": self._step, "buffer": buffer, "drawn": drawn}
         torch.save(state, Path(output_dir) / f"rollouts_{self.args.process_index}.pt")
 
     def _load_rng_state(self, checkpoint) -> None:
@@ -357,9 +360,11 @@ class ReLaXTrainer(GRPOTrainer):
             path = Path(checkpoint) / f"rollouts_{self.args.process_index}.pt"
             state = torch.load(path, weights_only=True, map_location=self.accelerator.device)
             self._step, self._buffered_inputs = state["step"], state["buffer"]
+            if self.args.dynamic_sampling:
+                self._cursor.drawn = state["drawn"]
 
 
-def _first_rows(chunks: list[tuple], rows: int) -> list[tuple]:
+def _first_rows(chunks: list[tuple[Tensor, Tensor]], rows: int) -> list[tuple[Tensor, Tensor]]:
     """The leading chunks that hold the first ``rows`` trajectories (with PEFT the reference's follow)."""
     seen, kept = 0, []
     for chunk in chunks:

@@ -46,7 +46,6 @@ def one_of(names):
 wildcard_constraints:
     policy=one_of(MATRIX["policies"]),
     method=one_of([*MATRIX["methods"], "initial"]),
-    benchmark=one_of(MATRIX["benchmarks"]),
     seed=r"\d+",
 
 
@@ -120,8 +119,16 @@ def koopman_settings(wildcards):
     return settings.digest(settings.koopman_settings(CONFIG))
 
 
+def generate_settings(wildcards):
+    return settings.digest(settings.generate_settings(CONFIG))
+
+
 def evaluate_settings(wildcards):
-    return settings.digest(settings.evaluate_settings(CONFIG, wildcards.benchmark))
+    return settings.digest(settings.evaluate_settings(CONFIG))
+
+
+def overlap_settings(wildcards):
+    return settings.digest(settings.overlap_settings(CONFIG))
 
 
 def results_settings(wildcards):

@@ -1,6 +1,7 @@
 # Tables, figures, the report, MLflow: everything from the run records.
 
 RECORDS = [
+    f"{ROOT}/overlap/run.json",
     *expand(f"{ROOT}/dictionary/{{policy}}/run.json", policy=MATRIX["policies"]),
     *expand(
         f"{ROOT}/train/{{policy}}/{{method}}/seed-{{seed}}/run.json",

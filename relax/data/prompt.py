@@ -1,0 +1,58 @@
+"""How a problem becomes the text a policy reads: one function for training, analysis and evaluation."""
+
+from typing import Any, Protocol
+
+from relax.errors import ConfigError
+
+#: The problem as it is: the defaults of the configuration's ``prompt``.
+PLAIN: dict[str, Any] = {"chat_template": False, "system": None, "thinking": False}
+
+
+class Tokenizer(Protocol):
+    """What is asked of a tokenizer of transformers."""
+
+    chat_template: Any
+    bos_token: str | None
+    bos_token_id: int | None
+
+    def apply_chat_template(self, conversation: list[dict[str, str]], **options: Any) -> Any: ...
+
+    def __call__(self, text: str) -> Any: ...
+
+
+def adds_bos(tokenizer: Tokenizer) -> bool:
+    """Whether the tokenizer puts its beginning-of-text token in front of every text by itself."""
+    first = list(tokenizer("x")["input_ids"])[:1]
+    return tokenizer.bos_token_id is not None and first == [tokenizer.bos_token_id]
+
+
+def render(tokenizer: Tokenizer, problem: str, settings: dict[str, Any]) -> str:
+    """The problem as it is, or as the user's turn of the tokenizer's chat template.
+
+    Args:
+        tokenizer: of the policy.
+        problem: its text.
+        settings: the configuration's ``prompt``: ``chat_template``, ``system`` (the first turn) and
+            ``thinking`` (handed to the template as ``enable_thinking``).
+
+    Returns:
+        Text to be tokenized with the tokenizer's defaults; a beginning-of-text token that the tokenizer adds
+        by itself is not in it twice.
+
+    Raises:
+        ConfigError: a chat template is asked for and the tokenizer has none.
+    """
+    if not settings["chat_template"]:
+        return problem
+    if not tokenizer.chat_template:
+        raise ConfigError(
+            "prompt.chat_template is true, but the policy's tokenizer has no chat template; set it to false, or take "
+            "a policy that was trained with one."
+        )
+    turns = [{"role": "user", "content": problem}]
+    if settings["system"]:
+        turns.insert(0, {"role": "system", "content": settings["system"]})
+    text = tokenizer.apply_chat_template(
+        turns, tokenize=False, add_generation_prompt=True, enable_thinking=settings["thinking"]
+    )
+    return text.removeprefix(tokenizer.bos_token) if adds_bos(tokenizer) else text

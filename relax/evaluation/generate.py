@@ -1,0 +1,173 @@
+"""The ``generate`` stage: a policy's responses to every benchmark, kept block by block; one engine start for all."""
+
+import hashlib
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from transformers import AutoConfig, AutoTokenizer
+
+from relax.config import digest
+from relax.data.problem import read_problems
+from relax.data.prompt import render
+from relax.errors import ConfigError
+from relax.evaluation.benchmarks import digest as questions_digest
+from relax.evaluation.benchmarks import load_benchmark
+from relax.evaluation.catalogue import TASKS, check_tasks, read_task
+from relax.evaluation.questions import Question
+from relax.evaluation.shards import Block, decodings, plan, seed_of, write_block, write_questions
+from relax.files import writable_folder
+from relax.progress import Progress
+from relax.tracking import Run, digest_path
+
+if TYPE_CHECKING:
+    from relax.evaluation.backends import Response
+
+logger = logging.getLogger("relax")
+
+
+@dataclass(frozen=True)
+class Work:
+    """A benchmark as it is generated: questions, what the policy reads, and the blocks."""
+
+    name: str
+    questions: list[Question]
+    source: str
+    prompts: list[str]
+    kwargs: dict[str, Any]
+    passes: dict[str, tuple[int, dict[str, Any]]]
+    blocks: list[Block]
+
+
+def generate(
+    settings: dict[str, Any],
+    policy: str | Path,
+    data: str | Path,
+    out: str | Path,
+    run: Run,
+    label: str,
+    part: tuple[int, int] = (1, 1),
+) -> None:
+    """Write ``<benchmark>/questions.parquet``, ``<benchmark>/<block>.parquet`` and, once all are there, the record.
+
+    Blocks that are there are kept, so a killed job goes on; jobs with different parts share the work, and the
+    one that finds all blocks made writes the record.
+
+    Args:
+        settings: ``benchmarks``, ``batch_size``, ``block_size``, ``seed``, ``backend``, ``max_response_length``,
+            ``prompt``.
+        policy: folder of the policy.
+        data: problem file, for tasks without a data set of their own.
+        out: folder.
+        run: the record to finish.
+        label: for the progress lines.
+        part: (i, n): this job makes every n-th block, from the i-th.
+
+    Raises:
+        ConfigError: an unknown task, or responses that do not fit into the policy's window.
+        DataError, MachineError: questions or an engine that are not there.
+    """
+    out = writable_folder(out)
+    check_tasks(settings["benchmarks"])
+    tokenizer = AutoTokenizer.from_pretrained(policy, padding_side="left", trust_remote_code=False)
+    weights = digest_path(policy)
+    works = [_work(name, entry, settings, tokenizer, data, weights) for name, entry in settings["benchmarks"].items()]
+    for work in works:
+        check_window(policy, tokenizer, work, settings["max_response_length"])
+        write_questions(out / work.name, work.questions, work.source)
+    blocks = [(work, block) for work in works for block in work.blocks]
+    mine = blocks[part[0] - 1 :: part[1]]
+    missing = [(work, block) for work, block in mine if not _path(out, block).exists()]
+    if missing:
+        _generate(missing, settings, policy, out, label)
+    if all(_path(out, block).exists() for _, block in blocks):
+        _finish(works, settings, out, run)
+    else:
+        logger.info("%s: part %d of %d is done; others are not.", label, *part)
+
+
+def _work(
+    name: str, entry: dict[str, Any], settings: dict[str, Any], tokenizer: Any, data: str | Path, weights: str
+) -> Work:
+    task = read_task(entry["task"])
+    if "repo" in task["metadata"]:
+        questions, source = load_benchmark(entry["task"], entry["path"], entry["rows"]), entry["task"]
+    else:
+        problems = read_problems(data)
+        questions = [Question(p.id, p.prompt, (p.answer,), p.id) for p in problems]
+        source = problems[0].source
+    passes = decodings(entry)
+    prompts = [render(tokenizer, q.prompt, settings["prompt"]) for q in questions]
+    kwargs = {**task["generation_kwargs"], "max_gen_toks": settings["max_response_length"]}
+    decides = [weights, digest_path(TASKS / f"{entry['task']}.yaml"), questions_digest(questions), prompts, kwargs]
+    decides += [settings["backend"], settings["batch_size"] if settings["backend"] == "hf" else None]
+    blocks = plan(name, len(questions), passes, settings["block_size"], settings["seed"], digest(decides))
+    return Work(name, questions, source, prompts, kwargs, passes, blocks)
+
+
+def check_window(policy: str | Path, tokenizer: Any, work: Work, length: int) -> None:
+    """Refuse prompts that, with the longest response, do not fit: lm-eval would cut them from the left.
+
+    Raises:
+        ConfigError: names the longest prompt.
+    """
+    config = AutoConfig.from_pretrained(policy, trust_remote_code=False).get_text_config()
+    window = config.max_position_embeddings
+    tokens = [len(tokenizer(prompt)["input_ids"]) for prompt in work.prompts]
+    longest = max(range(len(tokens)), key=tokens.__getitem__)
+    if tokens[longest] + length > window:
+        raise ConfigError(
+            f"benchmark {work.name}, question {work.questions[longest].id}: {tokens[longest]} prompt tokens and "
+            f"{length} of a response do not fit into the policy's window of {window}; lower "
+            "evaluation.max_response_length, or take a policy with a longer window."
+        )
+
+
+def _generate(
+    missing: Sequence[tuple[Work, Block]], settings: dict[str, Any], policy: str | Path, out: Path, label: str
+) -> None:
+    from relax.evaluation.backends import load_backend
+
+    total = sum(len(block.requests) for _, block in missing)
+    logger.info(
+        "%s: %d responses in %d blocks, at most %d tokens",
+        label, total, len(missing), total * settings["max_response_length"],
+    )  # fmt: skip
+    backend = load_backend(settings, policy)
+    progress, done, tokens = Progress(label, total, unit="responses"), 0, 0
+    for work, block in missing:
+        prompts = [work.prompts[request.question] for request in block.requests]
+        seeds = [seed_of(settings["seed"], work.name, work.questions[r.question].id, r.sample) for r in block.requests]
+        answers = backend.answer(prompts, {**work.kwargs, **work.passes[block.decoding][1]}, seeds, block.seed)
+        rows = [_row(prompt, answer) for prompt, answer in zip(prompts, answers, strict=True)]
+        write_block(_path(out, block), block, work.questions, rows)
+        done, tokens = done + len(rows), tokens + sum(row["tokens"] for row in rows)
+        progress.update(done, tokens=float(tokens))
+
+
+def _row(prompt: str, answer: "Response") -> dict[str, Any]:
+    shown = hashlib.sha256(prompt.encode()).hexdigest()[:12]
+    return {"prompt_hash": shown, "response": answer.text, "tokens": answer.tokens, "finish": answer.finish}
+
+
+def _path(out: Path, block: Block) -> Path:
+    return out / block.benchmark / block.file
+
+
+def _finish(works: Sequence[Work], settings: dict[str, Any], out: Path, run: Run) -> None:
+    """Remove blocks of other weights or settings, and write the record."""
+    kept = {_path(out, block) for work in works for block in work.blocks}
+    for work in works:
+        for path in (out / work.name).glob("*-*-*.parquet"):
+            if path not in kept:
+                path.unlink()
+    run.seeds["evaluation"] = settings["seed"]
+    run.metrics["responses"] = sum(len(block.requests) for work in works for block in work.blocks)
+    run.finish(
+        out,
+        [out / work.name for work in works],
+        blocks={work.name: [block.file for block in work.blocks] for work in works},
+        tasks={name: digest_path(TASKS / f"{e['task']}.yaml") for name, e in settings["benchmarks"].items()},
+    )

@@ -1,0 +1,154 @@
+"""The plan of a generation: every response asked for, in blocks that can be made in any order by any job.
+
+A block is a fixed list of requests with a seed of its own, so it does not matter which job makes it, when,
+or what was made before. Its file is named after everything that decides it: a block of other weights,
+prompts or settings is another file.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from relax.config import digest
+from relax.errors import DataError
+from relax.evaluation.questions import Question
+from relax.files import atomic_write
+
+QUESTIONS = "questions.parquet"
+GREEDY = {"do_sample": False, "temperature": 0.0}
+
+
+@dataclass(frozen=True)
+class Request:
+    """One response asked for.
+
+    Attributes:
+        question: row of the question in its benchmark.
+        sample: number of the response, from 0.
+    """
+
+    question: int
+    sample: int
+
+
+@dataclass(frozen=True)
+class Block:
+    """Requests that are generated together.
+
+    Attributes:
+        benchmark: name in the configuration.
+        decoding: ``"greedy"`` or ``"sampled"``.
+        number: of the block within benchmark and decoding.
+        seed: of its generation, from the run's seed, the benchmark, the decoding and the number.
+        requests: in order.
+        file: name of its file within the benchmark's folder.
+    """
+
+    benchmark: str
+    decoding: str
+    number: int
+    seed: int
+    requests: tuple[Request, ...]
+    file: str
+
+
+def decodings(benchmark: Mapping[str, Any], temperature: float = 1.0) -> dict[str, tuple[int, dict[str, Any]]]:
+    """Name -> (responses to each question, what the decoding adds to the task's generation arguments)."""
+    passes: dict[str, tuple[int, dict[str, Any]]] = {}
+    if benchmark["greedy"]:
+        passes["greedy"] = (1, GREEDY)
+    if benchmark["samples"]:
+        passes["sampled"] = (benchmark["samples"], {"do_sample": True, "temperature": temperature})
+    return passes
+
+
+def seed_of(*parts: Any) -> int:
+    """A seed below 2^31 from anything that JSON can write."""
+    return int(digest(list(parts)), 16) % 2**31
+
+
+def plan(
+    benchmark: str, questions: int, passes: Mapping[str, tuple[int, Any]], size: int, seed: int, key: str
+) -> list[Block]:
+    """The blocks of a benchmark: sample by sample, in each the questions in order, ``size`` requests a block.
+
+    Args:
+        benchmark: name in the configuration.
+        questions: how many.
+        passes: of :func:`decodings`.
+        size: requests of a block at most.
+        seed: of the run.
+        key: digest of whatever else decides the responses.
+    """
+    blocks = []
+    for decoding, (samples, _) in passes.items():
+        requests = [Request(q, s) for s in range(samples) for q in range(questions)]
+        for number, start in enumerate(range(0, len(requests), size)):
+            own = seed_of(seed, benchmark, decoding, number)
+            part = tuple(requests[start : start + size])
+            name = f"{decoding}-{number:04d}-{digest([key, own, [asdict(r) for r in part]])}.parquet"
+            blocks.append(Block(benchmark, decoding, number, own, part, name))
+    return blocks
+
+
+def write_questions(folder: Path, questions: Sequence[Question], source: str) -> None:
+    """The questions beside their responses, without images, so that responses can be graded by themselves.
+
+    Args:
+        folder: of the benchmark.
+        questions: in order.
+        source: what decides how they are graded, see :func:`relax.evaluation.grading.grade_response`.
+    """
+    table = pd.DataFrame(
+        {
+            "id": [q.id for q in questions],
+            "prompt": [q.prompt for q in questions],
+            "golds": [list(q.golds) for q in questions],
+            "cluster": [q.cluster for q in questions],
+            "subset": [q.subset for q in questions],
+            "texts": [list(q.texts) for q in questions],
+            "tolerance": [q.tolerance for q in questions],
+            "source": source,
+        }
+    )
+    atomic_write(folder / QUESTIONS, table.to_parquet(index=False, compression="zstd"))
+
+
+def write_block(path: Path, block: Block, questions: Sequence[Question], rows: Sequence[Mapping[str, Any]]) -> None:
+    """One row a response: question id, sample, and what the backend told (text, tokens, finish, prompt hash)."""
+    table = pd.DataFrame(
+        [
+            {"id": questions[request.question].id, "decoding": block.decoding, "sample": request.sample, **row}
+            for request, row in zip(block.requests, rows, strict=True)
+        ]
+    )
+    atomic_write(path, table.to_parquet(index=False, compression="zstd"))
+
+
+def read_responses(folder: Path) -> Iterator[tuple[str, pd.DataFrame, pd.DataFrame]]:
+    """(benchmark, questions, responses) of a finished generation; responses in the order of plan and questions.
+
+    Args:
+        folder: of the ``generate`` stage.
+
+    Raises:
+        DataError: the generation is not finished, or a file is missing or cannot be read.
+    """
+    record = folder / "run.json"
+    if not record.is_file():
+        raise DataError(f"{folder}: the generation is not finished (no run.json); run `relax generate` again.")
+    for benchmark, files in json.loads(record.read_text(encoding="utf-8"))["blocks"].items():
+        place = folder / benchmark
+        yield benchmark, _read(place / QUESTIONS), pd.concat([_read(place / f) for f in files], ignore_index=True)
+
+
+def _read(path: Path) -> pd.DataFrame:
+    try:
+        return pd.read_parquet(path)
+    except (OSError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise DataError(f"{path}: cannot be read ({reason}); run `relax generate` again.") from error

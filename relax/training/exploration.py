@@ -1,0 +1,265 @@
+"""The latent terms as a trainer needs them: the frozen dictionary, the limit xi, weights, surrogate, adaptive KL.
+
+Knows nothing of TRL: it is handed hidden states and batches, and tells numbers to whoever logs them. The
+equations are in :mod:`relax.training.objective`.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from accelerate.utils import broadcast
+from torch import Tensor
+
+from relax.errors import ConfigError
+from relax.koopman import (
+    ROBUST_RIDGE,
+    SPECTRA,
+    Dictionary,
+    dsd,
+    dsd_values,
+    length_matched_dsd,
+    project,
+    trajectory_statistics,
+)
+from relax.training import objective
+from relax.training.config import ReLaXConfig
+
+Note = Callable[[str, float], None]
+
+
+class Exploration:
+    """State and terms of latent exploration along one training run.
+
+    Args:
+        args: the trainer's arguments.
+        width: d, width of the model's hidden states.
+        accelerator: its device and its ``gather``.
+        note: takes a name and a value for the next log line.
+
+    Attributes:
+        dictionary: the frozen dictionary, None before the first rollouts where none was given.
+        xi: the limit as a number; None where there is none, or before the first rollouts gave a percentile.
+        matched_length: see :class:`~relax.training.config.ReLaXConfig`; None before the first rollouts.
+
+    Raises:
+        ConfigError: the dictionary is for another width.
+    """
+
+    def __init__(self, args: ReLaXConfig, width: int, accelerator: Accelerator, note: Note) -> None:
+        self.args, self.width, self.accelerator, self.note = args, width, accelerator, note
+        self.dictionary: Dictionary | None = None
+        self.xi = None if isinstance(args.xi, str) else args.xi
+        self.matched_length = args.matched_length
+        if args.dictionary is not None:
+            self.use(Dictionary.load(args.dictionary))
+
+    # The dictionary and what is fixed with it ----------------------------------------------------
+
+    def use(self, dictionary: Dictionary) -> None:
+        """Freeze this dictionary for the run."""
+        if dictionary.settings.hidden_size != self.width:
+            raise ConfigError(
+                f"the dictionary is for hidden states of width {dictionary.settings.hidden_size}, "
+                f"the model has {self.width}; fit one on this model."
+            )
+        self.dictionary = dictionary
+        self.weight = dictionary.weight.to(self.accelerator.device)
+
+    def fit(self, states: list[tuple[Tensor, Tensor]]) -> None:
+        """Fit on (hidden, mask) of the first rollouts of the main process; all processes get its W."""
+        rows = [pair for hidden, mask in states for pair in zip(hidden, mask.bool(), strict=True)]
+        fitted = Dictionary.fit(
+            [hidden[mask] for hidden, mask in rows if mask.sum() > 1],
+            koopman_dim=self.args.koopman_dim,
+            objective=self.args.dictionary_objective,
+            ridge=self.args.ridge,
+            seed=self.args.seed,
+            position=self.args.position,
+        )
+        weight = broadcast(fitted.weight.to(self.accelerator.device))
+        self.use(Dictionary(weight, fitted.settings))
+
+    @property
+    def position(self) -> str:
+        """Which states trajectories are; the dictionary's word counts."""
+        return self.args.position if self.dictionary is None else self.dictionary.settings.position
+
+    @property
+    def weighs(self) -> bool:
+        """Whether every trajectory's DSD is needed before the first forward with gradient."""
+        adaptive = self.args.beta > 0 and self.args.kl_mode == "adaptive"
+        unknown = self.dictionary is None or (isinstance(self.args.xi, str) and self.xi is None)
+        return self.args.alpha > 0 or adaptive or unknown
+
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint keeps beside W."""
+        return {"xi": self.xi, "matched_length": self.matched_length, **self._identity()}
+
+    def restore(self, state: dict[str, Any], saved: Dictionary, where: str) -> None:
+        """Go on with a checkpoint's dictionary and numbers.
+
+        Raises:
+            ConfigError: the checkpoint was trained with another dictionary or measured otherwise.
+        """
+        if self.dictionary is not None and self.dictionary.hash != saved.hash:
+            raise ConfigError(
+                f"{where}: was trained with dictionary {saved.hash}, not {self.dictionary.hash}; "
+                "resume with the same dictionary or start in another folder."
+            )
+        fitted_here = self.dictionary is None
+        for name, value in self._identity().items():
+            if state[name] != value and (fitted_here or name in ("spectrum", "ridge")):
+                raise ConfigError(
+                    f"{where}: was trained with {name} {state[name]!r}, not {value!r}; "
+                    "resume with the same value or start in another folder."
+                )
+        self.use(saved)
+        self.xi, self.matched_length = state["xi"], state["matched_length"]
+
+    def _identity(self) -> dict[str, Any]:
+        given = None if self.dictionary is None else self.dictionary.settings
+        return {
+            "spectrum": self.args.spectrum,
+            "ridge": self.args.ridge,
+            "koopman_dim": given.koopman_dim if given else self.args.koopman_dim,
+            "position": self.position,
+        }
+
+    # A generation batch: DSD without gradient, weights over whole groups --------------------------
+
+    @torch.no_grad()
+    def measure(self, hidden: Tensor, mask: Tensor) -> dict[str, Tensor]:
+        """Rows that ride along in a batch: ``relax_dsd`` (B,), which the objective uses, and what is logged.
+
+        Args:
+            hidden: (B, T, d) states of completions.
+            mask: (B, T).
+
+        Returns:
+            ``relax_dsd`` (B,) float64 and ``relax_logged`` (B, 6) float64: for either spectrum DSD at the
+            training ridge, at :data:`relax.koopman.ROBUST_RIDGE`, and at the matched length (NaN where a
+            response is shorter).
+        """
+        args = self.args
+        statistics = trajectory_statistics(hidden, self.weight, mask)
+        columns = []
+        for spectrum in SPECTRA:
+            columns += [statistics.dsd(spectrum, args.ridge), statistics.dsd(spectrum, ROBUST_RIDGE)]
+            columns.append(self._matched(hidden, mask, spectrum))
+        logged = torch.stack(columns, dim=1)
+        if args.dsd_window is None:
+            return {"relax_dsd": logged[:, 3 * SPECTRA.index(args.spectrum)].clone(), "relax_logged": logged}
+        windowed = dsd(hidden, self.weight, mask, args.spectrum, args.ridge, args.dsd_window)
+        return {"relax_dsd": windowed, "relax_logged": logged}
+
+    def _matched(self, hidden: Tensor, mask: Tensor, spectrum: str) -> Tensor:
+        none = torch.full((len(hidden),), torch.nan, dtype=torch.float64, device=hidden.device)
+        if self.matched_length is None:
+            return none
+        length = self.matched_length
+        long = mask.sum(dim=1) >= length
+        if long.any():
+            psi = project(hidden[long], self.weight, mask[long])
+            none[long] = length_matched_dsd(psi, mask[long], length, spectrum, self.args.ridge)
+        return none
+
+    def settle(self, dsd_values: Tensor | None, lengths: Tensor) -> None:
+        """Fix what is read off the first rollouts: a percentile as xi (if DSD is at hand), the matched length."""
+        if dsd_values is not None and isinstance(self.args.xi, str) and self.xi is None:
+            share = int(self.args.xi.removeprefix("q")) / 100
+            self.xi = torch.quantile(self.accelerator.gather(dsd_values), share).item()
+        if self.matched_length is None:
+            median = torch.quantile(self.accelerator.gather(lengths).double(), 0.5).item()
+            self.matched_length = max(2, round(median))
+
+    def weigh(self, batch: dict[str, Any], group_size: int) -> None:
+        """Add each trajectory's factor, weight and gate to the batch.
+
+        A group may straddle processes: weights are made over the gathered batch, each process keeps its
+        rows. Rows that vLLM's importance correction throws out, and groups that dynamic sampling could not
+        replace, take no part; the mean is over the others.
+        """
+        args, gather = self.args, self.accelerator.gather
+        mine, advantages = batch["relax_dsd"], batch["advantages"].double()
+        part = self._part(batch)
+        values, all_part = gather(mine), gather(part)
+        factor = objective.exploration_factor(gather(advantages), values, args.advantage_shaping, self.xi) * all_part
+        weights = objective.group_weights(values, factor, group_size)
+        scale = len(all_part) / all_part.sum().clamp(min=1)
+        first = self.accelerator.process_index * len(mine)
+        rows = slice(first, first + len(mine))
+        batch["relax_factor"], batch["relax_weight"] = factor[rows], weights[rows] * scale
+        batch["relax_gate"] = objective.kl_gate(mine, args.kl_mode, self.xi) * part
+        self.note("relax/term", objective.exploration_loss(values, factor, group_size).item())
+        self.note("relax/weight_min", weights.min().item())
+        self.note("relax/weight_max", weights.max().item())
+        self.note("relax/left_out", 1 - all_part.mean().item())
+        if self.xi is not None:
+            self.note("share_above_xi", (values > self.xi).double().mean().item())
+
+    @staticmethod
+    def _part(batch: dict[str, Any]) -> Tensor:
+        """(N,) 1 for rows that take part in the terms."""
+        part = torch.ones_like(batch["relax_dsd"])
+        if "importance_sampling_ratio" in batch:
+            part = part * (batch["importance_sampling_ratio"] != 0).any(dim=1)
+        if "relax_informative" in batch:
+            part = part * batch["relax_informative"]
+        return part
+
+    def note_dsd(self, logged: Tensor) -> None:
+        """Log the rows of :meth:`measure`, of all processes."""
+        gathered = self.accelerator.gather(logged).unflatten(1, (len(SPECTRA), 3))
+        for index, spectrum in enumerate(SPECTRA):
+            values, robust, matched = gathered[:, index].unbind(dim=1)
+            self.note(f"dsd/{spectrum}", values.mean().item())
+            self.note(f"dsd/{spectrum}/q10", torch.quantile(values, 0.1).item())
+            self.note(f"dsd/{spectrum}/q90", torch.quantile(values, 0.9).item())
+            self.note(f"dsd/{spectrum}/ridge_{ROBUST_RIDGE}", robust.mean().item())
+            if not matched.isnan().all():
+                self.note(f"dsd/{spectrum}/matched", matched.nanmean().item())
+
+    # A micro-batch: the terms with gradient ------------------------------------------------------
+
+    def terms(
+        self, hidden: Tensor, mask: Tensor, logps: Tensor, inputs: dict[str, Any], group_size: int, step_batch: int
+    ) -> Tensor:
+        """alpha times the surrogate of Eq. 11 plus beta times the KL of Eq. 12; a scalar.
+
+        Args:
+            hidden: (B, T, d) with gradient.
+            mask: (B, T).
+            logps: (B, T) with gradient.
+            inputs: the micro-batch, with what :meth:`weigh` added.
+            group_size: R.
+            step_batch: trajectories of an optimizer step, over all devices.
+        """
+        term = hidden.new_zeros((), dtype=torch.float64)
+        if self.args.alpha > 0:
+            term = term + self.args.alpha * self._surrogate(hidden, mask, inputs)
+        if self.args.beta > 0:
+            term = term + self.args.beta * self._kl(mask, logps, inputs, group_size, step_batch)
+        return term
+
+    def _surrogate(self, hidden: Tensor, mask: Tensor, inputs: dict[str, Any]) -> Tensor:
+        factor, args = inputs["relax_factor"], self.args
+        rows = factor.nonzero().squeeze(1)  # the others need no DSD with gradient
+        values, skipped = torch.zeros_like(factor), 0
+        if len(rows):
+            result = dsd_values(hidden[rows], self.weight, mask[rows], args.spectrum, args.ridge, args.dsd_window)
+            values = values.index_copy(0, rows, result.values.to(values.dtype))
+            skipped = int(result.skipped.sum())
+            drift = (factor * (values - inputs["relax_dsd"])).detach()[rows].abs().max().item()
+            self.note("relax/staleness", drift)
+        self.note("relax/skipped", float(skipped))
+        return objective.exploration_surrogate(values, factor, inputs["relax_weight"])
+
+    def _kl(self, mask: Tensor, logps: Tensor, inputs: dict[str, Any], group_size: int, step_batch: int) -> Tensor:
+        kl = objective.trajectory_kl(logps, inputs["ref_per_token_logps"], mask)
+        gate = inputs["relax_gate"] if "relax_gate" in inputs else torch.ones_like(kl)
+        penalty = objective.kl_penalty(kl, gate, self.args.kl_reduction, group_size, step_batch)
+        self.note("kl", kl.detach().mean().item())
+        self.note("relax/kl", penalty.detach().item())
+        return penalty

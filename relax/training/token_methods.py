@@ -1,0 +1,80 @@
+"""Clip-Cov and KL-Cov: which tokens they pick, and what they do to them.
+
+Source: Cui et al., "The Entropy Mechanism of Reinforcement Learning for Reasoning Language Models",
+arXiv 2505.22617, section 4, in the form of its authors' code as merged into veRL
+(``verl/trainer/ppo/core_algos.py``): the covariance of a token is the product of its centred advantage
+and its centred log-probability, both centred over the tokens of one micro-batch.
+
+Shapes: N trajectories of T tokens, right padded; ``mask`` (N, T) is non-zero at tokens.
+"""
+
+import torch
+from torch import Tensor
+
+TOKEN_METHODS = ("none", "clip_cov", "kl_cov")
+
+
+def token_covariance(logps: Tensor, advantages: Tensor, mask: Tensor) -> Tensor:
+    """``(A - mean A)(log pi - mean log pi)`` of each token, means over all tokens; (N, T), no gradient.
+
+    Args:
+        logps: (N, T) log-probabilities of the sampled tokens.
+        advantages: (N,) of the trajectories; each of a trajectory's tokens has its advantage.
+        mask: (N, T).
+
+    Returns:
+        Covariances, ``-inf`` at padding, so that no choice of large ones meets it.
+    """
+    valid, logps = mask.bool(), logps.detach()
+    spread = advantages[:, None].expand_as(logps)
+    centred = (spread - spread[valid].mean()) * (logps - logps[valid].mean())
+    return centred.masked_fill(~valid, -torch.inf)
+
+
+def clip_cov_tokens(
+    covariance: Tensor, clipped: Tensor, share: float, low: float, high: float, generator: torch.Generator | None = None
+) -> Tensor:
+    """Clip-Cov's tokens, whose policy gradient is dropped: a random few of those with a high covariance.
+
+    Args:
+        covariance: (N, T) of :func:`token_covariance`.
+        clipped: (N, T) tokens that the ratio clip already stops; they are no candidates.
+        share: of all tokens that are picked, at least one where there is a candidate. Paper 2e-4.
+        low, high: candidates lie strictly between. Paper's code 1 and 5.
+        generator: of the choice; None is torch's own on the CPU, which a checkpoint keeps.
+
+    Returns:
+        (N, T) boolean.
+    """
+    candidates = ((covariance > low) & (covariance < high) & ~clipped).flatten().nonzero().squeeze(1)
+    wanted = max(int(share * covariance.isfinite().sum().item()), 1)
+    order = torch.randperm(len(candidates), generator=generator)[:wanted]
+    chosen = torch.zeros(covariance.numel(), dtype=torch.bool, device=covariance.device)
+    chosen[candidates[order.to(candidates.device)]] = True
+    return chosen.view_as(covariance)
+
+
+def kl_cov_tokens(covariance: Tensor, share: float) -> Tensor:
+    """KL-Cov's tokens, which are held at their old probability: those with the highest covariance.
+
+    Args:
+        covariance: (N, T) of :func:`token_covariance`.
+        share: of all tokens, at least one. Paper 2e-3 for its 7B model, 2e-4 for 32B.
+
+    Returns:
+        (N, T) boolean.
+    """
+    total = int(covariance.isfinite().sum().item())
+    chosen = torch.zeros(covariance.numel(), dtype=torch.bool, device=covariance.device)
+    if total:
+        chosen[covariance.flatten().topk(max(int(share * total), 1)).indices] = True
+    return chosen.view_as(covariance)
+
+
+def ratio_clipped(logps: Tensor, old_logps: Tensor, advantages: Tensor, low: float, high: float) -> Tensor:
+    """Tokens at which PPO's clip leaves no gradient; (N, T) boolean.
+
+    The ratio is below ``1 - low`` where the advantage is negative, or above ``1 + high`` where it is positive.
+    """
+    ratio, sign = torch.exp(logps.detach() - old_logps), advantages[:, None]
+    return ((ratio < 1 - low) & (sign < 0)) | ((ratio > 1 + high) & (sign > 0))

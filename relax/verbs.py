@@ -1,0 +1,201 @@
+"""What each verb of the command line does: settings, record and stage, imported where it is needed."""
+
+import argparse
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+from relax import config
+
+logger = logging.getLogger("relax")
+
+
+def _run(arguments: argparse.Namespace, loaded: config.Config, settings: dict[str, Any], inputs: list[Path]) -> Any:
+    """The record of this verb, with the identity its options give."""
+    from relax.tracking import Run
+
+    names = ("policy", "method", "seed", "benchmark")
+    identity = {name: getattr(arguments, name) for name in names if name in arguments}
+    return Run(
+        verb=arguments.verb,
+        identity={"name": loaded["name"], **identity},
+        settings=settings,
+        inputs=list(inputs),
+        config_hash=config.digest(loaded),
+    )
+
+
+def _label(arguments: argparse.Namespace) -> str:
+    parts = [arguments.verb, arguments.policy]
+    if "method" in arguments:
+        parts += [arguments.method, f"seed {arguments.seed}"]
+    return " ".join(parts)
+
+
+def _named(loaded: config.Config, kind: str, name: str) -> str:
+    config.require(loaded, kind, name)
+    return name
+
+
+def fetch(a: argparse.Namespace) -> int:
+    """Bring what the configuration names to the local cache."""
+    from relax.evaluation.catalogue import find, read_task
+    from relax.models.hub import fetch
+
+    loaded = config.load(a.configfile)
+    asked = [loaded["benchmarks"][name] for name in loaded["matrix"]["benchmarks"]]
+    own = [find(e["task"]) for e in asked if e["path"] is None and "repo" in read_task(e["task"])["metadata"]]
+    sources = [{"repo": b.repo, "revision": b.revision} for b in own]
+    for line in fetch(loaded, sources) or ["nothing to fetch: no policy or data set of the hub is named"]:
+        print(line)
+    return 0
+
+
+def data(a: argparse.Namespace, loaded: config.Config) -> None:
+    """Training and held-out problems."""
+    from relax.data.build import build
+    from relax.evaluation.catalogue import check_tasks
+
+    # The first job of a pipeline: what would fail hours later is refused here.
+    check_tasks({name: loaded["benchmarks"][name] for name in loaded["matrix"]["benchmarks"]})
+    settings = config.data_settings(loaded)
+    build(settings, a.out, _run(a, loaded, settings, []))
+
+
+def base(a: argparse.Namespace, loaded: config.Config) -> None:
+    """The initial policy."""
+    settings = config.base_settings(loaded, _named(loaded, "policies", a.policy))
+    run = _run(a, loaded, settings, [])
+    from relax.models.build import build
+
+    build(settings, a.out, run, _label(a))
+
+
+def dictionary(a: argparse.Namespace, loaded: config.Config) -> None:
+    """The Koopman dictionary."""
+    settings = config.dictionary_settings(loaded)
+    run = _run(a, loaded, settings, [a.base, a.data])
+    from relax.latent.dictionary import build
+
+    build(settings, a.base, a.data, a.out, run, _label(a))
+
+
+def train(a: argparse.Namespace, loaded: config.Config) -> None:
+    """One training run."""
+    settings = config.train_settings(loaded, _named(loaded, "methods", a.method))
+    run = _run(a, loaded, settings, [a.data, a.base, a.dictionary])
+    from relax.training.run import train
+
+    train(settings, a.seed, a.data, a.base, a.dictionary, a.out, a.checkpoints, run, _label(a))
+
+
+def extract(a: argparse.Namespace, loaded: config.Config) -> None:
+    """Hidden states of responses, as statistics."""
+    settings = config.extract_settings(loaded)
+    run = _run(a, loaded, settings, [a.model, a.data, a.dictionary])
+    from relax.latent.extract import extract
+
+    extract(settings, a.model, a.data, a.dictionary, a.out, run, _label(a))
+
+
+def koopman(a: argparse.Namespace, loaded: config.Config) -> None:
+    """Spectra and DSD."""
+    settings = config.koopman_settings(loaded)
+    run = _run(a, loaded, settings, [a.latent])
+    from relax.latent.analyse import analyse
+
+    analyse(settings, a.latent, a.out, run)
+
+
+def overlap(a: argparse.Namespace, loaded: config.Config) -> None:
+    """Benchmark problems in the training set."""
+    settings = config.overlap_settings(loaded)
+    run = _run(a, loaded, settings, [a.train, a.test])
+    from relax.evaluation.contamination import overlap_stage
+
+    overlap_stage(settings, a.train, a.test, a.out, run)
+
+
+def generate(a: argparse.Namespace, loaded: config.Config) -> None:
+    """Responses of a policy to every benchmark."""
+    settings = config.generate_settings(loaded)
+    run = _run(a, loaded, settings, [a.model, a.data])
+    from relax.evaluation.generate import generate
+
+    generate(settings, a.model, a.data, a.out, run, _label(a), a.part)
+
+
+def grade(a: argparse.Namespace, loaded: config.Config) -> None:
+    """Grades of kept responses."""
+    from relax.evaluation.grades import grade_stage
+
+    grade_stage(a.responses, a.out, _run(a, loaded, {}, [a.responses]), _label(a))
+
+
+def evaluate(a: argparse.Namespace, loaded: config.Config) -> None:
+    """Scores from grades; with ``--regrade`` the grades are made first."""
+    from relax.evaluation.scores import score_stage
+
+    if a.regrade:
+        from relax.evaluation.grades import grade_stage
+
+        grade_stage(a.regrade, a.grades, _run(a, loaded, {}, [a.regrade]), _label(a))
+    settings = config.evaluate_settings(loaded)
+    score_stage(settings, a.grades, a.out, _run(a, loaded, settings, [a.grades]))
+
+
+def tables(a: argparse.Namespace, loaded: config.Config) -> None:
+    """Tables and findings."""
+    run = _run(a, loaded, config.results_settings(loaded), [])
+    from relax.files import atomic_write
+    from relax.results import findings
+    from relax.results.collect import collect
+    from relax.results.tables import write_tables
+
+    results = collect(a.root, loaded)
+    written = write_tables(results, a.out)
+    atomic_write(a.out / "findings.md", findings.to_markdown(findings.findings(results)))
+    run.finish(a.out, [*written, a.out / "findings.md"])
+
+
+def figures(a: argparse.Namespace, loaded: config.Config) -> None:
+    """Figures."""
+    run = _run(a, loaded, config.results_settings(loaded), [])
+    from relax.results.collect import collect
+    from relax.results.figures import write_figures
+
+    figures = write_figures(collect(a.root, loaded), a.out)
+    run.finish(a.out, [a.out / "figures.json", *(path for figure in figures for path in (figure.svg, figure.png))])
+
+
+def report(a: argparse.Namespace, loaded: config.Config) -> None:
+    """The report."""
+    from relax.results.collect import collect
+    from relax.results.figures import read_figures
+    from relax.results.report import write_report
+    from relax.results.tables import build_tables
+
+    results = collect(a.root, loaded)
+    write_report(results, loaded, build_tables(results), read_figures(a.figures), a.out, loaded["limits"])
+
+
+def track(a: argparse.Namespace, loaded: config.Config) -> None:
+    """Export to MLflow."""
+    from relax.files import atomic_write
+    from relax.mlflow_export import export
+
+    uri = loaded["tracking"]["uri"] or f"sqlite:///{a.root.as_posix()}/mlflow.db"
+    counts = export(a.root, loaded["name"], uri)
+    atomic_write(a.out, json.dumps(counts) + "\n")
+    logger.info("track: %s", ", ".join(f"{n} runs {what}" for what, n in counts.items()))
+
+
+def dsd(a: argparse.Namespace) -> int:
+    """Spectra and DSD of any causal language model."""
+    from relax.latent.dsd import dsd
+
+    names = ("koopman_dim", "ridge", "samples", "max_response_length", "temperature", "seed", "dtype")
+    settings = {name: getattr(a, name) for name in names}
+    dsd(settings, a.model, a.prompts, a.responses, a.dictionary, a.out)
+    return 0
