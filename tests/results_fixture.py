@@ -1,6 +1,5 @@
 """A synthetic results folder with the shapes of a real one. Its numbers are invented; only tests use it."""
 
-import gzip
 import json
 from pathlib import Path
 
@@ -77,6 +76,8 @@ def make_results(root, config, runs=None):
                 _train(root / "train" / place, config, identity, rng)
             write_record(root / "latent" / place, "extract", identity)
             _koopman(root / "koopman" / place, identity, rng)
+            write_record(root / "responses" / place, "generate", identity)
+            _grades(root / "grades" / place, identity, matrix["benchmarks"])
             for benchmark in matrix["benchmarks"]:
                 _evaluate(root / "evaluate" / place / benchmark, identity | {"benchmark": benchmark}, rng)
     return config
@@ -216,6 +217,20 @@ def _trajectories(kind, n, reward, growth, rng):
     return frame
 
 
+def _grades(folder, identity, benchmarks):
+    """Four samples of ten problems each; a method is right where its level is above the problem's."""
+    level = ENDS[identity["method"]][1] + 0.01 * identity["seed"]
+    for benchmark in benchmarks:
+        rows = [
+            {"id": f"p{problem}", "cluster": f"p{problem}", "decoding": "sampled", "sample": sample,
+             "correct": bool((problem * 4 + sample) % 10 < 10 * level)}
+            for problem in range(10) for sample in range(4)
+        ]  # fmt: skip
+        (folder / benchmark).mkdir(parents=True)
+        pd.DataFrame(rows).to_parquet(folder / benchmark / "grades.parquet")
+    write_record(folder, "grade", identity)
+
+
 def _evaluate(folder, identity, rng):
     entropy, reward, *_ = ENDS[identity["method"]]
     samples = 16 if identity["benchmark"] == "noisy-sum" else 0
@@ -229,8 +244,6 @@ def _evaluate(folder, identity, rng):
     metrics = {name: {"value": float(value), "stderr": 0.01} for name, value in values.items()}
     content = {"benchmark": identity["benchmark"], "problems": 100, "metrics": metrics}
     (folder / "scores.json").write_text(json.dumps(content))
-    with gzip.open(folder / "samples.jsonl.gz", "wt") as stream:
-        stream.write("{}\n")
     write_record(folder, "evaluate", identity, metrics={name: m["value"] for name, m in metrics.items()})
 
 

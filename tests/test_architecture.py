@@ -25,7 +25,7 @@ ARROWS = {
     "models": LEAVES | {"data"},
     "latent": LEAVES | {"koopman", "data", "evaluation"},
     "training": LEAVES | {"koopman", "data", "evaluation", "latent"},
-    "results": LEAVES,
+    "results": LEAVES | {"evaluation"},
     "mlflow_export": LEAVES,
 }
 

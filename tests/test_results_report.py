@@ -217,8 +217,8 @@ def test_records_that_disagree_are_counted(all_runs, tmp_path):
     record["git"] = {"commit": "f" * 40, "dirty": True}
     path.write_text(json.dumps(record))
     text = report((copy, config), tmp_path).text
-    assert f"{'5e4d' * 10} (56 records), {'f' * 40} (1 records)" in text
-    assert "no (56 records), yes (1 records)" in text
+    assert f"{'5e4d' * 10} (78 records), {'f' * 40} (1 records)" in text
+    assert "no (78 records), yes (1 records)" in text
 
 
 def test_a_page_of_one_seed_and_of_nothing(one_seed, no_runs, tmp_path):

@@ -9,14 +9,14 @@ import pytest
 
 import results_fixture
 from relax.results.collect import collect
-from relax.results.render import Column, Estimate, Table, cell, to_csv, to_latex, to_markdown
+from relax.results.render import MINUS, Column, Estimate, Table, cell, to_csv, to_latex, to_markdown
 from relax.results.statistics import summarise
 from relax.results.tables import build_tables, write_tables
 from results_fixture import METHODS, config_of, make_results
 
 all_runs, one_seed, no_runs = results_fixture.all_runs, results_fixture.one_seed, results_fixture.no_runs
 
-NAMES = ["final", "differences", "probes", "dictionary", "cost", "stages"]
+NAMES = ["final", "differences", "benchmarks", "paired", "probes", "dictionary", "cost", "stages"]
 
 
 def tables_of(folder):
@@ -183,7 +183,8 @@ def test_cost_table_is_relative_to_grpo(all_runs):
 
 def test_stage_table_sums_over_runs(all_runs):
     rows = {row["verb"]: row for row in tables_of(all_runs)["stages"].rows}
-    assert list(rows) == ["data", "base", "dictionary", "train", "extract", "koopman", "evaluate"]
+    order = ["data", "base", "dictionary", "train", "extract", "koopman", "generate", "grade", "evaluate"]
+    assert list(rows) == order
     assert (rows["evaluate"]["runs"], rows["evaluate"]["wall_seconds"]) == (22, 22 * 12.0)
 
 
@@ -212,3 +213,29 @@ def test_the_policy_is_a_column_only_where_there_are_several(all_runs, tmp_path)
     final = to_markdown(tables_of((tmp_path, config))["final"])
     assert re.search(r"^\| policy \| method \|", final, re.MULTILINE)
     assert final.index("| small | relax-sv-no-kl |") < final.index("| large | initial |")
+
+
+def test_benchmarks_are_paired_by_problem_and_corrected_over_the_table(all_runs):
+    root, config = all_runs
+    results = collect(root, config)
+    table = tables_of(all_runs)["paired"]
+    methods = [m for m in config["matrix"]["methods"] if m != "grpo"]
+    assert [(row["method"], row["benchmark"]) for row in table.rows] == [
+        (m, b) for b in sorted(config["matrix"]["benchmarks"]) for m in methods
+    ]
+    row = next(r for r in table.rows if (r["method"], r["benchmark"]) == ("relax", "noisy-sum"))
+    grades = results.grades[results.grades.benchmark == "noisy-sum"].groupby(["method", "seed", "id"]).correct.mean()
+    gaps = (grades["relax"] - grades["grpo"]).groupby("id").mean()
+    assert row["difference"] == pytest.approx(gaps.mean())
+    assert (row["problems_n"], row["seeds_n"], row["metric"]) == (10, 2, "mean@4")
+    assert all(r["problems_p_corrected"] >= r["problems_p"] for r in table.rows if isinstance(r["problems_p"], float))
+    assert "| +0" in to_markdown(table) or f"| {MINUS}0" in to_markdown(table)
+
+
+def test_beside_a_score_stands_what_can_spoil_it(all_runs, no_runs):
+    table = tables_of(all_runs)["benchmarks"]
+    asked = {(r["method"], r["benchmark"], r["metric"]) for r in table.rows}
+    assert ("initial", "noisy-sum", "mean@16") in asked
+    assert ("relax", "long-sum", "mean@1 greedy") in asked
+    assert all(r["stderr"] == pytest.approx(0.01) for r in table.rows)
+    assert [tables_of(no_runs)[name].rows for name in ("benchmarks", "paired")] == [(), ()]

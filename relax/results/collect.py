@@ -16,12 +16,13 @@ TRAJECTORY_COLUMNS = ["id", "kind", "length", "correct", "condition", "leverage"
                       "dsd_singular_values_ridge_0.1", "shuffled_eigenvalues",
                       "shuffled_singular_values"]  # fmt: skip
 EIGENVALUE_COLUMNS = ["id", "kind", "real", "imag", "residual"]
+GRADE_COLUMNS = ["id", "cluster", "decoding", "sample", "correct"]
 #: Columns in which few trajectories would make the mean: their median stands for a run.
 SKEWED = ("condition", "leverage")
 #: Folders whose records count; tables and figures do not, or they would depend on themselves.
 STAGES = ("data", "base", "dictionary", "train", "latent", "koopman", "responses", "grades", "evaluate")
 #: Verbs whose records belong to one policy, method and seed, and whose files are read here.
-OF_RUNS = ("train", "koopman", "evaluate")
+OF_RUNS = ("train", "koopman", "grade", "evaluate")
 COST_COLUMNS = ["wall_seconds", "cpu_seconds", "peak_memory_mb"]
 
 
@@ -47,12 +48,21 @@ def collect(root: str | Path, config: Mapping[str, Any]) -> Results:
     by_verb = {verb: [x for x in mine if x[1]["verb"] == verb] for verb in OF_RUNS}
 
     series = _stack([_series(f, r) for f, r in by_verb["train"]], [*KEYS, "step"])
-    score_columns = [*KEYS, "benchmark", "metric", "value", "stderr", "problems"]
+    score_columns = [*KEYS, "benchmark", "metric", "value", "stderr", "rerun", "problems"]
     scores = _stack([_scores(f, r) for f, r in by_verb["evaluate"]], score_columns)
     trajectories = _stack([_parquet(f / "trajectories.parquet", r, TRAJECTORY_COLUMNS)
                            for f, r in by_verb["koopman"]], KEYS + TRAJECTORY_COLUMNS)  # fmt: skip
     eigenvalues = _stack([_parquet(f / "eigenvalues.parquet", r, EIGENVALUE_COLUMNS)
                           for f, r in by_verb["koopman"]], KEYS + EIGENVALUE_COLUMNS)  # fmt: skip
+    grades = _stack(
+        [
+            _parquet(f / name / "grades.parquet", r, GRADE_COLUMNS).assign(benchmark=name)
+            for f, r in by_verb["grade"]
+            for name in matrix.benchmarks
+            if (f / name).is_dir()  # a benchmark may have been added since
+        ],
+        [*KEYS, "benchmark", *GRADE_COLUMNS],
+    )
     records = [record for _, record in mine]
     return Results(
         matrix=matrix,
@@ -68,6 +78,7 @@ def collect(root: str | Path, config: Mapping[str, Any]) -> Results:
             [{"policy": r["identity"].get("policy"), **r["metrics"]} for r in records if r["verb"] == "dictionary"],
         ),
         costs=_costs(records),
+        grades=grades,
     )
 
 
@@ -127,7 +138,13 @@ def _scores(folder: Path, record: Mapping[str, Any]) -> pd.DataFrame:
         content = json.loads(_read(path, record))
         problems = int(content["problems"])
         rows = [
-            {"metric": name, "value": float(m["value"]), "stderr": float(m["stderr"]), "problems": problems}
+            {
+                "metric": name,
+                "value": float(m["value"]),
+                "stderr": float(m["stderr"]),
+                "problems": problems,
+                "rerun": float(m.get("rerun", "nan")),
+            }
             for name, m in content["metrics"].items()
         ]
     except (ValueError, TypeError, KeyError) as error:

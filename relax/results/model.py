@@ -78,6 +78,7 @@ class Results:
         scores: one row per run, benchmark and metric: value, stderr (over problems), problems.
         trajectories, eigenvalues: the Koopman files, with policy, method and seed.
         dictionaries: one row per policy: metrics and settings of the dictionary.
+        grades: one row per response to a benchmark problem: correct or not.
         costs: one row per record: verb, identity, seconds, memory (MB), start, commit, folder.
     """
 
@@ -92,6 +93,7 @@ class Results:
     eigenvalues: pd.DataFrame
     dictionaries: pd.DataFrame
     costs: pd.DataFrame
+    grades: pd.DataFrame
 
     def by_seed(self, policy: str, method: str, key: str) -> dict[int, float]:
         """A column of ``runs`` for one method: seed -> value, unfinished runs left out."""

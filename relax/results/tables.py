@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from relax.files import atomic_write
+from relax.results.benchmarks import beside, paired
 from relax.results.model import BASELINE, SPECTRA, Results
 from relax.results.render import Column, Estimate, Table, Value, csv_text, to_csv, to_latex, to_markdown
 from relax.results.statistics import summarise
@@ -20,6 +21,8 @@ def build_tables(results: Results) -> list[Table]:
     return [
         final(results),
         differences(results),
+        beside(results),
+        paired(results),
         probes(results),
         dictionary(results),
         cost(results),
