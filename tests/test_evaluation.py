@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 import torch
 
+from benchmarks_fixture import write_benchmark
 from relax.data.noisy_sum import problems as noisy_sums
 from relax.data.problem import read_problems, write_problems
 from relax.data.prompt import PLAIN
@@ -142,6 +143,9 @@ def test_what_cannot_be_generated_is_refused_before_the_engine_starts(tiny_polic
         generate(tiny_policy, problems, tmp_path / "a", max_response_length=60)
     with pytest.raises(ConfigError, match="tokenizer has no chat template"):
         generate(tiny_policy, problems, tmp_path / "a", prompt={**PLAIN, "chat_template": True})
+    entry = {**ENTRY, "task": "mmstar", "path": str(write_benchmark("mmstar", tmp_path)), "rows": 2}
+    with pytest.raises(ConfigError, match="benchmark stars: its questions have images"):
+        generate(tiny_policy, problems, tmp_path / "a", benchmarks={"stars": entry})
     with pytest.raises(MachineError, match=r"evaluation\.backend is vllm, but vllm is not installed"):
         generate(tiny_policy, problems, tmp_path / "a", backend="vllm")
 

@@ -98,6 +98,11 @@ def _work(
         problems = read_problems(data)
         questions = [Question(p.id, p.prompt, (p.answer,), p.id) for p in problems]
         source = problems[0].source
+    if any(q.images for q in questions):
+        raise ConfigError(
+            f"benchmark {name}: its questions have images, and policies are loaded as text models so far; take it out "
+            "of matrix.benchmarks, or run its task with `lm_eval --model hf-multimodal` (docs/benchmarks.md)."
+        )
     passes = decodings(entry)
     prompts = [render(tokenizer, q.prompt, settings["prompt"]) for q in questions]
     kwargs = {**task["generation_kwargs"], "max_gen_toks": settings["max_response_length"]}
