@@ -231,7 +231,7 @@ def test_a_snapshot_in_the_hubs_cache_is_read_offline(tmp_path: Path, monkeypatc
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "datasets")
     source = replace(find("dynamath"), rows=4, revision="a" * 40, splits=("sample_variant1", "sample_variant2"))
-    with pytest.raises(MachineError, match=f"DynaMath/DynaMath_Sample at {'a' * 12}: not in the local cache"):
+    with pytest.raises(MachineError, match=r"DynaMath/DynaMath_Sample at a{12}, split .*: not in the local cache"):
         load_questions(source)
 
     folder = tmp_path / "hub" / "datasets--DynaMath--DynaMath_Sample" / "snapshots" / source.revision

@@ -173,7 +173,7 @@ def test_what_is_not_in_the_local_cache_names_the_fetch(tmp_path, monkeypatch) -
     with pytest.raises(ConfigError, match="not pinned"):
         snapshot({"repo": "lab/model", "revision": "unpinned"})
     settings = {"datasets": [SOURCE], "test_problems": 1, "instruction": None}
-    with pytest.raises(MachineError, match=r"lab/math at 0{12}: not in the local cache"):
+    with pytest.raises(MachineError, match=r"lab/math at 0{12}, split train: not in the local cache"):
         hub.load_problems(settings)
 
 

@@ -175,9 +175,17 @@ def test_an_empty_data_set_stops_the_run_at_its_first_second(clone) -> None:
 
 
 def test_a_benchmark_without_a_task_stops_the_run_at_its_first_second(clone) -> None:
-    result = run(clone, "relax", "data", "--configfile", "config/config.yaml", "config/paper_text.yaml", "--out", "x")
+    (clone / "gsm.yaml").write_text("benchmarks: {noisy-sum: {task: noisy_summ}}\n")
+    result = run(clone, "relax", "data", "--configfile", "config/config.yaml", "gsm.yaml", "--out", "x")
     assert result.returncode == 2
-    assert "benchmark math500: no task 'math500'; there are noisy_sum." in result.stderr
+    assert "benchmark noisy-sum: no task 'noisy_summ'; did you mean noisy_sum?" in result.stderr
+
+
+def test_the_papers_text_half_asks_for_its_data_first(clone) -> None:
+    result = run(clone, "relax", "data", "--configfile", "config/config.yaml", "config/paper_text.yaml", "--out", "x")
+    assert result.returncode == 4
+    assert "open-r1/DAPO-Math-17k-Processed at 31dd309567e3, split train: not in the local cache" in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1
 
 
 def test_a_read_only_results_folder_is_refused_at_once(clone) -> None:

@@ -59,10 +59,9 @@ def load_split(repo: str, revision: str, config: str | None, split: str) -> data
             folder = snapshot_download(repo, repo_type="dataset", revision=commit, local_files_only=True)
             return datasets.load_dataset(folder, config, split=split)
     except (OSError, ValueError) as error:
-        reason = f"{type(error).__name__}: {str(error).splitlines()[0]}"
         raise MachineError(
-            f"{repo} at {revision[:12]}: not in the local cache ({reason}); run `relax fetch`, or name a file in its "
-            "place where there is a `path`."
+            f"{repo} at {revision[:12]}, split {split}: not in the local cache ({type(error).__name__}); run `relax "
+            "fetch`, or name a file in its place where there is a `path`."
         ) from error
 
 

@@ -18,6 +18,7 @@ from relax.data.problem import Problem, read_problems
 from relax.data.prompt import render
 from relax.errors import DataError, Interrupted
 from relax.files import atomic_folder, atomic_write, writable_folder
+from relax.koopman import Dictionary
 from relax.latent.rollouts import load_policy, read_rollouts
 from relax.progress import Progress
 from relax.tracking import Run, digest_path
@@ -108,6 +109,7 @@ def _trainer(
     # Weights in float32 whatever the checkpoint holds: at a learning rate of 1e-6 updates would round
     # away in bfloat16. Lower precision is autocast's business.
     model, tokenizer = load_policy(base, torch.float32)
+    Dictionary.load(dictionary / "dictionary.safetensors")  # first, as its fault says which stage to run
     arguments = trainer_arguments(settings, seed, folder, dictionary)
     check_golds((p.answer for p in problems), (p.source for p in problems))
     needed = arguments.generation_batch_size // arguments.num_generations
