@@ -1,5 +1,6 @@
 """What the benchmarks share: work taken in turns, peak memory, the machine, the table."""
 
+import argparse
 import gc
 import json
 import os
@@ -76,13 +77,34 @@ def show(results: list[Result]) -> str:
     return "\n".join(rows)
 
 
-def finish(
-    results: list[Result], described: dict[str, Any], sizes: dict[str, Any], quick: bool, out: Path | None
+def main(
+    about: str,
+    sizes: tuple[dict[str, Any], dict[str, Any]],
+    everything: Callable[[dict[str, Any], bool], list[Result]],
+    memory_probe: Callable[[dict[str, Any]], Any],
 ) -> None:
-    """Print the table and write the JSON; a quick run judges nothing, targets are for the full sizes."""
-    if quick:
+    """The command line of a benchmark: run everything on one thread, print the table, write the JSON.
+
+    Args:
+        about: the benchmark's docstring.
+        sizes: the full ones and the quick ones; a quick run judges nothing, targets are for the full sizes.
+        everything: sizes and whether they are quick -> results.
+        memory_probe: what a process of its own measures and prints.
+    """
+    parser = argparse.ArgumentParser(description=about.splitlines()[0])
+    parser.add_argument("--out", type=Path, metavar="FILE", help="write the numbers to this JSON file")
+    parser.add_argument("--quick", action="store_true", help="small sizes: only to see that it runs")
+    parser.add_argument("--memory-probe", type=json.loads, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    if arguments.memory_probe:
+        print(json.dumps(memory_probe(arguments.memory_probe)))
+        return
+    chosen, described = sizes[arguments.quick], machine()
+    results = everything(chosen, arguments.quick)
+    if arguments.quick:
         results = [r | {"met": None} for r in results]
     print(show(results))
-    if out:
-        content = {"machine": described, "quick": quick, "sizes": sizes, "results": results}
-        atomic_write(out, json.dumps(content, indent=1) + "\n")
+    if arguments.out:
+        content = {"machine": described, "quick": arguments.quick, "sizes": chosen, "results": results}
+        atomic_write(arguments.out, json.dumps(content, indent=1) + "\n")

@@ -7,21 +7,19 @@ that a machine that slows down slows all of it. ``--quick`` runs small sizes: it
 works, and its numbers mean nothing.
 """
 
-import argparse
 import json
 import os
 import subprocess
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 # Before torch: one thread.
 os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = "1"
 
 import torch
-from common import Result, finish, in_turns, machine, peak_above, result
+from common import Result, in_turns, main, peak_above, result
 
 from relax.koopman import SPECTRA, Dictionary, dsd, trajectory_statistics
 from relax.koopman.spectrum import spectral_variance
@@ -222,23 +220,10 @@ def _gpu_seconds(work: Callable[[], None], repeats: int) -> float:
     return best
 
 
-def main() -> None:
-    """Run everything, print the table, write the JSON."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, metavar="FILE", help="write the numbers to this JSON file")
-    parser.add_argument("--quick", action="store_true", help="small sizes: only to see that it runs")
-    parser.add_argument("--memory-probe", type=json.loads, help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
-    torch.set_num_threads(1)
-    if arguments.memory_probe:
-        print(json.dumps(memory_probe(arguments.memory_probe)))
-        return
-    sizes = QUICK if arguments.quick else FULL
-    described = machine()
-    results = [*whole_term(sizes), *accuracy(sizes), *small_matrices(sizes), *memory(sizes),
-               *gpu(sizes, arguments.quick)]  # fmt: skip
-    finish(results, described, sizes, arguments.quick, arguments.out)
+def everything(sizes: Sizes, quick: bool) -> list[Result]:
+    """Every row of the table."""
+    return [*whole_term(sizes), *accuracy(sizes), *small_matrices(sizes), *memory(sizes), *gpu(sizes, quick)]
 
 
 if __name__ == "__main__":
-    main()
+    main(__doc__, (FULL, QUICK), everything, memory_probe)

@@ -8,7 +8,6 @@ a CPU: one thread, CPU time, the smallest of several repeats taken in turns. On 
 synchronisations. ``--quick`` runs small sizes: it shows that the benchmark works.
 """
 
-import argparse
 import json
 import os
 import subprocess
@@ -23,7 +22,7 @@ from typing import Any
 os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = "1"
 
 import torch
-from common import Result, finish, in_turns, machine, peak_above, result
+from common import Result, in_turns, main, peak_above, result
 from datasets import Dataset
 from transformers import Qwen2Config, Qwen2ForCausalLM
 from trl import GRPOConfig, GRPOTrainer
@@ -205,23 +204,11 @@ def gpu(quick: bool) -> list[Result]:
         return time_of(losses(sizes, Path(folder)), sizes)
 
 
-def main() -> None:
-    """Run everything, print the table, write the JSON."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, metavar="FILE", help="write the numbers to this JSON file")
-    parser.add_argument("--quick", action="store_true", help="small sizes: only to see that it runs")
-    parser.add_argument("--memory-probe", type=json.loads, help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
-    torch.set_num_threads(1)
-    if arguments.memory_probe:
-        print(json.dumps(memory_probe(arguments.memory_probe)))
-        return
-    sizes = QUICK if arguments.quick else FULL
-    described = machine()
+def everything(sizes: Sizes, quick: bool) -> list[Result]:
+    """Every row of the table."""
     with tempfile.TemporaryDirectory() as folder:
-        results = [*time_of(losses(sizes, Path(folder)), sizes), *memory(sizes), *gpu(arguments.quick)]
-    finish(results, described, sizes, arguments.quick, arguments.out)
+        return [*time_of(losses(sizes, Path(folder)), sizes), *memory(sizes), *gpu(quick)]
 
 
 if __name__ == "__main__":
-    main()
+    main(__doc__, (FULL, QUICK), everything, memory_probe)
