@@ -4,7 +4,7 @@ import numpy as np
 
 from relax.evaluation.comparison import Comparison, Difference, Pair, compare_table
 from relax.results.model import BASELINE, INITIAL, Results
-from relax.results.render import Column, Estimate, Table, Value
+from relax.results.render import MINUS, Column, Estimate, Table, Value
 
 #: What is shown beside a score -> its title; all are shares of the responses.
 BESIDE = {
@@ -35,7 +35,7 @@ def beside(results: Results) -> Table:
                     row["score"] = _estimate(results, policy, method, f"{benchmark}/mean@{k}", asked)
                     row |= {"stderr": float(own.stderr.mean()), "rerun": float(own.rerun.mean())}
                     for name in BESIDE:
-                        row[name] = _estimate(results, policy, method, f"{benchmark}/{name}@{k}", asked)
+                        row[name] = results.summary(policy, method, f"evaluate/{benchmark}/{name}@{k}").mean
                     rows.append(row)
     columns = (
         Column("policy", "policy", shown=len(results.matrix.policies) > 1), Column("method", "method"),
@@ -44,7 +44,7 @@ def beside(results: Results) -> Table:
         *(Column(name, title, "share of the responses") for name, title in BESIDE.items()),
     )  # fmt: skip
     caption = (
-        "Every score and what stands beside it; mean over seeds ± half width of its 95 % Student t interval. Standard "
+        "Every score, mean over seeds ± half width of its 95 % Student t interval, and what stands beside it. Standard "
         "errors are those of one run, mean over seeds: over problems (clusters of them where a benchmark repeats one), "
         "and over new samples of the same problems. The lenient score also takes answers that are stated in words and "
         "not boxed. A problem set with a verifier of its own knows no boxes."
@@ -72,7 +72,7 @@ def paired(results: Results) -> Table:
     for kind, group in groups:
         columns += [
             Column(f"{kind}_interval", "95 % interval", group), Column(f"{kind}_n", "n", group),
-            Column(f"{kind}_p", "p", group, ".3f"), Column(f"{kind}_p_corrected", "p, corrected", group, ".3f"),
+            Column(f"{kind}_p", "p", group, ".2g"), Column(f"{kind}_p_corrected", "p, corrected", group, ".2g"),
         ]  # fmt: skip
     caption = (
         f"Every method minus {BASELINE}, by problem and by seed. Over problems: would these policies differ on other "
@@ -88,14 +88,16 @@ def _cells(one: Comparison) -> dict[str, Value]:
     for kind, found in (("problems", one.problems), ("seeds", one.seeds)):
         cells |= {
             f"{kind}_interval": _interval(found), f"{kind}_n": found.n,
-            f"{kind}_p": found.p_value if found.exact else f"~{found.p_value:.3f}",
+            f"{kind}_p": found.p_value if found.exact else f"~{found.p_value:.2g}",
             f"{kind}_p_corrected": found.p_corrected,
         }  # fmt: skip
     return cells
 
 
 def _interval(found: Difference) -> str | None:
-    return None if np.isnan(found.low) else f"{found.low:+.3f} to {found.high:+.3f}"
+    if np.isnan(found.low):
+        return None
+    return f"{found.low:+.3f} to {found.high:+.3f}".replace("-", MINUS)
 
 
 def _pairs(results: Results) -> dict[tuple[str, str, str, int], Pair]:
