@@ -12,7 +12,7 @@ help:
 	@echo "make setup   make .venv from envs/cpu.lock"
 	@echo "make demo    train, analyse, evaluate and report on this machine (about ten minutes on two cores)"
 	@echo "make test    run the tests"
-	@echo "make bench   speed and memory of relax.koopman and of a training step against targets (minutes, one thread)"
+	@echo "make bench   speed and memory of relax.koopman, a training step and the grader against targets (minutes, one thread)"
 	@echo "make check   format, lint, types"
 	@echo "make report  Snakemake's own report of the demo, results/demo/snakemake-report.html"
 	@echo "make clean   remove results/ but for what is tracked, and Snakemake's memory"
@@ -31,6 +31,7 @@ test: setup
 bench: setup
 	@python benchmarks/koopman.py --out results/bench/koopman.json
 	@python benchmarks/training.py --out results/bench/training.json
+	@python benchmarks/grading.py --out results/bench/grading.json
 
 check: setup
 	ruff check .
