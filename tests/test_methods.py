@@ -51,6 +51,22 @@ def test_kl_cov_with_one_update_per_generation_is_a_fault_of_the_configuration(s
     assert "kl_cov has no gradient at one update per generation" in ended.stderr
 
 
+@pytest.mark.parametrize("method", ["dapo", "kl-cov"])
+def test_killed_in_the_middle_of_its_rollouts_it_ends_the_same(smoke, tmp_path, method: str) -> None:
+    extra = "training: {steps: 14, updates_per_generation: 2, checkpoint_every: 1}\n"
+    straight = run(smoke, *command(smoke, tmp_path / "straight", method, extra))
+    assert straight.returncode == 0, straight.stderr
+    killed = command(smoke, tmp_path / "killed", method, extra)
+    process = subprocess.Popen(killed, cwd=smoke, env=ENVIRONMENT, stderr=subprocess.PIPE, text=True)
+    wait_for_checkpoint(tmp_path / "killed", 3, process)
+    process.kill()
+    process.wait()
+    again = run(smoke, *killed)
+    assert again.returncode == 0, again.stderr
+    assert "going on from checkpoint-" in again.stderr
+    assert outcome(tmp_path / "killed") == outcome(tmp_path / "straight")
+
+
 def two(smoke: Path, out: Path) -> list[subprocess.Popen]:
     """``relax train`` in two processes, with the environment that accelerate and torchrun give."""
     port, started = free_port(), []

@@ -131,6 +131,22 @@ def test_snakemakes_own_report_works_offline(smoke) -> None:
 
 
 @pytest.mark.slow
+def test_kept_responses_are_graded_again_without_a_model(smoke, tmp_path) -> None:
+    root, place = "results/smoke", "tiny/grpo/seed-1"
+    ended = run(
+        smoke, "relax", "evaluate", "--configfile", "config/config.yaml", "config/smoke.yaml", "--policy", "tiny",
+        "--method", "grpo", "--seed", "1", "--grades", str(tmp_path / "grades"), "--out", str(tmp_path / "scores"),
+        "--regrade", f"{root}/responses/{place}",
+    )  # fmt: skip
+    assert ended.returncode == 0, ended.stderr
+    for kept, made in (("evaluate", "scores"), ("grades", "grades")):
+        for file in (smoke / root / kept / place).rglob("*.json" if kept == "evaluate" else "*.parquet"):
+            if file.name != "run.json":
+                again = tmp_path / made / file.relative_to(smoke / root / kept / place)
+                assert again.read_bytes() == file.read_bytes()
+
+
+@pytest.mark.slow
 def test_the_tables_are_a_function_of_the_records(smoke, tmp_path) -> None:
     command = ["relax", "tables", "--configfile", "config/config.yaml", "config/smoke.yaml", "--root", "results/smoke"]
     result = run(smoke, *command, "--out", str(tmp_path))

@@ -174,5 +174,6 @@ def _finish(works: Sequence[Work], settings: dict[str, Any], out: Path, run: Run
         out,
         [out / work.name for work in works],
         blocks={work.name: [block.file for block in work.blocks] for work in works},
+        questions={work.name: questions_digest(work.questions) for work in works},
         tasks={name: digest_path(TASKS / f"{e['task']}.yaml") for name, e in settings["benchmarks"].items()},
     )
