@@ -29,10 +29,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     _environment(arguments.verb)
     try:
         _logging(arguments.log)
-        if arguments.verb == "fetch":
-            return verbs.fetch(arguments)
-        if arguments.verb == "dsd":
-            return verbs.dsd(arguments)
+        if arguments.verb == "fetch" or "configfile" not in arguments:
+            return arguments.run(arguments)
         arguments.run(arguments, config.load(arguments.configfile))
     except RelaxError as error:
         if arguments.traceback:
@@ -96,7 +94,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"relax {__version__}")
     subparsers = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
 
-    def verb(name: str, run: Callable[..., None] | None, text: str, *options: str) -> argparse.ArgumentParser:
+    def verb(name: str, run: Callable[..., int | None], text: str, *options: str) -> argparse.ArgumentParser:
         sub = subparsers.add_parser(name, help=text, description=text, epilog=EXIT_CODES)
         sub.set_defaults(run=run)
         sub.add_argument(
@@ -114,7 +112,7 @@ def _parser() -> argparse.ArgumentParser:
         _messages(sub)
         return sub
 
-    verb("fetch", None, "bring pinned models and data to the local cache (the only verb that uses a network)")
+    verb("fetch", verbs.fetch, "bring pinned models and data to the local cache (the only verb that uses a network)")
     verb("data", verbs.data, "make the training and held-out problems", "out")
     verb("base", verbs.base, "make the initial policy", "policy", "out")
     verb(
@@ -154,6 +152,7 @@ def _parser() -> argparse.ArgumentParser:
     verb("report", verbs.report, "write the report", "root", "figures", "out")
     verb("track", verbs.track, "export the run records to MLflow", "root", "out")
     _dsd_options(subparsers.add_parser("dsd", help=DSD_HELP, description=DSD_HELP, epilog=EXIT_CODES))
+    _why_options(subparsers.add_parser("why", help=WHY_HELP, description=WHY_HELP, epilog=EXIT_CODES))
     return parser
 
 
@@ -162,7 +161,17 @@ def _messages(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--traceback", action="store_true", help="show where an error was raised")
 
 
+def _why_options(sub: argparse.ArgumentParser) -> None:
+    sub.set_defaults(run=verbs.why)
+    sub.add_argument("path", type=Path, metavar="PATH", help="a file below results/<name>/, e.g. tables/final.md")
+    for name, kind in (("policy", str), ("method", str), ("seed", int), ("benchmark", str)):
+        sub.add_argument(f"--{name}", type=kind, metavar="N" if kind is int else "NAME", help=f"this {name} alone")
+    _messages(sub)
+
+
 def _dsd_options(sub: argparse.ArgumentParser) -> None:
+    sub.set_defaults(run=verbs.dsd)
+
     def number(name: str, kind: Callable[[str], float], default: float | None, text: str) -> None:
         sub.add_argument(f"--{name}", type=kind, default=default, metavar="N", help=text)
 
@@ -217,6 +226,7 @@ def _number(text: str, expected: str, fits: Callable[[float], bool]) -> float:
     return value
 
 
+WHY_HELP = "the run records behind a result, and where a link is missing or a hash differs"
 DSD_HELP = "spectra and DSD of any causal language model's responses, without training"
 
 

@@ -152,8 +152,10 @@ def tables(a: argparse.Namespace, loaded: config.Config) -> None:
     from relax.results import findings
     from relax.results.collect import collect
     from relax.results.tables import write_tables
+    from relax.results.why import record_inputs
 
     results = collect(a.root, loaded)
+    run.digests = record_inputs(a.root, [record["folder"] for record in results.records])
     written = write_tables(results, a.out)
     atomic_write(a.out / "findings.md", findings.to_markdown(findings.findings(results)))
     run.finish(a.out, [*written, a.out / "findings.md"])
@@ -164,8 +166,11 @@ def figures(a: argparse.Namespace, loaded: config.Config) -> None:
     run = _run(a, loaded, config.results_settings(loaded), [])
     from relax.results.collect import collect
     from relax.results.figures import write_figures
+    from relax.results.why import record_inputs
 
-    figures = write_figures(collect(a.root, loaded), a.out)
+    results = collect(a.root, loaded)
+    run.digests = record_inputs(a.root, [record["folder"] for record in results.records])
+    figures = write_figures(results, a.out)
     run.finish(a.out, [a.out / "figures.json", *(path for figure in figures for path in (figure.svg, figure.png))])
 
 
@@ -198,4 +203,12 @@ def dsd(a: argparse.Namespace) -> int:
     names = ("koopman_dim", "ridge", "samples", "max_response_length", "temperature", "seed", "dtype")
     settings = {name: getattr(a, name) for name in names}
     dsd(settings, a.model, a.prompts, a.responses, a.dictionary, a.out)
+    return 0
+
+
+def why(a: argparse.Namespace) -> int:
+    """The chain of records behind a result."""
+    from relax.results.why import why
+
+    print(why(a.path, {name: getattr(a, name) for name in ("policy", "method", "seed", "benchmark")}))
     return 0
