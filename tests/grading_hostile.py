@@ -4,8 +4,6 @@ r"""Answers that must do no harm: what they say is never run, and no grade takes
 import random
 from pathlib import Path
 
-# ruff: noqa: RUF001 (digits of other scripts are among them)
-
 
 def hostile(canary: Path) -> dict[str, list[str]]:
     """Kind -> contents of boxes.
@@ -288,56 +286,12 @@ def _random() -> list[str]:
     """Pieces of LaTeX and Python in random order, mostly nonsense."""
     rng = random.Random(0)
     pieces = [
-        r"\frac{",
-        r"}",
-        r"{",
-        r"^",
-        r"_",
-        r"9",
-        r"x",
-        r"\sqrt",
-        r"(",
-        r")",
-        r"[",
-        r"]",
-        r"\{",
-        r"\}",
-        r",",
-        r"=",
-        r"<",
-        r"\leq",
-        r"!",
-        r"+",
-        r"-",
-        r"*",
-        r"/",
-        r".",
-        r"\cup",
-        r"\in",
-        r"\sum_{k=1}^{n}",
-        r"\int",
-        r"dx",
-        r"\sin",
-        r"\log_",
-        r"|",
-        r"\pm",
-        r"\text{",
-        r"&",
-        r"\\",
-        r"\begin{pmatrix}",
-        r"\end{pmatrix}",
-        r"e",
-        r"i",
-        r"\infty",
-        r"%",
-        r"'",
-        r"\overline{",
-        r"\lim_{x\to0}",
-        r"\circ",
-        r"cm",
-        r"\cdot",
-    ]
-    return [_balanced("".join(rng.choices([*pieces, " "], k=rng.randrange(3, 60)))) for _ in range(100)]
+        r"\frac{", "}", "{", "^", "_", "9", "x", r"\sqrt", "(", ")", "[", "]", r"\{", r"\}", ",", "=", "<", r"\leq",
+        "!", "+", "-", "*", "/", ".", r"\cup", r"\in", r"\sum_{k=1}^{n}", r"\int", "dx", r"\sin", r"\log_", "|",
+        r"\pm", r"\text{", "&", r"\\", r"\begin{pmatrix}", r"\end{pmatrix}", "e", "i", r"\infty", "%", "'", " ",
+        r"\overline{", r"\lim_{x\to0}", r"\circ", "cm", r"\cdot",
+    ]  # fmt: skip
+    return [_balanced("".join(rng.choices(pieces, k=rng.randrange(3, 60)))) for _ in range(100)]
 
 
 def _balanced(text: str) -> str:

@@ -286,4 +286,95 @@ B != 8
 x^2 != x^2 = x^3
 \frac{1}{2} != \frac{1}{2}, \frac{1}{3}
 """,
+    "further": r"""
+28\% == 28 pct
+28\% == 28 \text{ percentage}
+1000.99 == 1,000.99€
+28/100 != 28
+1 != -[0,1)
+f(2) < f(1) < f(4) == f(2)<f(1)<f(4)
+x = 11 == x = 5+5+1 = 11
+\frac13 == x=1/3\approx0.3
+7 = 11a+c != 11a+c
+x < 1 == -x > -1
+x^2/4 + y^2/3 = 1 == x^2/16 + y^2/12 = 1/4
+\{-1\} \cup [0,7) == [0,7)\cup\{-1\}
+\begin{pmatrix}6\\ 8\end{pmatrix} == \begin{pmatrix}1\\2\end{pmatrix} + \begin{pmatrix}5\\6\end{pmatrix}
+\frac{\sqrt{\sqrt{11}+\sqrt{194}}}{15+2\sqrt{33}} == \frac{\sqrt{\sqrt{11}+\sqrt{194}}}{2\sqrt{33}+15}
+(0,\infty) == \left\{ x \mid x>0 \right\}
+-1<x\leq 1 == \{x: -1<x\le 1\}
+\frac{n!}{(n-2)!} == n(n-1)
+(x-2)^2+(y+3)^2=25 == x^2-4x+y^2+6y-12=0
+100\pi\text{ square feet} != 314.159
+y''+y=0 != 0
+\{1,2\} != x = 1, y = 2
+(1,2) == x=1, y=2
+|xy| != xy
+\sqrt{x}\sqrt{y} == \sqrt{xy}
+a^{b^c} != a^{bc}
+3 != \infty
+-1<x<1 == |x|<1
+\overline{AB} == \overline{BA}
+\text{CO}_2 == CO_2
+5 != 5\text{ or more}
+5 != 5 or more
+10^\circ\text{C} != 10^\circ\text{F}
+10^\circ\text{C} == 10^\circ C
+20 == 20^\circ\text{C}
+x^2\frac{1}{2} == \frac{x^2}{2}
+x^2\frac{1}{2} != x^{5/2}
+-3 == \log_2\frac{1}{8}
+-3 == \log_2 \frac18
+52_8+1 != 52_9+1
+-x^2 != (-x)^2
+\sin x^2 == \sin(x^2)
+\sin x^2 != (\sin x)^2
+2\frac12 x == 2.5x
+3\cdot2\frac12 == 7.5
+x_1^2 == x_{1}^{2}
+x^2_1 == x_1^2
+C^5_2 != 5
+\sum_{i=1}^{3} i == 6
+\sum_{i=1}^{n} i^2 == \frac{n(n+1)(2n+1)}{6}
+\sum_{n=0}^{\infty} \frac{1}{2^n} == 2
+\text{at least }5 != 5
+10^{-3}\text{ m} != 10^{-3}\text{ s}
+2 \times 10^{-3} != 2 \times 10^{3}
+\sqrt{2}\cdot10^{3} == 1000\sqrt2
+\bar{x} != x
+x^10 == x^{10}
+f^{-1}(x) != f(x)
+\frac{1}{2x} != \frac{x}{2}
+a^{b^c} != (a^b)^c
+P(A) != P(B)
+0.1 + 0.2 == 0.3
+\frac{\partial f}{\partial x} != \frac{\partial f}{\partial y}
+3x^2y == 3yx^2
+\vec{a} != \vec{b}
+\mathbf{a}\cdot\mathbf{b} == \mathbf{b}\cdot\mathbf{a}
+\sec^2 x == 1+\tan^2 x
+\arcsin x != \frac{1}{\sin x}
+\sin^{-1}x != \frac{1}{\sin x}
+\ln x^2 != (\ln x)^2
+e^{2\ln x} == x^2
+\text{Team A} != \text{Team B}
+4x+3y-12=0 == y = 4-\frac43x
+(x-1)^2+y^2=4 == x^2+y^2-2x-3=0
+1 \text{ hour } 30 \text{ minutes} != 1 \text{ hour}
+\frac{7}{10} \text{ of the cake} == 0.7
+3 \text{ to } 2 != 3
+9.8 \text{ m/s}^2 == 9.8
+9.8 \text{ m/s}^2 != 9.8 \text{ m/s}
+\$1.5\text{ million} == 1500000
+-\$5 == -5
+(2,3) \text{ and } (4,5) == (2,3), (4,5)
+2 < x < 3 == (2,3)
+x<3 and x>2 == 2<x<3
+x>2 or x<-2 == |x|>2
+[0, 2\pi) == 0 \le \theta < 2\pi
+n \equiv 3 \pmod{7} != n \equiv 4 \pmod 7
+\frac{1}{3}\pi r^2h == \frac{\pi r^2 h}{3}
+\text{6 cm} == 6
+6~\text{cm} == 6
+""",
 }

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from conftest import REPOSITORY
 
@@ -30,14 +31,14 @@ def copy_repository(destination: Path) -> Path:
     return destination
 
 
-def run(folder: Path, *command: str, timeout: int = 600) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command, cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, timeout=timeout, check=False
-    )
+def run(
+    folder: Path, *command: str, timeout: int = 600, env: dict[str, str] = ENVIRONMENT
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=timeout, check=False)
 
 
-def snakemake(folder: Path, *options: str, timeout: int = 600) -> subprocess.CompletedProcess[str]:
-    return run(folder, "snakemake", *options, timeout=timeout)
+def snakemake(folder: Path, *options: str, **how: Any) -> subprocess.CompletedProcess[str]:
+    return run(folder, "snakemake", *options, **how)
 
 
 def planned(folder: Path, *options: str) -> dict[str, int]:

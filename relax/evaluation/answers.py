@@ -121,6 +121,7 @@ _REWRITES = [
         (r"\\(?:mathrm|textrm|textbf|mathbf|textit|mathit|mathsf|textsf|texttt|mathtt|mbox|hbox|boldsymbol|bm|bf|rm"
          r"|textnormal|emph|underline)\s*\{", r"\\text{"),
         (r"\\text\s*\{", r"\\text{"),
+        (r"^\s*\\text\{\s*(\d[^{}]*)\}\s*$", r"\1"),
         (rf"\\(?:operatorname\*?|text)\{{\s*({_FUNCTIONS}|{_ARCS})\s*\}}", r"\\\1 "),
         (r"\\operatorname\*?\{", r"\\text{"),
         (r"\\text\{\s*(,?\s*and|,)\s*\}|,?(?<![A-Za-z\\])\s+and\s+(?![A-Za-z]{2})", ", "),

@@ -141,6 +141,9 @@ def _same_ordered(golds: Sequence[str], answers: Sequence[str]) -> bool:
 
 
 def _same_unordered(golds: Sequence[str], answers: Sequence[str]) -> bool:
+    names = [{_split(part, {"="})[0][0] for part in parts if "=" in part} for parts in (golds, answers)]
+    if not all(names) and max(map(len, names)) > 1:  # x = 1, y = 2 is a tuple, no set
+        return False
     left = list(answers)
     for gold in golds:
         match = next((a for a in left if same(gold, a)), None)

@@ -8,7 +8,7 @@ import pandas as pd
 
 from relax.errors import NumericsError
 from relax.evaluation.benchmarks import in_words, within_tolerance
-from relax.evaluation.grading import Grade, Status, grade_many, grade_response
+from relax.evaluation.grading import VERIFIED, Grade, Status, grade_many, grade_response
 from relax.evaluation.shards import read_responses
 from relax.files import atomic_write, writable_folder
 from relax.tracking import Run
@@ -16,8 +16,6 @@ from relax.tracking import Run
 logger = logging.getLogger("relax")
 
 GRADES = "grades.parquet"
-#: Sources whose problems have a verifier of their own, which says right or wrong and nothing else.
-VERIFIED = ("noisy-sum",)
 
 
 def grade_stage(responses: str | Path, out: str | Path, run: Run, label: str) -> None:

@@ -14,6 +14,9 @@ from relax.evaluation.answers import clean, gold_text, last_box, stated_answer, 
 from relax.evaluation.scalars import compare
 from relax.evaluation.workers import pool
 
+#: Sources whose problems have a verifier of their own, which says right or wrong and nothing else.
+VERIFIED = ("noisy-sum",)
+
 
 class Status(StrEnum):
     """What a grade says beyond right or wrong."""

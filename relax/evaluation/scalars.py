@@ -39,14 +39,16 @@ _UNITS = {
     "milliliter": "ml millilitre", "gallon": "gal", "second": "s sec", "minute": "min", "hour": "h hr", "day": "",
     "week": "", "month": "", "year": "yr", "newton": "n", "joule": "j", "watt": "w", "volt": "v", "kelvin": "k",
     "pascal": "pa", "hertz": "hz", "mole": "mol", "am": "a.m.", "pm": "p.m.", "kph": "kmh kmph", "mph": "",
+    "celsius": "c", "fahrenheit": "f",
 }  # fmt: skip
 _CANONICAL = {name: unit for unit, others in _UNITS.items() for name in (unit, *others.split())}
 _SCALES = {"hundred": 2, "thousand": 3, "million": 6, "billion": 9, "trillion": 12}
 #: Words after a number that change it, or are no units.
 _NO_UNITS = {
     "factorial", "choose", "over", "times", "plus", "minus", "squared", "cubed", "divided", "root", "modulo", "mod",
-    "dozen", "half", "score", "pair", "below", "negative", "alpha", "beta", "gamma", "delta", "theta", "lambda",
-    "sigma", "omega", "sqrt", "sinh", "cosh", "tanh", "infinity", "infty",
+    "dozen", "half", "score", "pair", "below", "negative", "or", "not", "if", "except", "least", "most", "than",
+    "alpha", "beta", "gamma", "delta", "theta", "lambda", "sigma", "omega", "sqrt", "sinh", "cosh", "tanh", "infinity",
+    "infty",
 }  # fmt: skip
 #: Units that stand without \\text{}: glued to the number only where they are no product of usual variables.
 _GLUED = "cm|mm|km|kg|mph|kph|degrees?|dollars?|cents?|percent"
@@ -64,7 +66,7 @@ _WITH_WORDS = re.compile(
 )
 _TRIGONOMETRIC = re.compile(r"\\(?:sin|cos|tan|cot|sec|csc)")
 _CURRENCY = re.compile(r"(?P<sign>-?)(?P<unit>\\\$|€|£|\\pounds(?![A-Za-z])|USD\s?)(?P<value>.*)")
-_UNIT_TOKEN = re.compile(r"[a-z.°$€£¢%]+|\^-?\d+|/")
+_UNIT_TOKEN = re.compile(r"[a-z.]+|[°$€£¢%]|\^-?\d+|/")
 
 _TEXT = re.compile(r"\\text\{([^{}]*)\}")
 _WORD = re.compile(r"[a-z][a-z' -]*")
@@ -129,7 +131,10 @@ def split_unit(text: str) -> tuple[str, str]:
     """
     found = _CURRENCY.fullmatch(text)
     if found:
-        return found["sign"] + found["value"], "$" if found["unit"] in (r"\$", "USD") else found["unit"]
+        value = split_unit(found["value"])[0]  # without "million", or the currency once more in words
+        return found["sign"] + value, {r"\$": "$", "USD": "$", r"\pounds": "£"}.get(
+            found["unit"].strip(), found["unit"]
+        )
     found = _WITH_UNIT.fullmatch(text) or _WITH_WORDS.fullmatch(text)
     if not found or not re.search(r"\d|\\pi", found["value"]):
         return text, ""

@@ -24,8 +24,8 @@ MAX_DIGITS = 20_000
 #: Digits to which a difference is computed, and what is zero then.
 _DIGITS = 400
 _ZERO = sympy.Float(10) ** (30 - _DIGITS)
-#: Points that are tried, and how many must agree: an expression may be real at some only.
-_POINTS, _ENOUGH = 12, 4
+#: Points that are tried, how many are enough, and how few: an expression may be real at some only.
+_POINTS, _ENOUGH, _FEWEST = 24, 8, 3
 
 # math-verify warns that its own time-outs, which need the main thread and an alarm, are off.
 logging.getLogger("math_verify").setLevel(logging.ERROR)
@@ -35,7 +35,7 @@ _TOKENS = [
     (re.compile(pattern), replacement)
     for pattern, replacement in [
         # A mixed number before a variable, and products that the parser would read as mixed numbers.
-        (r"(\d+)\\frac\{(\d+)\}\{(\d+)\}", lambda m: _mixed(m)),
+        (r"(?<![\^_\d])(\d+)\\frac\{(\d+)\}\{(\d+)\}", lambda m: _mixed(m)),
         (r"(?<=\))(?=\()|(?<=\d)(?<![_^]\d)(?=\()|(?<=\))(?=\d|\\frac)", r"\\cdot "),
         # A base and its argument, a name and its primes.
         (r"(\\log_(?:\d|\{[^{}]*\})) (\d+)", r"\1{\2}"),
@@ -50,7 +50,7 @@ _TOKENS = [
     ]
 ]
 _DECIMAL = re.compile(r"(\d*)\.(\d*)(?:\\(?:overline|bar|dot)\{(\d+)\})?")
-_UNREADABLE = re.compile(r"\d\s+\d|(?<!\\)\\[^A-Za-z{}\\]|[\"'#@?]")
+_UNREADABLE = re.compile(r"\d\s+\d|(?<!\^)\d_|(?<!\\)\\[^A-Za-z{}\\]|[\"'#@?]")
 
 
 class Unreadable(Exception):
@@ -104,7 +104,7 @@ def _named(expression: sympy.Basic) -> sympy.Basic:
     """Symbols in place of ``i``, of functions without a definition and of derivatives of mere names."""
     names: dict[sympy.Basic, sympy.Basic] = {}
     for node in sympy.preorder_traversal(expression):
-        if isinstance(node, sympy.Symbol) and node.name == "i":
+        if isinstance(node, sympy.Symbol) and node.name == "i" and node in expression.free_symbols:
             names[node] = sympy.I
         elif isinstance(node, AppliedUndef) or (
             isinstance(node, sympy.Derivative) and not node.expr.free_symbols & set(node.variables)
@@ -155,7 +155,7 @@ def same_relation(gold: tuple[str, sympy.Basic], answer: tuple[str, sympy.Basic]
     ratio = sympy.together(gold[1] / answer[1])
     if not gold[1].free_symbols:
         return same_expression(gold[1], answer[1])
-    point = _point(ratio.free_symbols, random.Random(1))
+    point = _point(ratio.free_symbols, _POINTS)
     constant = ratio.xreplace(point) if ratio.free_symbols else ratio
     value = constant.evalf(30)
     if not value.is_number or not value.is_finite or abs(value) < 1e-20:
@@ -165,29 +165,49 @@ def same_relation(gold: tuple[str, sympy.Basic], answer: tuple[str, sympy.Basic]
     return _vanishes(gold[1] - constant * answer[1]) is True
 
 
-def _point(symbols: set[sympy.Basic], rng: random.Random) -> dict[sympy.Basic, sympy.Basic]:
-    ordered = sorted(symbols, key=str)
-    return {s: sympy.Rational(rng.choice((-1, 1, 1)) * rng.randrange(101, 2999), 1009) for s in ordered}
+def _point(symbols: set[sympy.Basic], number: int, whole: bool = False) -> dict[sympy.Basic, sympy.Basic]:
+    """A value of every symbol; a whole number where a sum runs up to it.
+
+    The first eight points hold every combination of signs of three symbols: ``|x|`` is ``x`` at half of all points.
+    """
+    rng, point = random.Random(number), {}
+    for place, symbol in enumerate(sorted(symbols, key=str)):
+        # Small denominators: powers of rationals are computed exactly.
+        size = sympy.Rational(rng.randrange(2, 40), rng.choice((11, 13, 17)))
+        negative = number >> place & 1 if number < 8 and place < 3 else rng.random() < 0.5
+        point[symbol] = sympy.Integer(rng.randrange(2, 12)) if whole else -size if negative else size
+    return point
 
 
 def _vanishes(difference: sympy.Expr) -> bool | None:
     """Is an expression zero at random points at which it is real (or, with ``i`` in it, complex)?
 
     Returns:
-        None if there are no such points, so that nothing is known.
+        None if there are too few such points, so that nothing is known.
     """
-    symbols, rng, zeros = difference.free_symbols, random.Random(0), 0
-    for _ in range(_POINTS):
+    symbols, zeros = difference.free_symbols, 0
+    is_complex, whole = difference.has(sympy.I), difference.has(sympy.Sum, sympy.Product)
+    for number in range(_POINTS if symbols else 1):
+        point = _point(symbols, number, whole)
         try:
-            zero = _is_zero(difference.xreplace(_point(symbols, rng)).doit(), difference.has(sympy.I))
+            if not is_complex and _has_root_of_negative(difference, point):
+                continue
+            zero = _is_zero(difference.xreplace(point).doit(), is_complex)
         except (ValueError, TypeError, ArithmeticError, AttributeError, NotImplementedError):
             continue
         if zero is False:
             return False
         zeros += zero is True
-        if zeros == _ENOUGH or not symbols:
-            return True if zeros else None
-    return None
+        if zeros == _ENOUGH:
+            break
+    return True if zeros >= (_FEWEST if symbols else 1) else None
+
+
+def _has_root_of_negative(expression: sympy.Expr, point: dict[sympy.Basic, sympy.Basic]) -> bool:
+    r"""Lies a point where a root is not real, although a product of two such roots, ``\sqrt{x}\sqrt{y}``, may be?"""
+    powers = expression.atoms(sympy.Pow) if point else ()
+    roots = (power.base for power in powers if power.exp.is_Rational and not power.exp.is_Integer)
+    return any(base.xreplace(point).is_negative for base in roots)
 
 
 def _is_zero(value: sympy.Expr, is_complex: bool) -> bool | None:

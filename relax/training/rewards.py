@@ -5,10 +5,8 @@ from typing import Any
 
 from relax.errors import DataError
 from relax.evaluation.answers import boxes, last_box
-from relax.evaluation.grading import Grade, Status, grade_many, grade_response, unreadable
+from relax.evaluation.grading import VERIFIED, Grade, Status, grade_many, grade_response, unreadable
 
-#: Sources whose problems have a verifier of their own.
-VERIFIED = ("noisy-sum",)
 #: Gold answers that the grader may fail to read before a training set is refused.
 UNREADABLE_SHARE = 0.01
 
