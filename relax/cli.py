@@ -153,6 +153,7 @@ def _parser() -> argparse.ArgumentParser:
     verb("track", verbs.track, "export the run records to MLflow", "root", "out")
     _dsd_options(subparsers.add_parser("dsd", help=DSD_HELP, description=DSD_HELP, epilog=EXIT_CODES))
     _why_options(subparsers.add_parser("why", help=WHY_HELP, description=WHY_HELP, epilog=EXIT_CODES))
+    _audit_options(subparsers.add_parser("audit", help=AUDIT_HELP, description=AUDIT_HELP, epilog=EXIT_CODES))
     return parser
 
 
@@ -166,6 +167,12 @@ def _why_options(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("path", type=Path, metavar="PATH", help="a file below results/<name>/, e.g. tables/final.md")
     for name, kind in (("policy", str), ("method", str), ("seed", int), ("benchmark", str)):
         sub.add_argument(f"--{name}", type=kind, metavar="N" if kind is int else "NAME", help=f"this {name} alone")
+    _messages(sub)
+
+
+def _audit_options(sub: argparse.ArgumentParser) -> None:
+    sub.set_defaults(run=verbs.audit)
+    sub.add_argument("--out", type=Path, metavar="FILE", help="write it to this file as well, as Markdown")
     _messages(sub)
 
 
@@ -226,6 +233,7 @@ def _number(text: str, expected: str, fits: Callable[[float], bool]) -> float:
     return value
 
 
+AUDIT_HELP = "what does not follow from the paper's own printed numbers, with the arithmetic"
 WHY_HELP = "the run records behind a result, and where a link is missing or a hash differs"
 DSD_HELP = "spectra and DSD of any causal language model's responses, without training"
 

@@ -206,6 +206,18 @@ def dsd(a: argparse.Namespace) -> int:
     return 0
 
 
+def audit(a: argparse.Namespace) -> int:
+    """What does not follow from the paper's printed numbers."""
+    from relax.files import atomic_write
+    from relax.results.audit import audit, to_markdown, to_page
+
+    found = audit()
+    print(to_markdown(found), end="")
+    if a.out is not None:
+        atomic_write(a.out, to_page(found))
+    return 0
+
+
 def why(a: argparse.Namespace) -> int:
     """The chain of records behind a result."""
     from relax.results.why import why
