@@ -16,7 +16,7 @@ from relax.errors import DataError
 from relax.results.audit import audit, fits, to_markdown
 from relax.results.paper import FOLDER, LAYOUTS, read_table
 
-#: Row of Table 2 -> (sum of its six columns, printed, mean), added up by hand.
+#: Row of Table 2 -> (sum of its six columns, printed, mean), worked out apart from the code.
 TABLE_2 = {
     "Qwen2.5-base, 3B, base": ("41.4", "5.9", "6.9"),
     "Qwen2.5-base, 3B, Vanilla GRPO": ("182.2", "26.0", "30.4"),
