@@ -3,11 +3,17 @@
 import base64
 import io
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from PIL import Image
+
+#: Where the official data sets lie, if anywhere.
+FOLDER = os.environ.get("RELAX_BENCHMARKS")
+needs_folder = pytest.mark.skipif(not FOLDER, reason="RELAX_BENCHMARKS names no folder with the official data sets")
 
 BOXED = "Please reason step by step, and put your final answer within \\boxed{}."
 LETTER = "Please reason step by step, and put the letter of your final answer within \\boxed{}."

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import random
 import re
 import zlib
@@ -19,8 +18,10 @@ from PIL import Image, ImageChops
 
 from benchmarks_fixture import (
     EXPECTED,
+    FOLDER,
     base64_png,
     image_rows,
+    needs_folder,
     png,
     text_rows,
     write_benchmark,
@@ -31,9 +32,6 @@ from relax.evaluation import images
 from relax.evaluation.benchmarks import as_dataset, digest, grade_responses, load_benchmark, load_questions
 from relax.evaluation.catalogue import TASKS, check_tasks, find, names
 from relax.evaluation.questions import Question
-
-FOLDER = os.environ.get("RELAX_BENCHMARKS")
-needs_folder = pytest.mark.skipif(not FOLDER, reason="RELAX_BENCHMARKS names no folder with the official data sets")
 
 BENCHMARKS = sorted(EXPECTED)
 

@@ -38,7 +38,8 @@ def problems(tmp_path: Path) -> Path:
 
 def generate(policy: Path, problems: Path, out: Path, part: tuple[int, int] = (1, 1), **changed: Any) -> None:
     settings = SETTINGS | changed
-    stage.generate(settings, policy, problems, out, Run("generate", {"name": "t"}, settings), "test", part)
+    run = Run("generate", {"name": "t"}, settings, [policy, problems])
+    stage.generate(settings, policy, problems, out, run, "test", part)
 
 
 def files(folder: Path) -> dict[str, bytes]:

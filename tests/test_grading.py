@@ -14,6 +14,7 @@ import pytest
 from grading_cases import pairs
 from grading_hostile import hostile
 
+from benchmarks_fixture import FOLDER, needs_folder
 from relax.evaluation import Status, grade, grade_many
 from relax.evaluation.grading import unreadable
 from relax.evaluation.workers import LIMIT, pool
@@ -117,7 +118,8 @@ def test_hostile_answers_are_graded_in_time_and_never_run(tmp_path: Path) -> Non
 def test_as_a_gold_they_do_no_harm_either(tmp_path: Path) -> None:
     texts = [text for texts in hostile(tmp_path / "canary").values() for text in texts[:3]]
     found = grade_many([boxed("5")] * len(texts), texts)
-    assert all(one.correct is (one.status == Status.CORRECT) for one in found)
+    assert {Status.WRONG, Status.UNPARSEABLE_GOLD} <= {one.status for one in found}
+    assert sum(one.correct for one in found) < 5  # some are a 5 in other digits
     assert list(tmp_path.iterdir()) == []
 
 
@@ -172,13 +174,11 @@ FILES = {
 }  # fmt: skip
 
 
+@needs_folder
 @pytest.mark.parametrize("name", FILES)
 def test_every_gold_of_a_benchmark_accepts_itself(name: str) -> None:
-    folder = os.environ.get("RELAX_BENCHMARKS")
-    if not folder:
-        pytest.skip("RELAX_BENCHMARKS names no folder with the official data sets")
     column, count = FILES[name]
-    rows = [json.loads(line) for line in (Path(folder) / f"{name}.jsonl").read_text().splitlines()]
+    rows = [json.loads(line) for line in (Path(FOLDER) / f"{name}.jsonl").read_text().splitlines()]
     golds = [re.sub(r".*####\s*", "", str(row[column]), flags=re.DOTALL) for row in rows]
     assert len(golds) == count
     grades = grade_many([boxed(gold) for gold in golds], golds)

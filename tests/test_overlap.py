@@ -1,7 +1,6 @@
 """The contamination report against brute force with lm-eval's n-grams, and against benchmarks known to overlap."""
 
 import json
-import os
 import random
 from dataclasses import asdict
 from pathlib import Path
@@ -9,6 +8,7 @@ from pathlib import Path
 import pytest
 from lm_eval.decontamination.janitor import word_ngrams
 
+from benchmarks_fixture import FOLDER
 from relax.data import overlap
 from relax.data.overlap import overlaps, words_of
 from relax.errors import DataError
@@ -134,12 +134,11 @@ def test_nothing_to_search_is_refused() -> None:
 
 @pytest.fixture
 def rows():
-    folder = os.environ.get("RELAX_BENCHMARKS")
-    if folder is None:
-        pytest.skip("RELAX_BENCHMARKS does not name a folder of benchmark files")
+    if not FOLDER:
+        pytest.skip("RELAX_BENCHMARKS names no folder with the official data sets")
 
     def read(file: str, text: str, identity: str) -> list[tuple[str, str]]:
-        lines = Path(folder, file).read_text(encoding="utf-8").split("\n")
+        lines = Path(FOLDER, file).read_text(encoding="utf-8").split("\n")
         return [(str(row[identity]), row[text]) for row in map(json.loads, filter(None, lines))]
 
     return read

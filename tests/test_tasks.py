@@ -1,7 +1,6 @@
 """The task files: read by lm-eval itself, run on tiny models, their scores against grade() and lm-eval's own gsm8k."""
 
 import json
-import os
 import string
 import subprocess
 import sys
@@ -29,15 +28,12 @@ from transformers import (
     Qwen2Config,
 )
 
-from benchmarks_fixture import EXPECTED, image_rows, png, text_rows, write_benchmark, write_rows
+from benchmarks_fixture import EXPECTED, FOLDER, image_rows, needs_folder, png, text_rows, write_benchmark, write_rows
 from conftest import REPOSITORY
 from relax.errors import DataError
 from relax.evaluation.benchmarks import grade_responses, load_benchmark
 from relax.evaluation.catalogue import TASKS, find, read_task
 from relax.evaluation.grading import grade
-
-FOLDER = os.environ.get("RELAX_BENCHMARKS")
-needs_folder = pytest.mark.skipif(not FOLDER, reason="RELAX_BENCHMARKS names no folder with the official data sets")
 
 TEXT, PICTURES = sorted(text_rows()), sorted(image_rows(str))
 

@@ -61,7 +61,7 @@ def generate(
         policy: folder of the policy.
         data: problem file, for tasks without a data set of their own.
         out: folder.
-        run: the record to finish.
+        run: the record to finish; the policy is among its inputs.
         label: for the progress lines.
         part: (i, n): this job makes every n-th block, from the i-th.
 
@@ -72,7 +72,7 @@ def generate(
     out = writable_folder(out)
     check_tasks(settings["benchmarks"])
     tokenizer = AutoTokenizer.from_pretrained(policy, padding_side="left", trust_remote_code=False)
-    weights = digest_path(policy)
+    weights = run.digests[str(policy)]
     works = [_work(name, entry, settings, tokenizer, data, weights) for name, entry in settings["benchmarks"].items()]
     for work in works:
         check_window(policy, tokenizer, work, settings["max_response_length"])
@@ -106,7 +106,8 @@ def _work(
     passes = decodings(entry)
     prompts = [render(tokenizer, q.prompt, settings["prompt"]) for q in questions]
     kwargs = {**task["generation_kwargs"], "max_gen_toks": settings["max_response_length"]}
-    decides = [weights, digest_path(TASKS / f"{entry['task']}.yaml"), questions_digest(questions), prompts, kwargs]
+    # Golds do not decide a response: where one is corrected, the kept responses are graded again.
+    decides = [weights, [q.id for q in questions], prompts, kwargs]
     decides += [settings["backend"], settings["batch_size"] if settings["backend"] == "hf" else None]
     blocks = plan(name, len(questions), passes, settings["block_size"], settings["seed"], digest(decides))
     return Work(name, questions, source, prompts, kwargs, passes, blocks)

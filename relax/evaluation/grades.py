@@ -63,7 +63,7 @@ def grade_table(questions: pd.DataFrame, responses: pd.DataFrame) -> pd.DataFram
         ]
     else:
         grades = _graded(asked, responses.response.tolist(), lenient=False)
-        lenient = _graded(asked, responses.response.tolist(), lenient=True)
+        lenient = _leniently(asked, responses.response.tolist(), grades)
     return pd.DataFrame(
         {
             "id": responses.id,
@@ -86,6 +86,13 @@ def _graded(asked: pd.DataFrame, texts: list[str], lenient: bool) -> list[Grade]
     grades = grade_many(texts, golds, lenient=lenient)
     rows = zip(grades, golds, asked.tolerance, asked.texts, strict=True)
     return [in_words(within_tolerance(g, gold, near), texts) for g, gold, near, texts in rows]
+
+
+def _leniently(asked: pd.DataFrame, texts: list[str], grades: list[Grade]) -> list[Grade]:
+    """The same grades, but for responses without a box: the others are not compared a second time."""
+    unboxed = [i for i, grade in enumerate(grades) if grade.status == Status.NO_BOX]
+    again = dict(zip(unboxed, _graded(asked.iloc[unboxed], [texts[i] for i in unboxed], lenient=True), strict=True))
+    return [again.get(i, grade) for i, grade in enumerate(grades)]
 
 
 def _verified(source: str, problem: str, text: str, gold: str) -> Grade:

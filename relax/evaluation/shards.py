@@ -20,6 +20,7 @@ from relax.files import atomic_write
 
 QUESTIONS = "questions.parquet"
 GREEDY = {"do_sample": False, "temperature": 0.0}
+SAMPLED = {"do_sample": True, "temperature": 1.0}
 
 
 @dataclass(frozen=True)
@@ -56,13 +57,13 @@ class Block:
     file: str
 
 
-def decodings(benchmark: Mapping[str, Any], temperature: float = 1.0) -> dict[str, tuple[int, dict[str, Any]]]:
+def decodings(benchmark: Mapping[str, Any]) -> dict[str, tuple[int, dict[str, Any]]]:
     """Name -> (responses to each question, what the decoding adds to the task's generation arguments)."""
     passes: dict[str, tuple[int, dict[str, Any]]] = {}
     if benchmark["greedy"]:
         passes["greedy"] = (1, GREEDY)
     if benchmark["samples"]:
-        passes["sampled"] = (benchmark["samples"], {"do_sample": True, "temperature": temperature})
+        passes["sampled"] = (benchmark["samples"], SAMPLED)
     return passes
 
 

@@ -144,26 +144,27 @@ class Exploration:
         """
         args = self.args
         statistics = trajectory_statistics(hidden, self.weight, mask)
-        columns = []
-        for spectrum in SPECTRA:
-            columns += [statistics.dsd(spectrum, args.ridge), statistics.dsd(spectrum, ROBUST_RIDGE)]
-            columns.append(self._matched(hidden, mask, spectrum))
+        columns, matched = [], self._matched(hidden, mask)
+        for spectrum, at_one_length in zip(SPECTRA, matched, strict=True):
+            columns += [statistics.dsd(spectrum, args.ridge), statistics.dsd(spectrum, ROBUST_RIDGE), at_one_length]
         logged = torch.stack(columns, dim=1)
         if args.dsd_window is None:
             return {"relax_dsd": logged[:, 3 * SPECTRA.index(args.spectrum)].clone(), "relax_logged": logged}
         windowed = dsd(hidden, self.weight, mask, args.spectrum, args.ridge, args.dsd_window)
         return {"relax_dsd": windowed, "relax_logged": logged}
 
-    def _matched(self, hidden: Tensor, mask: Tensor, spectrum: str) -> Tensor:
-        none = torch.full((len(hidden),), torch.nan, dtype=torch.float64, device=hidden.device)
+    def _matched(self, hidden: Tensor, mask: Tensor) -> Tensor:
+        """(spectra, B) DSD at the matched length; NaN where a response is shorter, or the length is not known yet."""
+        shape = (len(SPECTRA), len(hidden))
+        values = torch.full(shape, torch.nan, dtype=torch.float64, device=hidden.device)
         if self.matched_length is None:
-            return none
-        length = self.matched_length
-        long = mask.sum(dim=1) >= length
+            return values
+        long = mask.sum(dim=1) >= self.matched_length
         if long.any():
             psi = project(hidden[long], self.weight, mask[long])
-            none[long] = length_matched_dsd(psi, mask[long], length, spectrum, self.args.ridge)
-        return none
+            for row, spectrum in zip(values, SPECTRA, strict=True):
+                row[long] = length_matched_dsd(psi, mask[long], self.matched_length, spectrum, self.args.ridge)
+        return values
 
     def settle(self, dsd_values: Tensor | None, lengths: Tensor) -> None:
         """Fix what is read off the first rollouts: a percentile as xi (if DSD is at hand), the matched length."""

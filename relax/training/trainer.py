@@ -208,7 +208,7 @@ class ReLaXTrainer(GRPOTrainer):
     def _resampled(self, inputs, weighs: bool) -> Batch:
         """A generation batch of informative groups, from as many rounds on every process."""
         size, group, metrics = len(inputs), self.num_generations, self._metrics["train"]
-        groups, kept, spare, rounds, missing = size // group, [], [], 0, 0
+        groups, kept, spare, rounds = size // group, [], [], 0
         try:
             while True:
                 batch, rounds = self._scored(inputs, weighs), rounds + 1
