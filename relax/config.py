@@ -91,6 +91,12 @@ def check(config: Config, paths: Sequence[str | Path] = ()) -> None:
             if name not in config[kind]:
                 where = _where(["matrix", kind], paths)
                 raise ConfigError(f"{where}: unknown name {name!r}; {_nearest(name, list(config[kind]))}.")
+    for title, ablation in config.get("ablations", {}).items():
+        for kind, names in (("policies", ablation.get("policies") or []), ("methods", ablation["arms"].values())):
+            for name in names:
+                if name not in config[kind]:
+                    where = _where(["ablations", title], paths)
+                    raise ConfigError(f"{where}: unknown name {name!r} in {kind}; {_nearest(name, list(config[kind]))}.")
     for name, method in config["methods"].items():
         _check_method(method, _where(["methods", name], paths))
     prompt = config.get("prompt", {})
@@ -213,7 +219,7 @@ def overlap_settings(config: Config) -> Config:
 
 def results_settings(config: Config) -> Config:
     """Of the tables, the figures and the report."""
-    return {"matrix": config["matrix"], "methods": config["methods"], "limits": config["limits"]}
+    return {key: config[key] for key in ("matrix", "methods", "ablations", "limits")}
 
 
 def _sampling(config: Config) -> Config:

@@ -60,6 +60,21 @@ class Arm:
         return cls(name, weight > 0, settings.get("spectrum", SPECTRA[0]), settings.get("kl_mode", "none"))
 
 
+@dataclass(frozen=True)
+class Ablation:
+    """Methods side by side, as a figure of the paper shows them.
+
+    Attributes:
+        name: such as ``figure-4``.
+        title: what is varied.
+        arms: label -> method, in the order shown; those of the matrix alone.
+    """
+
+    name: str
+    title: str
+    arms: Mapping[str, str]
+
+
 @dataclass
 class Results:
     """Everything that finished runs left behind.
@@ -128,6 +143,15 @@ class Results:
             if record["verb"] == "train" and isinstance(record["settings"].get("method"), dict):
                 settings[record["identity"]["method"]].update(record["settings"]["method"])
         return {name: Arm.of(name, given) for name, given in settings.items()}
+
+    def ablations(self, policy: str) -> list[Ablation]:
+        """What the configuration asks for of which the matrix has two methods or more."""
+        found = []
+        for name, given in self.config.get("ablations", {}).items():
+            arms = {label: method for label, method in given["arms"].items() if method in self.matrix.methods}
+            if len(arms) > 1 and policy in (given.get("policies") or self.matrix.policies):
+                found.append(Ablation(name, given["title"], arms))
+        return found
 
     def dictionary_setting(self, key: str) -> Any:
         """A setting of the dictionary: by its records, else by the configuration; None if neither says it."""
