@@ -3,10 +3,12 @@
 import argparse
 import json
 import logging
+import tempfile
 from pathlib import Path
 from typing import Any
 
 from relax import config
+from relax.errors import ConfigError
 
 logger = logging.getLogger("relax")
 
@@ -145,8 +147,24 @@ def evaluate(a: argparse.Namespace, loaded: config.Config) -> None:
     score_stage(settings, a.grades, a.out, _run(a, loaded, settings, [a.grades]))
 
 
-def tables(a: argparse.Namespace, loaded: config.Config) -> None:
-    """Tables and findings."""
+def tables(a: argparse.Namespace) -> int:
+    """Tables and findings, from a results folder or from what MLflow holds of one."""
+    if a.from_mlflow is None:
+        if a.configfile is None or a.root is None:
+            raise ConfigError("name --configfile and --root, or --from-mlflow; see relax tables --help.")
+        _tables(a, config.load(a.configfile))
+        return 0
+    if a.configfile is not None or a.root is not None:
+        raise ConfigError("--from-mlflow brings its own configuration and results; leave --configfile and --root out.")
+    from relax.store.restore import restore
+
+    with tempfile.TemporaryDirectory() as folder:
+        loaded, a.root = restore(a.from_mlflow, a.experiment, folder)
+        _tables(a, loaded)
+    return 0
+
+
+def _tables(a: argparse.Namespace, loaded: config.Config) -> None:
     run = _run(a, loaded, config.results_settings(loaded), [])
     from relax.files import atomic_write
     from relax.results import findings
@@ -188,12 +206,12 @@ def report(a: argparse.Namespace, loaded: config.Config) -> None:
 def track(a: argparse.Namespace, loaded: config.Config) -> None:
     """Export to MLflow."""
     from relax.files import atomic_write
-    from relax.mlflow_export import export
+    from relax.store.export import export
 
     uri = loaded["tracking"]["uri"] or f"sqlite:///{a.root.as_posix()}/mlflow.db"
-    counts = export(a.root, loaded["name"], uri)
+    counts = export(a.root, loaded, uri)
     atomic_write(a.out, json.dumps(counts) + "\n")
-    logger.info("track: %s", ", ".join(f"{n} runs {what}" for what, n in counts.items()))
+    logger.info("track: %s", ", ".join(f"{n} runs {what}" for what, n in counts.items() if n or what == "added"))
 
 
 def dsd(a: argparse.Namespace) -> int:

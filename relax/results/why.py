@@ -40,9 +40,7 @@ class Chain:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        found = [(folder.relative_to(root).as_posix(), record) for folder, record in find_records(root)]
-        # MLflow's store keeps copies of the records.
-        self.records = {folder: record for folder, record in found if not folder.startswith("mlartifacts")}
+        self.records = {folder.relative_to(root).as_posix(): record for folder, record in find_records(root)}
         self._digests: dict[str, str] = {}
         self._links: dict[str, Link] = {}
 
