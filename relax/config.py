@@ -167,9 +167,16 @@ def base_settings(config: Config, policy: str) -> Config:
     return {"policy": config["policies"][policy], "digits": config["data"]["digits"]}
 
 
-def dictionary_settings(config: Config) -> Config:
-    """Of the ``dictionary`` stage."""
-    return {**config["dictionary"], **_sampling(config)}
+def dictionary_settings(config: Config, koopman_dim: int | None = None) -> Config:
+    """Of the ``dictionary`` stage; with ``koopman_dim``, of a method that has a dictionary of its own."""
+    own = {} if koopman_dim is None else {"koopman_dim": koopman_dim}
+    return {**config["dictionary"], **own, **_sampling(config)}
+
+
+def own_dimension(config: Config, method: str) -> int | None:
+    """m of a method with a dictionary of its own; None where it uses the common one."""
+    own = config["methods"][method]["koopman_dim"]
+    return None if own == config["dictionary"]["koopman_dim"] else own
 
 
 def train_settings(config: Config, method: str) -> Config:
