@@ -95,8 +95,8 @@ def check(config: Config, paths: Sequence[str | Path] = ()) -> None:
         for kind, names in (("policies", ablation.get("policies") or []), ("methods", ablation["arms"].values())):
             for name in names:
                 if name not in config[kind]:
-                    where = _where(["ablations", title], paths)
-                    raise ConfigError(f"{where}: unknown name {name!r} in {kind}; {_nearest(name, list(config[kind]))}.")
+                    where, near = _where(["ablations", title], paths), _nearest(name, list(config[kind]))
+                    raise ConfigError(f"{where}: unknown name {name!r} in {kind}; {near}.")
     for name, method in config["methods"].items():
         _check_method(method, _where(["methods", name], paths))
     prompt = config.get("prompt", {})
