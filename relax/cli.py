@@ -125,7 +125,7 @@ def _parser() -> argparse.ArgumentParser:
     verb("fetch", verbs.fetch, "bring pinned models and data to the local cache (the only verb that uses a network)")
     verb("data", verbs.data, "make the training and held-out problems", "out")
     verb("base", verbs.base, "make the initial policy", "policy", "out")
-    verb(
+    sub = verb(
         "dictionary",
         verbs.dictionary,
         "fit the Koopman dictionary on the initial policy",
@@ -134,6 +134,7 @@ def _parser() -> argparse.ArgumentParser:
         "data",
         "out",
     )
+    sub.add_argument("--koopman-dim", type=_whole(2), metavar="N", help="functions m, in place of the configuration's")
     verb("train", verbs.train, "train one policy with one method and seed", "policy", "method", "seed", "data", "base",
          "dictionary", "checkpoints", "out")  # fmt: skip
     verb("extract", verbs.extract, "hidden states of a policy's responses, as statistics", "policy", "method", "seed",

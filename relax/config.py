@@ -95,8 +95,8 @@ def check(config: Config, paths: Sequence[str | Path] = ()) -> None:
         for kind, names in (("policies", ablation.get("policies") or []), ("methods", ablation["arms"].values())):
             for name in names:
                 if name not in config[kind]:
-                    where = _where(["ablations", title], paths)
-                    raise ConfigError(f"{where}: unknown name {name!r} in {kind}; {_nearest(name, list(config[kind]))}.")
+                    where, near = _where(["ablations", title], paths), _nearest(name, list(config[kind]))
+                    raise ConfigError(f"{where}: unknown name {name!r} in {kind}; {near}.")
     for name, method in config["methods"].items():
         _check_method(method, _where(["methods", name], paths))
     prompt = config.get("prompt", {})
@@ -167,9 +167,16 @@ def base_settings(config: Config, policy: str) -> Config:
     return {"policy": config["policies"][policy], "digits": config["data"]["digits"]}
 
 
-def dictionary_settings(config: Config) -> Config:
-    """Of the ``dictionary`` stage."""
-    return {**config["dictionary"], **_sampling(config)}
+def dictionary_settings(config: Config, koopman_dim: int | None = None) -> Config:
+    """Of the ``dictionary`` stage; with ``koopman_dim``, of a method that has a dictionary of its own."""
+    own = {} if koopman_dim is None else {"koopman_dim": koopman_dim}
+    return {**config["dictionary"], **own, **_sampling(config)}
+
+
+def own_dimension(config: Config, method: str) -> int | None:
+    """m of a method with a dictionary of its own; None where it uses the common one."""
+    own = config["methods"][method]["koopman_dim"]
+    return None if own == config["dictionary"]["koopman_dim"] else own
 
 
 def train_settings(config: Config, method: str) -> Config:

@@ -76,8 +76,10 @@ def base(a: argparse.Namespace, loaded: config.Config) -> None:
 
 def dictionary(a: argparse.Namespace, loaded: config.Config) -> None:
     """The Koopman dictionary."""
-    settings = config.dictionary_settings(loaded)
+    settings = config.dictionary_settings(loaded, a.koopman_dim)
     run = _run(a, loaded, settings, [a.base, a.data])
+    if a.koopman_dim is not None:
+        run.identity["koopman_dim"] = a.koopman_dim
     from relax.latent.dictionary import build
 
     build(settings, a.base, a.data, a.out, run, _label(a))

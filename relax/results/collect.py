@@ -75,7 +75,7 @@ def collect(root: str | Path, config: Mapping[str, Any]) -> Results:
         trajectories=trajectories,
         eigenvalues=eigenvalues,
         dictionaries=pd.DataFrame(
-            [{"policy": r["identity"].get("policy"), **r["metrics"]} for r in records if r["verb"] == "dictionary"],
+            [{"policy": _dictionary_name(r["identity"]), **r["metrics"]} for r in records if r["verb"] == "dictionary"],
         ),
         costs=_costs(records),
         grades=grades,
@@ -99,6 +99,11 @@ def _checked(folder: Path, record: Any) -> dict[str, Any]:
 
 def _keys(record: Mapping[str, Any]) -> dict[str, Any]:
     return {key: record["identity"].get(key) for key in KEYS}
+
+
+def _dictionary_name(identity: Mapping[str, Any]) -> str:
+    own = f", m = {identity['koopman_dim']}" if "koopman_dim" in identity else ""
+    return f"{identity.get('policy')}{own}"
 
 
 def _stack(frames: list[pd.DataFrame], columns: list[str]) -> pd.DataFrame:

@@ -216,7 +216,7 @@ def dictionary(results: Results) -> Table:
         "Residual: of the eigenpairs, normalised; smaller is better."
     )
     columns = (
-        Column("policy", "policy", shown=len(results.matrix.policies) > 1),
+        Column("policy", "policy", shown=len({row["policy"] for row in rows}) > 1),
         Column("quantity", "held-out rollouts"),
         Column("fitted", "fitted W", spec=".3g"),
         Column("random", "random W", spec=".3g"),

@@ -109,7 +109,13 @@ def _trainer(
     # Weights in float32 whatever the checkpoint holds: at a learning rate of 1e-6 updates would round
     # away in bfloat16. Lower precision is autocast's business.
     model, tokenizer = load_policy(base, torch.float32)
-    Dictionary.load(dictionary / "dictionary.safetensors")  # first, as its fault says which stage to run
+    found = Dictionary.load(dictionary / "dictionary.safetensors")  # first, as its fault says which stage to run
+    asked = settings["method"]["koopman_dim"]
+    if asked not in (None, found.settings.koopman_dim):
+        raise DataError(
+            f"{dictionary}: its dictionary has m = {found.settings.koopman_dim}, the method asks for {asked}; "
+            f"make one with `relax dictionary --koopman-dim {asked}`."
+        )
     arguments = trainer_arguments(settings, seed, folder, dictionary)
     check_golds((p.answer for p in problems), (p.source for p in problems))
     needed = arguments.generation_batch_size // arguments.num_generations

@@ -50,6 +50,7 @@ wildcard_constraints:
     policy=one_of(MATRIX["policies"]),
     method=one_of([*MATRIX["methods"], "initial"]),
     seed=r"\d+",
+    own=r"(-m\d+)?",
 
 
 def is_main_process():
@@ -91,6 +92,21 @@ def policy_model(wildcards):
     return f"{ROOT}/train/{wildcards.policy}/{wildcards.method}/seed-{wildcards.seed}/model"
 
 
+def own_dictionary(method):
+    """Suffix of the folder of a method's dictionary: nothing, or -m5 where it has one of its own."""
+    dimension = settings.own_dimension(CONFIG, method)
+    return "" if dimension is None else f"-m{dimension}"
+
+
+def method_dictionary(wildcards):
+    """The dictionary that a method trains with."""
+    return f"{ROOT}/dictionary/{wildcards.policy}{own_dictionary(wildcards.method)}/dictionary.safetensors"
+
+
+def dimension_option(wildcards):
+    return f" --koopman-dim {wildcards.own.removeprefix('-m')}" if wildcards.own else ""
+
+
 def gpus(wildcards):
     """One GPU for a policy of the hub, none for a tiny one."""
     return 1 if "hub" in CONFIG["policies"][wildcards.policy] else 0
@@ -116,7 +132,8 @@ def base_settings(wildcards):
 
 
 def dictionary_settings(wildcards):
-    return settings.digest(settings.dictionary_settings(CONFIG))
+    own = int(wildcards.own.removeprefix("-m")) if wildcards.own else None
+    return settings.digest(settings.dictionary_settings(CONFIG, own))
 
 
 def train_settings(wildcards):
