@@ -56,6 +56,12 @@ def masked(text: str) -> str:
     return text
 
 
+def shareable(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The configuration as it may be shown and stored: the address of a server without credentials."""
+    address = config["tracking"]["uri"]
+    return {**config, "tracking": {**config["tracking"], "uri": address and masked(address)}}
+
+
 def pipeline_run() -> dict[str, str] | None:
     """``run`` (start and id) and ``command`` of the pipeline this process is a job of; None by hand."""
     run = os.environ.get(PIPELINE)

@@ -91,7 +91,12 @@ def train(a: argparse.Namespace, loaded: config.Config) -> None:
     run = _run(a, loaded, settings, [a.data, a.base, a.dictionary])
     from relax.training.run import train
 
-    train(settings, a.seed, a.data, a.base, a.dictionary, a.out, a.checkpoints, run, _label(a))
+    uri, tell = loaded["tracking"]["uri"] or "", None
+    if uri.startswith(("http:", "https:")):  # several trainings may write to a server at once, to a file not
+        from relax.store.live import Live
+
+        tell = Live(uri, loaded, run.identity)
+    train(settings, a.seed, a.data, a.base, a.dictionary, a.out, a.checkpoints, run, _label(a), tell)
 
 
 def extract(a: argparse.Namespace, loaded: config.Config) -> None:
@@ -154,6 +159,8 @@ def tables(a: argparse.Namespace) -> int:
     if a.from_mlflow is None:
         if a.configfile is None or a.root is None:
             raise ConfigError("name --configfile and --root, or --from-mlflow; see relax tables --help.")
+        if a.experiment is not None:
+            raise ConfigError("--experiment belongs to --from-mlflow; a configuration has its own name.")
         _tables(a, config.load(a.configfile))
         return 0
     if a.configfile is not None or a.root is not None:
@@ -200,9 +207,10 @@ def report(a: argparse.Namespace, loaded: config.Config) -> None:
     from relax.results.figures import read_figures
     from relax.results.report import write_report
     from relax.results.tables import build_tables
+    from relax.tracking import shareable
 
     results = collect(a.root, loaded)
-    write_report(results, loaded, build_tables(results), read_figures(a.figures), a.out, loaded["limits"])
+    write_report(results, shareable(loaded), build_tables(results), read_figures(a.figures), a.out, loaded["limits"])
 
 
 def track(a: argparse.Namespace, loaded: config.Config) -> None:

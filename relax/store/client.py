@@ -49,9 +49,7 @@ def faults(uri: str) -> Iterator[None]:
     except (MlflowException, SQLAlchemyError, sqlite3.Error, OSError) as error:
         where, said = masked(uri), masked(str(error))
         if "database is locked" in said:
-            raise MachineError(
-                f"{where}: another process keeps the store locked; try again after it."
-            ) from error
+            raise MachineError(f"{where}: another process keeps the store locked; try again after it.") from error
         if "Max retries exceeded" in said:
             raise MachineError(f"{where}: no MLflow server answers there; start it, or correct the address.") from error
         raise MachineError(f"{where}: the MLflow store does not answer as it should ({_first(said)}).") from error
@@ -64,11 +62,6 @@ def _first(text: str) -> str:
 def live_key(identity: Mapping[str, Any]) -> str:
     """The same for a training and for the record it leaves."""
     return "/".join(str(identity.get(key)) for key in ("policy", "method", "seed"))
-
-
-def is_server(uri: str) -> bool:
-    """Whether several processes may write there at once."""
-    return uri.startswith(("http:", "https:"))
 
 
 def artefacts_beside(uri: str) -> Path | None:

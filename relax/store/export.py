@@ -38,7 +38,7 @@ from relax.store.client import (
     runs_of,
 )
 from relax.store.views import view_tags
-from relax.tracking import ARTEFACTS, digest_path, masked, pipeline_run, read_record, record_folders
+from relax.tracking import ARTEFACTS, digest_path, pipeline_run, read_record, record_folders, shareable
 
 logger = logging.getLogger("relax")
 
@@ -218,14 +218,14 @@ class _Export:
         """The parent that gets the configuration and the report: the newest one with this configuration, else that
         of the pipeline this process belongs to."""
         asked = digest(self.config)
-        fitting = [
-            run
-            for pipeline, run in self.parents.items()
-            if any(record.get("config_hash") == asked for record in self.children.get(pipeline, []))
-            or run.data.tags.get(CONFIG_TAG) == asked
-        ]
-        if fitting:
-            return max(fitting, key=lambda run: run.info.start_time)
+
+        def made_with_it(pipeline: str) -> bool:
+            return any(record.get("config_hash") == asked for record in self.children.get(pipeline, []))
+
+        for fits in (made_with_it, lambda pipeline: self.parents[pipeline].data.tags.get(CONFIG_TAG) == asked):
+            fitting = [run for pipeline, run in self.parents.items() if fits(pipeline)]
+            if fitting:
+                return max(fitting, key=lambda run: run.info.start_time)
         now = {"started": datetime.now(UTC).isoformat()}
         return self._parent((pipeline_run() or {"run": BY_HAND})["run"], now)
 
@@ -241,7 +241,8 @@ class _Export:
             return
         number = run.info.run_id
         if home:
-            self.client.log_text(number, _config_text(self.config), CONFIG_FILE)
+            text = yaml.safe_dump(shareable(self.config), sort_keys=False, allow_unicode=True)
+            self.client.log_text(number, text, CONFIG_FILE)
         if shows:
             self.client.log_artifact(number, str(report))
         for key, value in {**tags, "mlflow.note.content": _description(tags, home), HASH_TAG: version}.items():
@@ -278,9 +279,3 @@ def _description(tags: Mapping[str, str], home: bool) -> str:
             "of runs."
         )
     return text
-
-
-def _config_text(config: Mapping[str, Any]) -> str:
-    address = config["tracking"]["uri"]
-    shown = {**config, "tracking": {**config["tracking"], "uri": address and masked(address)}}
-    return yaml.safe_dump(shown, sort_keys=False, allow_unicode=True)

@@ -88,6 +88,8 @@ def ended(record: Mapping[str, Any]) -> float:
 def title(verb: str, identity: Mapping[str, Any]) -> str:
     """``train tiny relax seed 2``, ``evaluate tiny initial noisy-sum``."""
     parts = [verb, *(str(identity[key]) for key in ("policy", "method") if key in identity)]
+    if "koopman_dim" in identity:  # a dictionary beside the common one
+        parts.append(f"m {identity['koopman_dim']}")
     if "seed" in identity and identity.get("method") != "initial":
         parts.append(f"seed {identity['seed']}")
     return " ".join(parts + [str(identity[key]) for key in ("benchmark",) if key in identity])
@@ -137,12 +139,12 @@ def _metrics(folder: Path, record: Mapping[str, Any]) -> list[Metric]:
     before = "" if verb == "train" else f"{benchmark or verb}/"
     points, curves = [], set()
     for step, time, row in _rows(folder / "metrics.jsonl", start):
-        points += [metric(before + name, value, step, time) for name, value in row.items() if _finite(value)]
+        points += [metric(before + name, value, step, time) for name, value in row.items() if finite(value)]
         curves |= {before + name for name in row}
     final = {f"final/{name}" if verb == "train" or before + name in curves else before + name: value
              for name, value in record["metrics"].items()}  # fmt: skip
     final |= {f"cost/{name}": record[name] for name in COSTS}
-    return points + [metric(name, value, 0, end) for name, value in final.items() if _finite(value)]
+    return points + [metric(name, value, 0, end) for name, value in final.items() if finite(value)]
 
 
 def _rows(path: Path, start: float) -> Iterator[tuple[int, float, dict[str, float]]]:
@@ -157,7 +159,8 @@ def _rows(path: Path, start: float) -> Iterator[tuple[int, float, dict[str, floa
         yield step, time, row
 
 
-def _finite(value: Any) -> bool:
+def finite(value: Any) -> bool:
+    """Whether a value is a number that MLflow can draw."""
     return isinstance(value, int | float) and math.isfinite(value)
 
 
