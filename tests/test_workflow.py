@@ -1,6 +1,7 @@
 """The workflow as a user meets it: plans, real runs, reruns of what changed, faults before any work."""
 
 import json
+import re
 import shutil
 import sqlite3
 
@@ -72,6 +73,14 @@ def test_the_smoke_run_leaves_everything(smoke) -> None:
     assert {"reward", "entropy", "dsd/eigenvalues", "dsd/singular_values", "share_above_xi"} <= rows[1].keys()
     for log in (root / "logs").rglob("*.log"):
         assert "\x1b" not in log.read_text(), f"escape codes in {log}"
+
+
+@pytest.mark.slow
+def test_every_job_names_its_pipeline_run(smoke) -> None:
+    records = [json.loads(p.read_text()) for p in (smoke / "results/smoke").rglob("run.json")]
+    (pipeline,) = {(record["pipeline"]["run"], record["pipeline"]["command"]) for record in records}
+    assert re.fullmatch(r"\d{8}T\d{6}Z-[0-9a-f]{6}", pipeline[0])
+    assert pipeline[1] == "snakemake --configfile config/smoke.yaml --cores 2"
 
 
 @pytest.mark.slow

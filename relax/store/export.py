@@ -167,8 +167,11 @@ class _Export:
         old = self.present.get(place, [])
         whole = [r for r in old if r.info.status == "FINISHED" and r.data.tags.get(HASH_TAG) == version]
         if whole:
-            if whole[0].data.tags.get("mlflow.parentRunId") != parent:
-                self.client.set_tag(whole[0].info.run_id, "mlflow.parentRunId", parent)
+            # Colours follow the matrix, in which a method may have been added since.
+            now = {"mlflow.parentRunId": parent, **jobs.identity_tags(record["verb"], record["identity"], self.config)}
+            for key, value in now.items():
+                if whole[0].data.tags.get(key) != value:
+                    self.client.set_tag(whole[0].info.run_id, key, value)
             self._delete([run for run in old if run is not whole[0]])
         else:
             tags = {PATH_TAG: place, HASH_TAG: version, "mlflow.parentRunId": parent, "pipeline": pipeline}
@@ -198,7 +201,8 @@ class _Export:
             start = jobs.started(record)
             with contextlib.suppress(ValueError):  # the pipeline's name begins with its own start
                 start = datetime.strptime(pipeline[:16], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).timestamp()
-            title = BY_HAND if pipeline == BY_HAND else f"pipeline {datetime.fromtimestamp(start, UTC):%Y-%m-%d %H:%M}"
+            named = f"pipeline {datetime.fromtimestamp(start, UTC):%Y-%m-%d %H:%M} UTC"
+            title = BY_HAND if pipeline == BY_HAND else named
             tags = {"mlflow.runName": title, PIPELINE_TAG: pipeline, "verb": "pipeline", "name": self.config["name"]}
             self.parents[pipeline] = self.client.create_run(
                 self.experiment.experiment_id, start_time=round(1000 * start), tags=tags
@@ -260,7 +264,7 @@ def _parent_tags(records: list[dict[str, Any]]) -> dict[str, str]:
         "commit": ", ".join(commits),
         "dirty": str(any(state["dirty"] for state in git)).lower(),
         "config_hash": ", ".join(sorted({record.get("config_hash") or "none" for record in records})),
-        "command": ", ".join(sorted(commands)),
+        "command": ", ".join(sorted(commands))[:5000],  # MLflow takes tags of 8000 characters
         "jobs": str(len(records)),
     }
     if len(commits) == 1:
