@@ -149,7 +149,7 @@ def _parser() -> argparse.ArgumentParser:
                      help="grade the responses of this folder first, into --grades; no model is needed")  # fmt: skip
     verb("tables", verbs.tables, "build the tables from the run records", "root", "out")
     verb("figures", verbs.figures, "draw the figures from the run records", "root", "out")
-    verb("report", verbs.report, "write the report", "root", "figures", "out")
+    verb("report", verbs.report, "write the report", "root", "figures", "pages", "out")
     verb("track", verbs.track, "export the run records to MLflow", "root", "out")
     _dsd_options(subparsers.add_parser("dsd", help=DSD_HELP, description=DSD_HELP, epilog=EXIT_CODES))
     _why_options(subparsers.add_parser("why", help=WHY_HELP, description=WHY_HELP, epilog=EXIT_CODES))
@@ -251,6 +251,7 @@ HELP = {
     "dictionary": "folder of the dictionary stage",
     "checkpoints": "folder for this run's checkpoints",
     "figures": "folder of the figures",
+    "pages": "folder for its tables and figures as pages of their own, and its record",
     "responses": "folder of the generate stage",
     "grades": "folder of the grade stage",
     "latent": "folder of the extract stage",

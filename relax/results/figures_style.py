@@ -47,13 +47,14 @@ STYLE = {
 
 @dataclass(frozen=True)
 class Figure:
-    """A finished figure: its files and the words that go with it."""
+    """A finished figure: its files and words; ``paper`` names the figure of the paper that it answers."""
 
     name: str
     title: str
     caption: str
     svg: Path
     png: Path
+    paper: str | None = None
 
 
 @dataclass(frozen=True)
