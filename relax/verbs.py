@@ -232,6 +232,29 @@ def audit(a: argparse.Namespace) -> int:
     return 0
 
 
+def claims(a: argparse.Namespace) -> int:
+    """The paper's claims, and what the reference runs show of them."""
+    from relax.files import atomic_write
+    from relax.results.claims import read_claims, read_references, to_markdown, to_page
+
+    found, references = read_claims(), read_references()
+    print(to_markdown(found, references), end="")
+    if a.out is not None:
+        atomic_write(a.out, to_page(found, references))
+    return 0
+
+
+def reference(a: argparse.Namespace) -> int:
+    """What is tracked of a finished run."""
+    from relax.results.reference import changed_records, make_reference
+
+    written = make_reference(a.root, a.out)
+    logger.info("reference: %d files in %s; `relax claims --out docs/claims.md` takes them up", len(written), a.out)
+    if changed := changed_records(a.out):
+        logger.warning("reference: %d records were made with uncommitted changes: %s", len(changed), ", ".join(changed))
+    return 0
+
+
 def why(a: argparse.Namespace) -> int:
     """The chain of records behind a result."""
     from relax.results.why import why

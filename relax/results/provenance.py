@@ -6,6 +6,7 @@ from typing import Any
 
 from relax.results.model import BASELINE, Results
 from relax.results.pipeline import duration, times
+from relax.results.why import configuration
 
 
 def what_ran(results: Results) -> list[tuple[str, str]]:
@@ -138,17 +139,6 @@ def made_with(results: Results) -> dict[str, Any]:
         "machine": "; ".join(dict.fromkeys(places)) or "no machine recorded",
         "seeds": list(results.matrix.seeds),
     }
-
-
-def configuration(record: Mapping[str, Any]) -> list[str]:
-    """The configuration files that a verb was given, as typed; of those outside the repository the name alone."""
-    arguments, files = list(record.get("arguments") or []), []
-    start = arguments.index("--configfile") + 1 if "--configfile" in arguments else len(arguments)
-    for text in arguments[start:]:
-        if text.startswith("--"):
-            break
-        files.append(text.rpartition("/")[2] if text.startswith("/") else text)
-    return files
 
 
 def repo(results: Results, policy: str) -> str:
