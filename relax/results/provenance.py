@@ -28,7 +28,7 @@ def what_ran(results: Results) -> list[tuple[str, str]]:
                               f"{f'{gpu / 3600:.2g} GPU hours' if gpu else 'no GPU'}; {memory:,.0f} MB in the largest "
                               "process"))  # fmt: skip
         made = made_with(results)
-        facts.append(("where", made["machine"]))
+        facts.append(("machine", made["machine"]))
         facts.append(("configuration", " + ".join(made["configuration"])))
         facts.append(("commit", ", ".join(made["commits"]) or "none"))
     return [(label, words) for label, words in facts if words]
@@ -77,7 +77,7 @@ def _methods(results: Results) -> dict[str, str]:
         if not given.get("alpha"):
             own.pop("spectrum", None)
         limit = results.summary(results.matrix.policies[0], name, "train/xi")
-        shown = [f"{key} {_value(value)}" + (f" ({limit.mean:.3g})" if key == "xi" and limit.n else "")
+        shown = [f"{key} {_value(value)}" + (f" (here {limit.mean:.3g})" if key == "xi" and limit.n else "")
                  for key, value in own.items()]  # fmt: skip
         words[name] = ", ".join(shown) or ("the baseline" if name == BASELINE else f"as {BASELINE}")
     return words

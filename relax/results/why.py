@@ -39,13 +39,17 @@ class Chain:
 
     Args:
         root: ``results/<name>``.
+
+    Raises:
+        DataError: a record does not parse, or is not one.
     """
 
     def __init__(self, root: Path) -> None:
         self.root = root
         found = [(folder.relative_to(root).as_posix(), record) for folder, record in find_records(root)]
         # MLflow's store keeps copies of the records.
-        self.records = {folder: record for folder, record in found if not folder.startswith("mlartifacts")}
+        self.records = {folder: _whole(root / folder, record) for folder, record in found
+                        if not folder.startswith("mlartifacts")}  # fmt: skip
         names = {root.name, *(record["identity"].get("name") for record in self.records.values())}
         self._inside = [f"results/{name}/" for name in sorted(filter(None, names), key=len, reverse=True)]
         self._digests: dict[str, str] = {}
@@ -106,6 +110,18 @@ class Chain:
     def _holds(self, output: str, place: str) -> bool:
         made = self.place(output)
         return place == made or place.startswith(f"{made}/") or made.startswith(f"{place}/")
+
+
+def _whole(folder: Path, record: Any) -> Mapping[str, Any]:
+    kinds = {"verb": str, "identity": dict, "settings": dict, "settings_hash": str, "seeds": dict, "inputs": dict,
+             "outputs": dict, "started": str}  # fmt: skip
+    for key, kind in kinds.items():
+        if not isinstance(record, dict) or not isinstance(record.get(key), kind):
+            raise DataError(
+                f"{folder / RECORD}: not a run record ({key!r} is missing or not a {kind.__name__}); remove this "
+                "folder and run its step again."
+            )
+    return record
 
 
 def why(path: str | Path, only: Mapping[str, Any]) -> str:
