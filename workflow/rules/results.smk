@@ -88,21 +88,21 @@ rule report:
         RECORDS,
         figures=f"{ROOT}/figures/figures.json",
     output:
-        report(
+        page=report(
             f"{ROOT}/report.html",
             caption="../report/report.rst",
             category="1. Report",
             labels={"page": "the whole report"},
         ),
         # Pages for Snakemake's own report: as many as there are tables and figures.
-        report(
+        tables=report(
             directory(f"{ROOT}/report/tables"),
             patterns=["{page}.html"],
             caption="../report/table.rst",
             category="2. Tables",
             labels=page_label,
         ),
-        report(
+        figures=report(
             directory(f"{ROOT}/report/figures"),
             patterns=["{page}.html"],
             caption="../report/figure.rst",
@@ -127,7 +127,7 @@ rule report:
         "report"
     shell:
         "relax report --configfile {params.config} --root {params.root:q} --figures {params.figures:q}"
-        " --pages {params.pages:q} --out {output[0]:q} --log {log:q}"
+        " --pages {params.pages:q} --out {output.page:q} --log {log:q}"
 
 
 # The store itself is no output: Snakemake would delete it before an export that only adds to it.
