@@ -16,6 +16,7 @@ TRAJECTORY_COLUMNS = ["id", "kind", "length", "correct", "condition", "leverage"
                       "dsd_singular_values_ridge_0.1", "shuffled_eigenvalues",
                       "shuffled_singular_values"]  # fmt: skip
 EIGENVALUE_COLUMNS = ["id", "kind", "real", "imag", "residual"]
+MATRIX_COLUMNS = ["id", "matrix"]
 GRADE_COLUMNS = ["id", "cluster", "decoding", "sample", "correct"]
 #: Columns in which few trajectories would make the mean: their median stands for a run.
 SKEWED = ("condition", "leverage")
@@ -54,6 +55,9 @@ def collect(root: str | Path, config: Mapping[str, Any]) -> Results:
                            for f, r in by_verb["koopman"]], KEYS + TRAJECTORY_COLUMNS)  # fmt: skip
     eigenvalues = _stack([_parquet(f / "eigenvalues.parquet", r, EIGENVALUE_COLUMNS)
                           for f, r in by_verb["koopman"]], KEYS + EIGENVALUE_COLUMNS)  # fmt: skip
+    matrices = _stack([_parquet(f / "matrices.parquet", r, MATRIX_COLUMNS) for f, r in by_verb["koopman"]
+                       if (f / "matrices.parquet").is_file()],  # older runs have none
+                      KEYS + MATRIX_COLUMNS)  # fmt: skip
     grades = _stack(
         [
             _parquet(f / name / "grades.parquet", r, GRADE_COLUMNS).assign(benchmark=name)
@@ -74,6 +78,7 @@ def collect(root: str | Path, config: Mapping[str, Any]) -> Results:
         scores=scores,
         trajectories=trajectories,
         eigenvalues=eigenvalues,
+        matrices=matrices,
         dictionaries=pd.DataFrame(
             [{"policy": _dictionary_name(r["identity"]), **r["metrics"]} for r in records if r["verb"] == "dictionary"],
         ),

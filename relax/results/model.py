@@ -96,6 +96,8 @@ class Results:
         series: one row per run and step, columns as in metrics.jsonl.
         scores: one row per run, benchmark and metric: value, stderr (over problems), problems.
         trajectories, eigenvalues: the Koopman files, with policy, method and seed.
+        matrices: Koopman matrices (m * m numbers, row by row) of some on-policy trajectories, with policy, method, seed
+            and id; empty where the runs are older than that file.
         dictionaries: one row per policy: metrics and settings of the dictionary.
         grades: one row per response to a benchmark problem: correct or not.
         costs: one row per record: verb, identity, seconds, memory (MB), start, commit, folder.
@@ -110,6 +112,7 @@ class Results:
     scores: pd.DataFrame
     trajectories: pd.DataFrame
     eigenvalues: pd.DataFrame
+    matrices: pd.DataFrame
     dictionaries: pd.DataFrame
     costs: pd.DataFrame
     grades: pd.DataFrame
