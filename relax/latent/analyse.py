@@ -17,8 +17,8 @@ from relax.tracking import Run
 
 #: Trajectories whose eigenvalues are kept for pictures, of each kind.
 SHOWN = 32
-#: On-policy trajectories whose Koopman matrices are kept for the map of trajectories (1.3 MB a run at m = 50).
-MAPPED = 128
+#: On-policy trajectories whose Koopman matrices are kept for the map of trajectories (0.6 MB a run at m = 50).
+MAPPED = 64
 
 
 def analyse(settings: dict[str, Any], latent: str | Path, out: str | Path, run: Run) -> None:

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from relax.results.figures_captions import about, named, window_of
 from relax.results.figures_style import Drawing, look, panels
 from relax.results.figures_training import draw_dynamics, dynamics_caption, steps_of
-from relax.results.model import Ablation, Results
+from relax.results.model import BASELINE, Ablation, Results
 from relax.results.statistics import summarise
 
 #: Beginning of an ablation's name -> figures of the paper with curves along training, and with final scores.
@@ -35,10 +35,8 @@ def ablation_curves(results: Results, policy: str, ablation: Ablation) -> Drawin
         return None
     labelled, methods = pd.concat(parts, ignore_index=True), list(ablation.arms.values())
     canvas, _ = draw_dynamics(labelled, list(ablation.arms))
-    caption = (
-        f"{_title(ablation)} ({_arms(ablation)}). {dynamics_caption(results, window_of(int(labelled.step.max())))} "
-        f"{about(results, policy, methods)} Scales are of this figure alone."
-    )
+    words = dynamics_caption(results, methods, window_of(int(labelled.step.max())))
+    caption = f"{_title(ablation)} ({_arms(ablation)}). {words} {about(results, policy, methods)}"
     name = named(results, policy, f"ablation_curves-{ablation.name}")
     return Drawing(name, f"{_title(ablation)}: along training", caption, canvas, _paper(ablation, CURVES))
 
@@ -65,12 +63,13 @@ def ablation_bars(results: Results, policy: str, ablation: Ablation) -> Drawing 
     sizes = ", ".join(
         f"{name}: {int(results.scores[results.scores.benchmark == name].problems.max())} problems" for name in metrics
     )
+    runs = about(results, policy, list(ablation.arms.values()))
     single = " One seed gives no interval." if seeds == 1 else ""
     caption = (
         f"{_title(ablation)} ({_arms(ablation)}): scores of the final policies ({sizes}). Bar and number: mean over "
         f"seeds; dots: each seed; line: 95 % Student t interval over seeds, cut at 0 and 1.{single} In brackets: "
-        f"difference to {first}, mean over the seeds that both have. {about(results, policy, list(ablation.arms.values()))}"
-        " Whether a difference is more than chance is in the table of differences paired by problem."
+        f"difference to {first}, mean over the seeds that both have. {runs} Intervals of differences to {BASELINE} are in "
+        "the tables."
     )
     name = named(results, policy, f"ablation_bars-{ablation.name}")
     return Drawing(name, f"{_title(ablation)}: benchmarks", caption, canvas, _paper(ablation, SCORES))

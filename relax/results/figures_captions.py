@@ -31,6 +31,15 @@ def _batch(results: Results) -> str:
     return f" of {prompts} problems with {rollouts} responses each" if prompts and rollouts else ""
 
 
+def dimension_of(results: Results, methods: Sequence[str]) -> str:
+    """``dimension 16``, with the methods whose dictionary for training has another one."""
+    words = f"dimension {results.dictionary_setting('koopman_dim')}"
+    settings = results.config.get("methods", {})
+    own = {name: settings.get(name, {}).get("koopman_dim") for name in dict.fromkeys(methods)}
+    others = [f"{m} for {name}" for name, m in own.items() if m is not None]
+    return f"{words}, but {', '.join(others)}, whose DSD has a level of its own" if others else words
+
+
 def window_of(steps: int) -> int:
     """Steps of the running mean: a twentieth of the run, odd, so that it is centred."""
     return max(1, steps // 20 // 2 * 2 + 1)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from relax.results.figures_captions import correlation_words, named, prompts_of, seeds_in
-from relax.results.figures_spectra import on_policy
+from relax.results.figures_spectra import lengths_of, on_policy
 from relax.results.figures_style import COLOURS, SHADES, Drawing, panels, plain_log
 from relax.results.model import INITIAL, SPECTRA, Results
 from relax.results.statistics import rank_correlation
@@ -50,13 +50,14 @@ def tsne(results: Results, policy: str) -> Drawing | None:
     trained = [method for method in results.matrix.methods if (found.method == method).any()]
     initial = "the initial policy and " if (found.method == INITIAL).any() else ""
     caption = (
-        f"Responses of {initial}the final policies of {', '.join(trained)} in one t-SNE map, as the paper's Figure 7. A "
-        "response's vector is its Koopman matrix, row by row (dimension "
-        f"{results.dictionary_setting('koopman_dim')}, ridge {ridge_of(results)}); perplexity {perplexity:.3g}, start "
-        f"from the first two principal components, fixed seed. Policy {policy}, {seeds_in(found)}; {len(found)} points, "
-        f"at most {count} per run. {_neighbours(found)} {_tie(results, policy)} Distances between groups and their sizes mean nothing in "
-        "such a map; DSD and length are functions of what is embedded, or shape it, so that their colours are ordered "
-        "is no finding."
+        f"Responses of {initial}the final policies of {', '.join(trained)} in one t-SNE map. Embedded is the Koopman "
+        f"matrix of each response, row by row (dimension {results.dictionary_setting('koopman_dim')}, ridge "
+        f"{ridge_of(results)}), this repository's choice of a trajectory's vector. Perplexity {perplexity:.3g}, start "
+        f"from the first two principal components, fixed seed. Policy {policy}, {seeds_in(found)}; {len(found)} "
+        f"points, at most {count} per run; colours of DSD are logarithmic and end at its 1st and 99th percentile. "
+        f"{_neighbours(found)} {_tie(results, policy)} Sizes of groups and distances between them mean nothing in such "
+        "a map. DSD is a function of what is embedded, and length shapes it: that their colours are ordered is no "
+        "finding."
     )
     return Drawing(named(results, policy, "tsne"), "Trajectories by DSD and correctness", caption, canvas, "Figure 7")
 
@@ -121,13 +122,11 @@ def _tie(results: Results, policy: str) -> str:
     found = on_policy(results, policy)
     found = found[found.correct.notna()]
     prompts, runs = prompts_of(found), found.method + "/" + found.seed.astype(str)
-    lengths = runs + "/" + found.length.astype(str)
-    words = [
-        f"{correlation_words(rank_correlation(found[f'dsd_{s}'], found.correct.astype(float), prompts, runs))} for "
-        f"{WORDS[s]} ({correlation_words(rank_correlation(found[f'dsd_{s}'], found.correct.astype(float), prompts, lengths))} "
-        "at equal length)"
-        for s in SPECTRA
-    ]
+    lengths, right = runs + "/" + lengths_of(found).astype(str), found.correct.astype(float)
+    words = []
+    for spectrum in SPECTRA:
+        within, equal = (rank_correlation(found[f"dsd_{spectrum}"], right, prompts, s) for s in (runs, lengths))
+        words.append(f"{correlation_words(within)} for {WORDS[spectrum]} ({correlation_words(equal)} at equal length)")
     return (
         f"Rank correlation of DSD with correctness over all {len(found)} responses, ranks within each run: "
         f"{' and '.join(words)}; in brackets 95 % intervals from a bootstrap over {prompts.nunique()} prompts."

@@ -5,11 +5,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from relax.results.figures_captions import about, named, window_of
+from relax.results.figures_captions import about, dimension_of, named, window_of
 from relax.results.figures_style import Drawing, look, spacing, wrapped
 from relax.results.figures_training import steps_of
 from relax.results.model import SPECTRA, Results
-from relax.results.statistics import lagged_correlation, shifted_band
+from relax.results.statistics import DRAWS, lagged_correlation, shifted_band
 from relax.results.tables import WORDS, ridge_of
 
 Pair = tuple[NDArray[np.float64], NDArray[np.float64]]
@@ -33,7 +33,7 @@ def lag(results: Results, policy: str) -> Drawing | None:
     reach = min(20, shortest // 5)
     if reach < 2:
         return None
-    labels = [f"DSD of {WORDS[spectrum]}" for spectrum in SPECTRA]
+    labels = [f"DSD, {WORDS[spectrum]}" for spectrum in SPECTRA]
     canvas, methods = wrapped(len(pairs), 1.5, "lag (steps)", labels)
     largest = 0.0
     for axes, (method, found) in zip(methods, pairs.items(), strict=True):
@@ -45,13 +45,13 @@ def lag(results: Results, policy: str) -> Drawing | None:
         ax.set_ylim(-1.5 * largest, 1.1 * largest)  # room for the words below the lines
     caption = (
         "Does DSD move before token entropy? Correlation between the change of log DSD (mean over the responses of a "
-        f"step, ridge {ridge_of(results)}) and the change of entropy so many steps later; a change is the difference "
-        f"between two measured values {over * every} {'step' if over * every == 1 else 'steps'} apart, nothing else is "
-        "smoothed and no trend is taken out. A peak at a positive lag: DSD moves first and entropy follows; at a "
+        f"step, ridge {ridge_of(results)}, {dimension_of(results, list(pairs))}) and the change of entropy so many "
+        f"steps later; a change is the difference between two values {over * every} "
+        f"{'step' if over * every == 1 else 'steps'} apart, nothing else is smoothed and no trend is taken out. A peak at a positive lag: DSD moves first and entropy follows; at a "
         "negative lag: entropy first; at 0: both within a step, as anything must that comes from the problems drawn. "
         "Thin: each seed; thick: mean over seeds, its largest value marked and printed where it leaves the band. "
         "Grey: what the mean of series shifted against each other in a circle stays within at all lags in 95 % of "
-        f"2000 draws. {about(results, policy)} Both follow response length and the reward, so an order in time is no "
+        f"{DRAWS} draws, panel by panel. {about(results, policy)} Both follow response length and the reward, so an order in time is no "
         "cause."
     )
     return Drawing(named(results, policy, "lag"), "Does DSD move before entropy?", caption, canvas)

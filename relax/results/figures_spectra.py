@@ -15,6 +15,7 @@ from relax.results.tables import WORDS, ridge_of
 
 #: Trajectories drawn per panel; all of them enter the lines and the tables.
 DRAWN = 150
+RHO = "\N{GREEK SMALL LETTER RHO}"
 MEDIAN = {
     "linewidth": 1.5,
     "marker": "o",
@@ -50,7 +51,7 @@ def dsd_against_length(results: Results, policy: str) -> Drawing | None:
     if found.empty:
         return None
     shown = _shown(results, found, only_relax=True)
-    labels = [f"DSD of {WORDS[spectrum]}" for spectrum in SPECTRA]
+    labels = [f"DSD, {WORDS[spectrum]}" for spectrum in SPECTRA]
     canvas, columns = wrapped(len(shown), 2.0 if len(shown) <= 5 else 1.5, "states T", labels)
     rng = np.random.default_rng(0)
     for axes, method in zip(columns, shown, strict=True):
@@ -72,9 +73,9 @@ def dsd_against_length(results: Results, policy: str) -> Drawing | None:
         f"DSD of single responses against their length in states, ridge {ridge_of(results)}, dimension "
         f"{results.dictionary_setting('koopman_dim')}, logarithmic scale, beside the same states in random "
         f"order. Policy {policy}, {seeds_in(found)}; {count} responses per run, at most {DRAWN} drawn per "
-        "panel, a little aside where lengths are few; lines: median at each length (or bin of lengths) with three responses or more, over all of "
-        "them. DSD depends on length for one and the same process; what it shares with the "
-        "shuffled baseline does not come from the order in time."
+        "panel, a little aside where lengths are few; lines: median at each length (or bin of lengths) with three "
+        "responses or more, over all of them. DSD depends on length for one and the same process; what it shares with "
+        "the shuffled baseline does not come from the order in time."
     )
     return Drawing(named(results, policy, "dsd_length"), "DSD against response length", caption, canvas)
 
@@ -100,7 +101,7 @@ def _medians(own: pd.DataFrame, key: str) -> pd.Series:
 
     Lengths with fewer than three responses are left out; many different lengths are put into 15 bins.
     """
-    groups = own.groupby(_lengths(own), observed=True)
+    groups = own.groupby(lengths_of(own), observed=True)
     middle = pd.DataFrame({"length": groups.length.median(), "value": groups[key].median(), "n": groups.size()})
     middle = middle[middle.n >= 3].set_index("length").value
     wide = np.diff(middle.index) > 0.2 * max(1.0, np.ptp(own.length))
@@ -108,7 +109,7 @@ def _medians(own: pd.DataFrame, key: str) -> pd.Series:
     return pd.concat([middle, gaps]).sort_index() if len(gaps) else middle
 
 
-def _lengths(own: pd.DataFrame) -> pd.Series:
+def lengths_of(own: pd.DataFrame) -> pd.Series:
     """Lengths, in 15 bins where there are many of them."""
     return own.length if own.length.nunique() <= 30 else pd.qcut(own.length, 15, duplicates="drop")
 
@@ -141,10 +142,10 @@ def dsd_spectra(results: Results, policy: str) -> Drawing | None:
         "The two definitions of DSD for the same responses: variance of the moduli of the eigenvalues (the paper's Eq. "
         "7) and of the singular values (the authors' fragment) of the same Koopman matrix, ridge "
         f"{ridge_of(results)}, dimension {results.dictionary_setting('koopman_dim')}, logarithmic scales, colour: "
-        f"length in states. Policy {policy}, {seeds_in(found)} pooled; {count} responses per run, at most {DRAWN} drawn "
-        "per panel. ρ: Spearman's rank correlation over all of them, with a 95 % interval from a bootstrap over "
-        "prompts; below it the same with ranks among responses of one length (or bin of lengths) only. Where the "
-        "second is small, length ties the two and nothing else."
+        f"length in states. Policy {policy}, {seeds_in(found)} pooled; {count} responses per run, at most {DRAWN} "
+        f"drawn per panel. {RHO}: Spearman's rank correlation over all of them, with a 95 % interval from a bootstrap "
+        "over prompts; equal T: with ranks among responses of one length (or bin of lengths) only, so that what ties "
+        "the two through length does not count."
     )
     name = named(results, policy, "dsd_spectra")
     return Drawing(name, "DSD of eigenvalues against DSD of singular values", caption, canvas)
@@ -155,8 +156,8 @@ def _ties(own: pd.DataFrame, columns: list[str]) -> str:
     prompts = prompts_of(own)
     values = [own[column] for column in columns]
     plain = rank_correlation(*values, prompts)
-    equal = rank_correlation(*values, prompts, _lengths(own).astype(str))
-    return f"ρ = {correlation_words(plain)}\nequal T: {correlation_words(equal)}"
+    equal = rank_correlation(*values, prompts, lengths_of(own).astype(str))
+    return f"{RHO} = {correlation_words(plain)}\nequal T: {correlation_words(equal)}"
 
 
 def eigenvalues(results: Results, policy: str) -> Drawing | None:

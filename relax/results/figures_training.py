@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import MaxNLocator
 
-from relax.results.figures_captions import about, lines_of, named, window_of
+from relax.results.figures_captions import about, dimension_of, lines_of, named, window_of
 from relax.results.figures_style import Drawing, curves, legend, look, panels, plain_log, wrapped
 from relax.results.model import SPECTRA, Results
 from relax.results.statistics import fit_entropy_reward, fit_intervals
@@ -50,15 +50,15 @@ def draw_dynamics(series: pd.DataFrame, methods: Sequence[str]) -> tuple[Canvas,
     return canvas, shown
 
 
-def dynamics_caption(results: Results, window: int) -> str:
+def dynamics_caption(results: Results, methods: Sequence[str], window: int) -> str:
     """What the six panels hold, in words."""
     clip = results.config.get("training", {}).get("max_grad_norm")
     clipped = f" (clipped at {clip:g})" if clip else ""
     return (
         "Reward, mean token entropy and mean length of the responses sampled in each step; their mean dynamic spectral "
-        "dispersion, of the eigenvalues and of the singular values of the Koopman matrix (dimension "
-        f"{results.dictionary_setting('koopman_dim')}, ridge {ridge_of(results)}; logarithmic scales); norm of the "
-        f"gradient{clipped}. {lines_of(window)} Each step draws other problems, and DSD changes with length by itself."
+        f"dispersion, of the eigenvalues and of the singular values of the Koopman matrix (ridge {ridge_of(results)}, "
+        f"{dimension_of(results, methods)}; logarithmic scales); norm of the gradient{clipped}. "
+        f"{lines_of(window)} Each step draws other problems, and DSD changes with length by itself."
     )
 
 
@@ -68,9 +68,10 @@ def dynamics(results: Results, policy: str) -> Drawing | None:
     if series.empty:
         return None
     canvas, _ = draw_dynamics(series, results.matrix.methods)
+    words = dynamics_caption(results, results.matrix.methods, window_of(int(series.step.max())))
     caption = (
-        f"{dynamics_caption(results, window_of(int(series.step.max())))} {about(results, policy)} The paper's Figure 8 "
-        "has validation accuracy where this has the reward on training problems."
+        f"{words} {about(results, policy)} The paper's Figure 8 has validation accuracy where this has the reward on "
+        "training problems."
     )
     name = named(results, policy, "dynamics")
     return Drawing(name, "Training dynamics", caption, canvas, "Figures 3 and 8")
@@ -161,13 +162,13 @@ def dsd(results: Results, policy: str) -> Drawing | None:
         ax.set_xlabel("training step")
     legend(canvas, [method for method in methods if method in drawn], methods)
     matched = (
-        "Matched length: the same rollouts over windows of the median length of the initial policy's responses, shorter "
-        "responses left out. "
+        "Matched length: the same rollouts over windows of the median length of the initial policy's responses, "
+        "shorter responses left out. "
     )
     caption = (
         "Dynamic spectral dispersion along training, logarithmic scales that span the same factor within a "
-        "row; above: eigenvalues, below: singular values of the Koopman matrix (dimension "
-        f"{results.dictionary_setting('koopman_dim')}). {about(results, policy)} {lines_of(window)} On-policy: "
+        "row; above: eigenvalues, below: singular values of the Koopman matrix "
+        f"({dimension_of(results, methods)}). {about(results, policy)} {lines_of(window)} On-policy: "
         f"mean over the rollouts of the step, whose lengths change along training. "
         f"{matched if 'dsd/{}/matched' in views else ''}Probes: fixed responses of the initial policy, read by the "
         f"current one. Training rewards the on-policy DSD at ridge {ridge} alone; a rise seen there only is one that "
