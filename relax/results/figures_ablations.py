@@ -68,8 +68,8 @@ def ablation_bars(results: Results, policy: str, ablation: Ablation) -> Drawing 
     caption = (
         f"{_title(ablation)} ({_arms(ablation)}): scores of the final policies ({sizes}). Bar and number: mean over "
         f"seeds; dots: each seed; line: 95 % Student t interval over seeds, cut at 0 and 1.{single} In brackets: "
-        f"difference to {first}, mean over the seeds that both have. {runs} Intervals of differences to {BASELINE} are in "
-        "the tables."
+        f"difference to {first}, mean over the seeds that both have. {runs} Intervals of differences to {BASELINE} are "
+        "in the tables."
     )
     name = named(results, policy, f"ablation_bars-{ablation.name}")
     return Drawing(name, f"{_title(ablation)}: benchmarks", caption, canvas, _paper(ablation, SCORES))

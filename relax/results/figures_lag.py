@@ -47,12 +47,12 @@ def lag(results: Results, policy: str) -> Drawing | None:
         "Does DSD move before token entropy? Correlation between the change of log DSD (mean over the responses of a "
         f"step, ridge {ridge_of(results)}, {dimension_of(results, list(pairs))}) and the change of entropy so many "
         f"steps later; a change is the difference between two values {over * every} "
-        f"{'step' if over * every == 1 else 'steps'} apart, nothing else is smoothed and no trend is taken out. A peak at a positive lag: DSD moves first and entropy follows; at a "
-        "negative lag: entropy first; at 0: both within a step, as anything must that comes from the problems drawn. "
-        "Thin: each seed; thick: mean over seeds, its largest value marked and printed where it leaves the band. "
-        "Grey: what the mean of series shifted against each other in a circle stays within at all lags in 95 % of "
-        f"{DRAWS} draws, panel by panel. {about(results, policy)} Both follow response length and the reward, so an order in time is no "
-        "cause."
+        f"{'step' if over * every == 1 else 'steps'} apart, nothing else is smoothed and no trend is taken out. A peak "
+        "at a positive lag: DSD moves first and entropy follows; at a negative lag: entropy first; at 0: both within a "
+        "step, as anything must that comes from the problems drawn. Thin: each seed; thick: mean over seeds, its "
+        "largest value marked and printed where it leaves the band. Grey: what the mean of series shifted against "
+        f"each other in a circle stays within at all lags in 95 % of {DRAWS} draws, panel by panel. "
+        f"{about(results, policy)} Both follow response length and the reward, so an order in time is no cause."
     )
     return Drawing(named(results, policy, "lag"), "Does DSD move before entropy?", caption, canvas)
 
