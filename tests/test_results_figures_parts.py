@@ -194,6 +194,18 @@ def test_changes_are_over_as_many_values_as_said():
     assert list(dsd) == pytest.approx([3, 5])
 
 
+def test_lags_are_counted_in_steps_whatever_a_method_logs(all_runs):
+    """Two updates per generation: GRPO logs DSD at every step, ReLaX only where it generates."""
+    results = collect(*all_runs)
+    between = results.series.step % 2 == 0
+    results.series.loc[between, "reward"] = np.nan
+    results.series.loc[between & (results.series.method == "relax"), ["dsd/eigenvalues"]] = np.nan
+    drawing = lag(results, "tiny")
+    assert "two values 4 steps apart" in drawing.caption
+    for ax in drawing.canvas.axes:
+        assert list(ax.lines[1].get_xdata()) == list(range(-10, 11, 2))
+
+
 def test_lag_says_what_a_lag_means(all_runs):
     drawing = lag(collect(*all_runs), "tiny")
     assert "two values 3 steps apart" in drawing.caption

@@ -95,7 +95,7 @@ def _bars(ax: Axes, ablation: Ablation, scores: dict[str, dict[int, float]]) -> 
     for place, label in enumerate(labels):
         own, found = scores[label], summarise(scores[label].values())
         if not own:
-            ax.text(0.02, place, "not run", va="center", fontsize=7)
+            ax.text(0.02, place, "no score", va="center", fontsize=7)
             continue
         ax.barh(place, found.mean, height=0.62, color=look(label, labels)["color"], alpha=0.45, linewidth=0)
         if found.n > 1:

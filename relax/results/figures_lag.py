@@ -19,9 +19,13 @@ def lag(results: Results, policy: str) -> Drawing | None:
     """Cross-correlation of the changes of DSD and of token entropy, per method and spectrum."""
     series = steps_of(results, policy)
     columns = [f"dsd/{spectrum}" for spectrum in SPECTRA]
-    if series.empty or not {"entropy", *columns} <= set(series):
+    needed = ["reward", "entropy", *columns]
+    if not set(needed) <= set(series):
         return None
-    known = series.dropna(subset=["entropy", *columns])
+    # Steps that generate have a reward. Between them only some methods log DSD, of parts of the same responses.
+    known = series.dropna(subset=needed)
+    if known.empty:
+        return None
     every = spacing(known.step.drop_duplicates())
     # In values from here on; a value is `every` steps.
     over = max(1, round(window_of(int(series.step.max())) / every))
