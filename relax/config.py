@@ -17,6 +17,7 @@ from typing import Any
 import jsonschema
 import yaml
 
+from relax import paper
 from relax.errors import ConfigError, MachineError
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -96,7 +97,10 @@ def check(config: Config, paths: Sequence[str | Path] = ()) -> None:
             for name in names:
                 if name not in config[kind]:
                     where = _where(["ablations", title], paths)
-                    raise ConfigError(f"{where}: unknown name {name!r} in {kind}; {_nearest(name, list(config[kind]))}.")
+                    raise ConfigError(
+                        f"{where}: unknown name {name!r} in {kind}; {_nearest(name, list(config[kind]))}."
+                    )
+    _check_paper(config, paths)
     for name, method in config["methods"].items():
         _check_method(method, _where(["methods", name], paths))
     prompt = config.get("prompt", {})
@@ -219,12 +223,43 @@ def overlap_settings(config: Config) -> Config:
 
 def results_settings(config: Config) -> Config:
     """Of the tables, the figures and the report."""
-    return {key: config[key] for key in ("matrix", "methods", "ablations", "limits")}
+    return {key: config[key] for key in ("matrix", "methods", "ablations", "paper", "limits")}
 
 
 def _sampling(config: Config) -> Config:
     sampling = {key: config["training"][key] for key in ("max_response_length", "temperature")}
     return {**sampling, "prompt": config["prompt"]}
+
+
+def _check_paper(config: Config, paths: Sequence[str | Path]) -> None:
+    """The names in ``paper``: of tables, rows and columns in print, of policies, methods and benchmarks here."""
+    layouts = {layout.table: layout for layout in paper.LAYOUTS}
+    for table, rows in config.get("paper", {}).get("rows", {}).items():
+        where = _where(["paper", "rows", table], paths)
+        if table not in layouts:
+            raise ConfigError(f"{where}: unknown table {table!r}; {_nearest(table, list(layouts))}.")
+        # Rows of printed gains are the differences of two others, here as there.
+        printed = [row.label for row in paper.read_table(layouts[table]) if row.difference_of is None]
+        for label, ours in rows.items():
+            where = _where(["paper", "rows", table, label], paths)
+            if label not in printed:
+                raise ConfigError(f"{where}: {table} has no row {label!r} to stand for; {_nearest(label, printed)}.")
+            known = {"policies": list(config["policies"]), "methods": ["initial", *config["methods"]]}
+            for kind, names in (("policies", [ours["policy"]]), ("methods", ours["methods"])):
+                if unknown := [name for name in names if name not in known[kind]]:
+                    hint = _nearest(unknown[0], known[kind])
+                    raise ConfigError(f"{where}: unknown name {unknown[0]!r} in {kind}; {hint}.")
+    for column, ours in config.get("paper", {}).get("columns", {}).items():
+        where, name = _where(["paper", "columns", column], paths), ours["benchmark"]
+        if column not in paper.METRICS:
+            raise ConfigError(f"{where}: no table has a column {column!r}; {_nearest(column, list(paper.METRICS))}.")
+        if name not in config["benchmarks"]:
+            hint = _nearest(name, list(config["benchmarks"]))
+            raise ConfigError(f"{where}: unknown name {name!r} in benchmarks; {hint}.")
+        benchmark = config["benchmarks"][name]
+        draws = [1] * benchmark.get("greedy", False) + [k for k in [benchmark.get("samples", 0)] if k]
+        if ours["metric"] not in (metrics := [f"mean@{k}" for k in draws]):
+            raise ConfigError(f"{where}: {name} is asked for {' and '.join(metrics)}, not {ours['metric']}.")
 
 
 def _check_method(method: Config, where: str) -> None:

@@ -13,8 +13,8 @@ import pytest
 from conftest import REPOSITORY
 from relax import cli
 from relax.errors import DataError
-from relax.results.audit import audit, fits, to_markdown
-from relax.results.paper import FOLDER, LAYOUTS, read_table
+from relax.paper import FOLDER, LAYOUTS, fits, read_table
+from relax.results.audit import audit, to_markdown
 
 #: Row of Table 2 -> (sum of its six columns, printed, mean), worked out apart from the code.
 TABLE_2 = {

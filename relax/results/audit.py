@@ -7,15 +7,11 @@ finding says so.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 
-from relax.errors import DataError
-from relax.results.paper import COST, FOLDER, LAYOUTS, Row, read_table
-
-#: Joins the names of two methods in a row of printed gains.
-LESS = " - "
+from relax.paper import COST, FOLDER, LAYOUTS, Row, beside, fits, half_digit, read_table, rounded
 
 
 @dataclass(frozen=True)
@@ -50,7 +46,7 @@ class Check:
     @property
     def expected(self) -> str:
         """What follows, with as many digits as are printed; a half is rounded up."""
-        return _shown(self.exact, -_exponent(self.printed))
+        return rounded(self.exact, -_exponent(self.printed))
 
     @property
     def rounding(self) -> bool:
@@ -87,16 +83,6 @@ class Audit:
         return sum(rows.values()), len(rows)
 
 
-def half_digit(printed: Decimal) -> Fraction:
-    """Half of the last printed digit: 1/20 for 7.0, 1/2 for 7."""
-    return Fraction(10) ** _exponent(printed) / 2
-
-
-def fits(printed: Decimal, exact: Fraction) -> bool:
-    """Is a printed value within half of its last digit?"""
-    return abs(Fraction(printed) - exact) <= half_digit(printed)
-
-
 def audit(folder: Path = FOLDER) -> Audit:
     """Check every printed average, gain and increase against the numbers it is made of.
 
@@ -114,8 +100,8 @@ def audit(folder: Path = FOLDER) -> Audit:
                 found.skipped.append((layout.table, row.label, f"no number for {', '.join(row.missing)}"))
             elif layout is COST:
                 found.checks.append(_increase(layout.table, row))
-            elif LESS in row.names[-1]:
-                _gains(found, layout.table, row, rows)
+            elif row.difference_of is not None:
+                _gains(found, layout.table, row, [beside(row, method, rows) for method in row.difference_of])
             elif row.average is None:
                 found.skipped.append((layout.table, row.label, "no average is printed"))
             else:
@@ -126,7 +112,7 @@ def audit(folder: Path = FOLDER) -> Audit:
 def _average(table: str, row: Row, printed: Decimal) -> Check:
     numbers = _numbers(row)
     total, n = sum(numbers), len(numbers)
-    mean, slack = Fraction(total) / n, sum(map(half_digit, numbers)) / n
+    mean, slack = Fraction(total) / n, row.slack()
     arithmetic = f"{' + '.join(map(str, numbers))} = {total}; {total} / {n} = {_finer(mean, printed)}"
     others = [d for d in range(2, 2 * n + 1) if d != n and fits(printed, Fraction(total) / d)]
     cause = ""
@@ -138,7 +124,7 @@ def _average(table: str, row: Row, printed: Decimal) -> Check:
 
 
 def _gains(found: Audit, table: str, gains: Row, rows: Sequence[Row]) -> None:
-    better, base = (_beside(gains, method, rows) for method in gains.names[-1].split(LESS))
+    better, base = rows
     if missing := sorted({*better.missing, *base.missing}):
         found.skipped.append((table, gains.label, f"no number for {', '.join(missing)} in the two rows"))
         return
@@ -147,7 +133,7 @@ def _gains(found: Audit, table: str, gains: Row, rows: Sequence[Row]) -> None:
         if None not in cells:
             found.checks.append(_gain(table, gains.label, f"{column} gain", *cells))
     if gains.average is not None and better.average is not None and base.average is not None:
-        exact = _mean(better) - _mean(base)
+        exact = better.mean() - base.mean()
         if fits(gains.average, Fraction(better.average - base.average)) and not fits(gains.average, exact):
             found.notes.append(
                 f"{table}, {gains.label}: the average gain {gains.average} is {better.average} - {base.average}, "
@@ -173,13 +159,6 @@ def _increase(table: str, row: Row) -> Check:
     return Check(table, row.label, "increase in %", printed, exact, *ends, arithmetic)
 
 
-def _beside(gains: Row, method: str, rows: Sequence[Row]) -> Row:
-    for row in rows:
-        if row.names == (*gains.names[:-1], method):
-            return row
-    raise DataError(f"{gains.where}: gains of {gains.names[-1]!r}, but no row {method!r} of the same model.")
-
-
 def _numbers(row: Row) -> list[Decimal]:
     return [number for number in row.numbers.values() if number is not None]
 
@@ -188,23 +167,14 @@ def _with_average(row: Row) -> list[Decimal | None]:
     return [*row.numbers.values(), row.average]
 
 
-def _mean(row: Row) -> Fraction:
-    return Fraction(sum(_numbers(row))) / len(row.numbers)
-
-
 def _exponent(number: Decimal) -> int:
     """-1 for 7.0, 0 for 7."""
     return int(number.as_tuple().exponent)
 
 
-def _shown(value: Fraction, digits: int) -> str:
-    quotient = Decimal(value.numerator) / Decimal(value.denominator)
-    return str(quotient.quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP))
-
-
 def _finer(value: Fraction, printed: Decimal) -> str:
     """One digit more than is printed."""
-    return _shown(value, 1 - _exponent(printed))
+    return rounded(value, 1 - _exponent(printed))
 
 
 INTRODUCTION = """\
