@@ -10,7 +10,7 @@ import functools
 import hashlib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -100,7 +100,8 @@ def check(config: Config, paths: Sequence[str | Path] = ()) -> None:
                     raise ConfigError(
                         f"{where}: unknown name {name!r} in {kind}; {_nearest(name, list(config[kind]))}."
                     )
-    _check_paper(config, paths)
+    for key, message in _paper_faults(config):
+        raise ConfigError(f"{_where(key, paths)}: {message}")
     for name, method in config["methods"].items():
         _check_method(method, _where(["methods", name], paths))
     prompt = config.get("prompt", {})
@@ -231,35 +232,35 @@ def _sampling(config: Config) -> Config:
     return {**sampling, "prompt": config["prompt"]}
 
 
-def _check_paper(config: Config, paths: Sequence[str | Path]) -> None:
-    """The names in ``paper``: of tables, rows and columns in print, of policies, methods and benchmarks here."""
+def _paper_faults(config: Config) -> Iterator[tuple[list[str | int], str]]:
+    """(key, sentence) of names in ``paper`` that do not exist, in print or here."""
     layouts = {layout.table: layout for layout in paper.LAYOUTS}
-    for table, rows in config.get("paper", {}).get("rows", {}).items():
-        where = _where(["paper", "rows", table], paths)
+    known = {"policies": list(config["policies"]), "methods": ["initial", *config["methods"]]}
+    given = config.get("paper", {})
+    for table, rows in given.get("rows", {}).items():
         if table not in layouts:
-            raise ConfigError(f"{where}: unknown table {table!r}; {_nearest(table, list(layouts))}.")
+            yield ["paper", "rows", table], f"unknown table {table!r}; {_nearest(table, list(layouts))}."
+            continue
         # Rows of printed gains are the differences of two others, here as there.
         printed = [row.label for row in paper.read_table(layouts[table]) if row.difference_of is None]
         for label, ours in rows.items():
-            where = _where(["paper", "rows", table, label], paths)
+            key: list[str | int] = ["paper", "rows", table, label]
             if label not in printed:
-                raise ConfigError(f"{where}: {table} has no row {label!r} to stand for; {_nearest(label, printed)}.")
-            known = {"policies": list(config["policies"]), "methods": ["initial", *config["methods"]]}
+                yield key, f"{table} has no row {label!r} to stand for; {_nearest(label, printed)}."
             for kind, names in (("policies", [ours["policy"]]), ("methods", ours["methods"])):
-                if unknown := [name for name in names if name not in known[kind]]:
-                    hint = _nearest(unknown[0], known[kind])
-                    raise ConfigError(f"{where}: unknown name {unknown[0]!r} in {kind}; {hint}.")
-    for column, ours in config.get("paper", {}).get("columns", {}).items():
-        where, name = _where(["paper", "columns", column], paths), ours["benchmark"]
+                for name in (name for name in names if name not in known[kind]):
+                    yield key, f"unknown name {name!r} in {kind}; {_nearest(name, known[kind])}."
+    for column, ours in given.get("columns", {}).items():
+        key, name = ["paper", "columns", column], ours["benchmark"]
         if column not in paper.METRICS:
-            raise ConfigError(f"{where}: no table has a column {column!r}; {_nearest(column, list(paper.METRICS))}.")
+            yield key, f"no table has a column {column!r}; {_nearest(column, list(paper.METRICS))}."
         if name not in config["benchmarks"]:
-            hint = _nearest(name, list(config["benchmarks"]))
-            raise ConfigError(f"{where}: unknown name {name!r} in benchmarks; {hint}.")
+            yield key, f"unknown name {name!r} in benchmarks; {_nearest(name, list(config['benchmarks']))}."
+            continue
         benchmark = config["benchmarks"][name]
         draws = [1] * benchmark.get("greedy", False) + [k for k in [benchmark.get("samples", 0)] if k]
         if ours["metric"] not in (metrics := [f"mean@{k}" for k in draws]):
-            raise ConfigError(f"{where}: {name} is asked for {' and '.join(metrics)}, not {ours['metric']}.")
+            yield key, f"{name} is asked for {' and '.join(metrics)}, not {ours['metric']}."
 
 
 def _check_method(method: Config, where: str) -> None:

@@ -5,7 +5,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from relax.paper import LAYOUTS, METRICS, read_table
-from results_fixture import config_of, make_results
+from results_fixture import config_of, write_record
 
 BENCHMARKS = {"MATH500": "math500", "Minerva": "minerva", "AMC22": "amc22", "AMC23": "amc23", "AIME24": "aime24",
               "AIME25": "aime25"}  # fmt: skip
@@ -32,6 +32,7 @@ ROWS = {
 def paper_config(seeds=(1, 2, 3), updates=2):
     """Policies, benchmarks and mapping as a configuration of the paper has them."""
     config = config_of(policies=("small", "other"), seeds=seeds)
+    config["matrix"]["methods"] = ["grpo", "grpo-kl", "relax", "relax-sv"]
     config["matrix"]["benchmarks"] = list(BENCHMARKS.values())
     config["benchmarks"] = {
         name: {"task": name, "greedy": METRICS[column] == "mean@1", "samples": 32 * (METRICS[column] == "mean@32")}
@@ -43,33 +44,49 @@ def paper_config(seeds=(1, 2, 3), updates=2):
     return config
 
 
-def paper_results(root: Path, config, runs=None, shift=lambda method, seed, column: 0.3 * (seed - 2)):
-    """What ``config`` asks for (or ``runs``); a score is the printed one plus ``shift``, in per cent.
+def around_print(method, seed, column):
+    """Three seeds whose mean is the printed score."""
+    return 0.3 * (seed - 2)
 
-    A dash counts as 50.
+
+def paper_results(root: Path, config, runs=None, shift=around_print):
+    """What ``config`` asks for (or ``runs``): a score is the printed one plus ``shift``, in per cent.
+
+    A dash counts as 50. The initial policy is seed 0. Hidden states and grades are left out.
     """
-    make_results(root, config, runs)
-    printed = {row.label: row.numbers for layout in LAYOUTS for row in read_table(layout)}
-    for label, ours in ((label, ours) for table in ("Table 2", "Table 5") for label, ours in ROWS[table].items()):
-        for method in ours["methods"]:
-            for column, name in BENCHMARKS.items():
-                for path in (root / "evaluate" / ours["policy"] / method).glob(f"seed-*/{name}/scores.json"):
-                    seed = int(path.parts[-3].removeprefix("seed-"))
-                    number = printed[label][column] or Decimal(50)
-                    value = (float(number) + shift(method, seed, column)) / 100
-                    content = {"problems": 100, "metrics": {METRICS[column]: {"value": value, "stderr": 0.01}}}
-                    path.write_text(json.dumps(content))
-    for path in (root / "train").glob("*/*/seed-*/metrics.jsonl"):
-        _generate_every_second_step(path)
+    matrix = config["matrix"]
+    if runs is None:
+        runs = [(p, m, s) for p in matrix["policies"] for m in matrix["methods"] for s in matrix["seeds"]]
+    for policy in sorted({policy for policy, _, _ in runs}):
+        write_record(root / "dictionary" / policy, "dictionary", {"policy": policy})
+        for method, seed in [("initial", 0)] + [(m, s) for p, m, s in runs if p == policy]:
+            identity, place = {"policy": policy, "method": method, "seed": seed}, f"{policy}/{method}/seed-{seed}"
+            if method != "initial":
+                _train(root / "train" / place, identity)
+            for column, benchmark in BENCHMARKS.items():
+                value = (_printed(policy, method, column) + shift(method, seed, column)) / 100
+                folder = root / "evaluate" / place / benchmark
+                write_record(folder, "evaluate", identity | {"benchmark": benchmark})
+                content = {"problems": 100, "metrics": {METRICS[column]: {"value": value, "stderr": 0.01}}}
+                (folder / "scores.json").write_text(json.dumps(content))
     return config
 
 
-def _generate_every_second_step(path: Path) -> None:
-    """Steps that only update log no reward and take 0.2 s, under ReLaX 0.25 s; those that generate 0.6 s more."""
-    update = 0.25 if "relax" in path.parts[-3] else 0.2
-    rows = [json.loads(line) for line in path.read_text().splitlines()]
-    for row in rows[1:]:
-        row["seconds/step"] = update + 0.6 * (row["step"] % 2)
-        if row["step"] % 2 == 0:
-            del row["reward"]
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+def _printed(policy: str, method: str, column: str) -> float:
+    """The score in print that a method of a policy stands for."""
+    for layout in LAYOUTS:
+        for row in read_table(layout):
+            ours = ROWS.get(layout.table, {}).get(row.label)
+            if layout.averaged and ours and ours["policy"] == policy and method in ours["methods"]:
+                return float(row.numbers[column] or Decimal(50))
+    return 50.0
+
+
+def _train(folder: Path, identity) -> None:
+    """Every second step generates and logs a reward: 0.6 s more. Updates take 0.2 s, under ReLaX 0.25 s."""
+    update = 0.25 if identity["method"].startswith("relax") else 0.2
+    rows = [{"step": step, "entropy": 0.3, "seconds/step": update + 0.6 * (step % 2)} for step in range(1, 9)]
+    for row in rows[::2]:
+        row["reward"] = 0.5
+    write_record(folder, "train", identity, metrics={"steps": len(rows), "entropy": 0.3, "reward": 0.5})
+    (folder / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))

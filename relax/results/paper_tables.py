@@ -96,7 +96,7 @@ def _scores(results: Results, layout: Layout, checks: Mapping[tuple[str, str, st
         _row(results, layout, row, one, checks, printed) for row in printed for one in ours.get(row.label) or [None]
     ]
     columns = (
-        *(Column(name, name.replace("_", " ")) for name in layout.words), *_of_ours(bool(ours)),
+        *(Column(name, name.replace("_", " ")) for name in layout.words), *_of_ours(any(ours.values())),
         *(Column(name, name, METRICS[name], ".1f") for name in layout.numbers),
         Column("average", "average (mean)", spec=".1f"),
     )  # fmt: skip
