@@ -13,7 +13,7 @@ import pytest
 from conftest import REPOSITORY
 from relax import cli
 from relax.errors import DataError
-from relax.paper import FOLDER, LAYOUTS, fits, read_table
+from relax.paper import FOLDER, LAYOUTS, fits, read_table, rounded
 from relax.results.audit import audit
 from relax.results.audit_text import to_markdown
 from relax.results.marks import marks
@@ -245,4 +245,18 @@ def test_the_tracked_page_is_what_the_command_writes_now(tmp_path: Path, capsys)
     page = (tmp_path / "audit.md").read_text()
     assert page.endswith(capsys.readouterr().out)
     assert (REPOSITORY / "docs" / "audit.md").read_text() == page, "run `relax audit --out docs/audit.md`"
-    assert "bold and runner-up marks" in page
+    assert "Bold and runner-up marks" in page
+
+
+def test_the_plain_words_of_the_page_are_the_numbers_of_the_files() -> None:
+    rows = {row.label: row for layout in LAYOUTS[:3] for row in read_table(layout) if row.average is not None}
+    relax, fr3e = (rows[f"Qwen2.5-Math-base, 7B, {name}"] for name in ("ReLaX", "FR3E"))
+    words = [f"has {relax.average} in print and {rounded(relax.mean(), 1)} by its columns"]
+    words += [f"{relax.average - fr3e.average} in print, {rounded(relax.mean() - fr3e.mean(), 1)} by the"]
+    words += [
+        f"({rounded(rows['Qwen3-Base, 4B, ReLaX'].mean(), 2)})",
+        "90.2 - 83.0 = 7.2",
+        "All twelve printed averages",
+    ]
+    page = (REPOSITORY / "docs" / "audit.md").read_text()
+    assert [text for text in words if text not in page] == []
