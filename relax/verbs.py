@@ -211,7 +211,8 @@ def dsd(a: argparse.Namespace) -> int:
 def audit(a: argparse.Namespace) -> int:
     """What does not follow from the paper's printed numbers."""
     from relax.files import atomic_write
-    from relax.results.audit import audit, to_markdown, to_page
+    from relax.results.audit import audit
+    from relax.results.audit_text import to_markdown, to_page
 
     found = audit()
     print(to_markdown(found), end="")
