@@ -14,7 +14,7 @@ help:
 	@echo "make test    run the tests"
 	@echo "make bench   speed and memory of relax.koopman, a training step and the grader against targets (minutes, one thread)"
 	@echo "make check   format, lint, types"
-	@echo "make report  Snakemake's own report of the demo, results/demo/snakemake-report.html"
+	@echo "make report  the demo as one page for a reviewer, results/demo/snakemake-report.html"
 	@echo "make clean   remove results/ but for what is tracked, and Snakemake's memory"
 
 setup:
@@ -41,7 +41,8 @@ check: setup
 	snakemake --lint
 
 report: demo
-	snakemake --report results/demo/snakemake-report.html
+	@snakemake --report results/demo/snakemake-report.html --quiet all
+	@echo "report: $(CURDIR)/results/demo/snakemake-report.html, one page that needs no network"
 
 lock: setup
 	envs/lock.sh

@@ -21,7 +21,7 @@ GRADE_COLUMNS = ["id", "cluster", "decoding", "sample", "correct"]
 #: Columns in which few trajectories would make the mean: their median stands for a run.
 SKEWED = ("condition", "leverage")
 #: Folders whose records count; tables and figures do not, or they would depend on themselves.
-STAGES = ("data", "base", "dictionary", "train", "latent", "koopman", "responses", "grades", "evaluate")
+STAGES = ("data", "overlap", "base", "dictionary", "train", "latent", "koopman", "responses", "grades", "evaluate")
 #: Verbs whose records belong to one policy, method and seed, and whose files are read here.
 OF_RUNS = ("train", "koopman", "grade", "evaluate")
 COST_COLUMNS = ["wall_seconds", "cpu_seconds", "peak_memory_mb"]
@@ -233,8 +233,16 @@ def _costs(records: list[dict[str, Any]]) -> pd.DataFrame:
         {"verb": record["verb"]}
         | {name: record["identity"].get(name) for name in names}
         | {name: record.get(name) for name in COST_COLUMNS}
+        | {"accelerator_seconds": record.get("wall_seconds") and record["wall_seconds"] * devices(record)}
         | {"started": record.get("started"), "commit": (record.get("git") or {}).get("commit")}
         | {"folder": record["folder"]}
         for record in records
     ]
-    return pd.DataFrame(rows, columns=["verb", *names, *COST_COLUMNS, "started", "commit", "folder"])
+    columns = ["verb", *names, *COST_COLUMNS, "accelerator_seconds", "started", "commit", "folder"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def devices(record: Mapping[str, Any]) -> int:
+    """Number of accelerators that a record's machine names, such as 2 of ``2 x NVIDIA H100``; 0 on a CPU."""
+    named = (record.get("machine") or {}).get("accelerator")
+    return int(named.partition(" x ")[0]) if named else 0

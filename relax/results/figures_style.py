@@ -54,7 +54,7 @@ STYLE = {
 
 @dataclass(frozen=True)
 class Figure:
-    """A finished figure: its files and the words that go with it."""
+    """A finished figure: its files and words; ``paper`` names the figure of the paper that it answers."""
 
     name: str
     title: str

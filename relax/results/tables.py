@@ -238,25 +238,31 @@ def _ratio(results: Results, policy: str, method: str, key: str) -> Estimate:
     return Estimate(summarise(mine[seed] / base[seed] for seed in seeds), results.asked(method))
 
 
+#: Stages in the order of the pipeline.
+STAGES = ("data", "overlap", "base", "dictionary", "train", "extract", "koopman", "generate", "grade", "evaluate")
+
+
 def stages(results: Results) -> Table:
-    """What every stage cost, over all its runs."""
-    order = ["data", "base", "dictionary", "train", "extract", "koopman", "generate", "grade", "evaluate", "tables",
-             "figures"]  # fmt: skip
-    rows = []
-    for verb, group in results.costs.groupby("verb"):
+    """What every stage cost, over all its runs, and all of them together."""
+    sums = {"wall_seconds": ("wall_seconds", 1), "cpu_hours": ("cpu_seconds", 3600),
+            "gpu_hours": ("accelerator_seconds", 3600)}  # fmt: skip
+    costs, rows = results.costs, []
+    groups = sorted(costs.groupby("verb"), key=lambda item: STAGES.index(item[0]) if item[0] in STAGES else len(STAGES))
+    for verb, group in [*groups, ("all", costs)] if len(costs) else []:
         row: dict[str, Value] = {"verb": verb, "runs": len(group)}
-        row |= {name: float(group[name].sum()) for name in ("wall_seconds", "cpu_seconds")}
+        row |= {name: float(group[key].fillna(0).sum()) / unit for name, (key, unit) in sums.items()}
         rows.append(row | {"peak_memory_mb": float(group.peak_memory_mb.max())})
-    rows.sort(key=lambda row: order.index(row["verb"]) if row["verb"] in order else len(order))
     columns = (
         Column("verb", "stage"),
         Column("runs", "runs"),
         Column("wall_seconds", "wall (s), sum", spec=",.0f"),
-        Column("cpu_seconds", "CPU (s), sum", spec=",.0f"),
+        Column("cpu_hours", "CPU (h), sum", spec=",.3f"),
+        Column("gpu_hours", "GPU (h), sum", spec=",.3f"),
         Column("peak_memory_mb", "peak memory (MB)", spec=",.0f"),
     )
     caption = (
-        "Cost of every finished stage, summed over its runs (which may have run side by side); peak memory "
-        "is the largest of a single process."
+        "Cost of every finished stage, summed over its runs (which may have run side by side); GPU hours are wall "
+        "time times the devices that a run saw; peak memory is the largest of a single process, of the host. Tables, "
+        "figures and report are not in it: they are made of these runs."
     )
     return Table("stages", "Cost of each stage", caption, columns, tuple(rows))
