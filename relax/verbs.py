@@ -189,6 +189,7 @@ def report(a: argparse.Namespace, loaded: config.Config) -> None:
     run = _run(a, loaded, config.results_settings(loaded), [a.figures])
     from relax.results.collect import collect
     from relax.results.figures import read_figures
+    from relax.results.paper_tables import compares, paper_tables
     from relax.results.report import write_pages, write_report
     from relax.results.tables import build_tables
     from relax.results.why import record_inputs
@@ -196,8 +197,9 @@ def report(a: argparse.Namespace, loaded: config.Config) -> None:
     results = collect(a.root, loaded)
     run.digests |= record_inputs(a.root, [record["folder"] for record in results.records])
     tables, figures = build_tables(results), read_figures(a.figures)
-    pages = write_pages(tables, figures, a.pages)
-    write_report(results, loaded, tables, figures, a.out, loaded["limits"])
+    paper = paper_tables(results) if compares(results) else []
+    pages = write_pages([*tables, *paper], figures, a.pages)
+    write_report(results, loaded, tables, figures, a.out, loaded["limits"], paper)
     run.finish(a.pages, [a.out, *pages])
 
 
