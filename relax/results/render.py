@@ -15,7 +15,9 @@ def _plain(found: Cell) -> str:
     """``0.931 ± 0.044 (s 0.005) (1 of 2)``, as far as there is each, and the lines below it."""
     spread = f" ± {found.half_width}" if found.half_width else ""
     parts = [found.main + spread, f"(s {found.std})" if found.std else "", found.runs]
-    return "<br>".join([" ".join(filter(None, parts)), *found.below])
+    # In narrow columns a line below would be broken at its spaces.
+    below = [line.replace(" ", "\N{NO-BREAK SPACE}") for line in found.below]
+    return "<br>".join([" ".join(filter(None, parts)), *below])
 
 
 def to_markdown(table: Table) -> str:
