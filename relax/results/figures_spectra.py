@@ -135,6 +135,7 @@ def dsd_spectra(results: Results, policy: str) -> Drawing | None:
     axes[0][0].set_ylim(low, high * (high / low) ** 0.35)  # room for the words above the points
     for axis in (axes[0][0].xaxis, axes[0][0].yaxis):
         plain_log(axis)
+    canvas.set_figheight(canvas.get_figheight() + 0.6)
     bar = canvas.colorbar(picture, ax=[ax for [ax] in axes], label="states T", location="bottom", shrink=0.5, aspect=40)
     bar.outline.set_visible(False)
     count = int(found.groupby(["method", "seed"]).size().max())

@@ -41,8 +41,8 @@ def draw_dynamics(series: pd.DataFrame, methods: Sequence[str]) -> tuple[Canvas,
         if column.startswith("dsd") and ax.lines:
             ax.set_yscale("log")
             plain_log(ax.yaxis)
-        if column in ("entropy", "grad_norm"):
-            ax.set_ylim(bottom=0)
+        if column in ("entropy", "grad_norm") and ax.dataLim.y1 > 0:
+            ax.set_ylim(0, 1.06 * ax.dataLim.y1)
     for ax in grid[-1]:
         ax.set_xlabel("training step")
     shown = [method for method in methods if method in drawn]
