@@ -126,8 +126,8 @@ def fit_intervals(runs: Sequence[tuple[Sequence[float], Sequence[float]]]) -> tu
     Blocks are a tenth of a run long and are drawn within each run, so that the dependence of neighbouring steps is
     kept; a run is closed to a circle, so that its first and last steps are drawn as often as all others. The
     intervals speak of these runs, not of new seeds. On three runs of 80 steps with autocorrelation 0.6 they hold the
-    true a in 89 % of cases, those of independent points in 71 %. Source: Politis and Romano, A circular block-resampling
-    procedure for stationary data (1992).
+    true a in 89 % of cases, those of independent points in 71 %. Source: Politis and Romano, A circular
+    block-resampling procedure for stationary data (1992).
 
     Args:
         runs: entropy and reward of each seed, in the order of the steps, finite.
