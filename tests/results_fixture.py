@@ -95,6 +95,7 @@ def write_record(folder, verb, identity, settings=None, metrics=None, wall=12.0)
     record = {
         "verb": verb,
         "arguments": [verb, "--synthetic"],
+        "pipeline": None,
         "identity": identity,
         "settings": settings or {},
         "settings_hash": "0" * 12,

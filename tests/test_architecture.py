@@ -27,7 +27,7 @@ ARROWS = {
     "latent": LEAVES | {"koopman", "data", "evaluation"},
     "training": LEAVES | {"koopman", "data", "evaluation", "latent"},
     "results": LEAVES | {"evaluation"},
-    "mlflow_export": LEAVES,
+    "store": LEAVES,
 }
 
 

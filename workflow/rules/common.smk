@@ -1,9 +1,12 @@
 # Helpers; no rules. Only the standard library and relax.config: every cluster job parses this again.
 import fcntl
 import html
+import os
 import re
+import secrets
 import shlex
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 from relax import config as settings
@@ -66,6 +69,15 @@ def hold_results():
     except BlockingIOError:
         print(f"{ROOT}: another pipeline works in this folder; wait for it or stop it.", file=sys.stderr)
         sys.exit(4)
+
+
+def name_pipeline():
+    """Jobs inherit these, those that Slurm starts too; `relax` writes them into every run.json."""
+    start = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    os.environ.update(
+        RELAX_PIPELINE_RUN=f"{start}-{secrets.token_hex(3)}",
+        RELAX_PIPELINE_COMMAND=shlex.join(["snakemake", *sys.argv[1:]]),
+    )
 
 
 def initial_and_trained(pattern):
@@ -154,7 +166,8 @@ def results_settings(wildcards):
 
 
 def tracking_settings(wildcards):
-    return CONFIG["tracking"]["uri"] or "local"
+    # Only its hash: Snakemake keeps parameters, and an address may hold a password.
+    return settings.digest(CONFIG["tracking"]["uri"])
 
 
 def checkpoints(wildcards):
