@@ -15,6 +15,7 @@ from pathlib import Path
 
 from relax import __version__, config, verbs
 from relax.errors import RelaxError
+from relax.tracking import masked
 
 logger = logging.getLogger("relax")
 EXIT_CODES = (
@@ -29,12 +30,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     _environment(arguments.verb)
     try:
         _logging(arguments.log)
-        if arguments.verb == "fetch" or "configfile" not in arguments:
+        if arguments.verb in ("fetch", "tables") or "configfile" not in arguments:
             return arguments.run(arguments)
         arguments.run(arguments, config.load(arguments.configfile))
     except RelaxError as error:
         if arguments.traceback:
-            traceback.print_exc()
+            print(masked(traceback.format_exc()), file=sys.stderr, end="")
         logger.error("relax %s: %s", arguments.verb, error)
         return error.exit_code
     except BrokenPipeError:  # `relax why ... | head`: whoever read has enough
@@ -59,6 +60,8 @@ def _environment(verb: str) -> None:
     # Libraries' bars would fill the logs with control characters; relax.progress speaks in lines.
     os.environ.setdefault("TQDM_DISABLE", "1")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    # Without it MLflow would report its use to its makers; no verb but fetch reaches a network unasked.
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 
 
 def _logging(log: Path | None) -> None:
@@ -80,12 +83,19 @@ def _logging(log: Path | None) -> None:
             for standard in (1, 2):
                 os.dup2(stream.fileno(), standard)
         written = logging.StreamHandler(sys.stderr)
-        written.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+        written.setFormatter(_Masking("%(asctime)s %(levelname)s %(name)s: %(message)s"))
         root.handlers = [written]
         logging.captureWarnings(True)
     shown = logging.StreamHandler(terminal)
-    shown.setFormatter(logging.Formatter("%(message)s"))
+    shown.setFormatter(_Masking("%(message)s"))
     logger.handlers = [shown]
+
+
+class _Masking(logging.Formatter):
+    """No log line, of whatever library, shows the credentials of an address."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return masked(super().format(record))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -118,7 +128,7 @@ def _parser() -> argparse.ArgumentParser:
     verb("fetch", verbs.fetch, "bring pinned models and data to the local cache (the only verb that uses a network)")
     verb("data", verbs.data, "make the training and held-out problems", "out")
     verb("base", verbs.base, "make the initial policy", "policy", "out")
-    verb(
+    sub = verb(
         "dictionary",
         verbs.dictionary,
         "fit the Koopman dictionary on the initial policy",
@@ -127,6 +137,7 @@ def _parser() -> argparse.ArgumentParser:
         "data",
         "out",
     )
+    sub.add_argument("--koopman-dim", type=_whole(2), metavar="N", help="functions m, in place of the configuration's")
     verb("train", verbs.train, "train one policy with one method and seed", "policy", "method", "seed", "data", "base",
          "dictionary", "checkpoints", "out")  # fmt: skip
     verb("extract", verbs.extract, "hidden states of a policy's responses, as statistics", "policy", "method", "seed",
@@ -150,7 +161,7 @@ def _parser() -> argparse.ArgumentParser:
     sub = verb("evaluate", verbs.evaluate, "scores from grades", "policy", "method", "seed", "grades", "out")
     sub.add_argument("--regrade", type=Path, metavar="RESPONSES",
                      help="grade the responses of this folder first, into --grades; no model is needed")  # fmt: skip
-    verb("tables", verbs.tables, "build the tables from the run records", "root", "out")
+    _tables_options(subparsers.add_parser("tables", help=TABLES_HELP, description=TABLES_HELP, epilog=EXIT_CODES))
     verb("figures", verbs.figures, "draw the figures from the run records", "root", "out")
     verb("report", verbs.report, "write the report", "root", "figures", "pages", "out")
     verb("track", verbs.track, "export the run records to MLflow", "root", "out")
@@ -166,6 +177,17 @@ def _parser() -> argparse.ArgumentParser:
 def _messages(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--log", type=Path, metavar="FILE", help="write all messages to this file")
     sub.add_argument("--traceback", action="store_true", help="show where an error was raised")
+
+
+def _tables_options(sub: argparse.ArgumentParser) -> None:
+    sub.set_defaults(run=verbs.tables)
+    sub.add_argument("--configfile", nargs="+", type=Path, metavar="FILE", help="configuration files, later ones win")
+    sub.add_argument("--root", type=Path, metavar="PATH", help=HELP["root"])
+    sub.add_argument("--from-mlflow", metavar="URI",
+                     help="in place of both: an MLflow store, e.g. sqlite:///results/demo/mlflow.db")  # fmt: skip
+    sub.add_argument("--experiment", metavar="NAME", help="of the MLflow store, where it holds several")
+    sub.add_argument("--out", type=Path, required=True, metavar="PATH", help=HELP["out"])
+    _messages(sub)
 
 
 def _why_options(sub: argparse.ArgumentParser) -> None:
@@ -252,6 +274,7 @@ def _number(text: str, expected: str, fits: Callable[[float], bool]) -> float:
     return value
 
 
+TABLES_HELP = "build the tables from the run records, or from MLflow alone"
 AUDIT_HELP = "what does not follow from the paper's own printed numbers, with the arithmetic"
 CLAIMS_HELP = "the paper's claims, and what the tracked reference runs show of each"
 REFERENCE_HELP = "copy what is tracked of a finished run: tables, findings, status of the claims, records"

@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import platform
+import re
 import resource
 import subprocess
 import sys
@@ -30,6 +31,41 @@ RECORD = "run.json"
 PACKAGES = ("torch", "transformers", "trl", "accelerate", "datasets", "lm-eval", "math-verify", "mlflow",
             "numpy", "scipy", "snakemake", "vllm")  # fmt: skip
 REPOSITORY = Path(__file__).resolve().parents[1]
+#: Folder of a local MLflow store's files below the results; it holds copies of the records.
+ARTEFACTS = "mlartifacts"
+#: What the tables are made from, beside the record, by verb: MLflow gets these files whatever their size.
+TABLE_FILES = {
+    "train": ("metrics.jsonl",),
+    "koopman": ("trajectories.parquet", "eigenvalues.parquet"),
+    "grade": ("*/grades.parquet",),
+    "evaluate": ("scores.json",),
+}
+#: Set by a pipeline's main process for all its jobs (workflow/rules/common.smk): start and a random id, and
+#: what was typed.
+PIPELINE, PIPELINE_COMMAND = "RELAX_PIPELINE_RUN", "RELAX_PIPELINE_COMMAND"
+#: What MLflow reads credentials from, beside the tracking URI.
+SECRETS = ("MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN")
+_CREDENTIALS = re.compile(r"""(?<=://)(?:[^\s/@:"']*:[^\s@"']*|[^\s/@:"']+)@""")
+
+
+def masked(text: str) -> str:
+    """The text without credentials: what stands before the @ of a URI, and the values of :data:`SECRETS`."""
+    text = _CREDENTIALS.sub("***@", text)
+    for value in filter(None, map(os.environ.get, SECRETS)):
+        text = text.replace(value, "***")
+    return text
+
+
+def shareable(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The configuration as it may be shown and stored: the address of a server without credentials."""
+    address = config["tracking"]["uri"]
+    return {**config, "tracking": {**config["tracking"], "uri": address and masked(address)}}
+
+
+def pipeline_run() -> dict[str, str] | None:
+    """``run`` (start and id) and ``command`` of the pipeline this process is a job of; None by hand."""
+    run = os.environ.get(PIPELINE)
+    return {"run": run, "command": masked(os.environ.get(PIPELINE_COMMAND, ""))} if run else None
 
 
 def digest_path(path: str | Path) -> str:
@@ -112,7 +148,8 @@ class Run:
         usage = resource.getrusage(resource.RUSAGE_SELF)
         record = {
             "verb": self.verb,
-            "arguments": sys.argv[1:],
+            "arguments": [masked(argument) for argument in sys.argv[1:]],
+            "pipeline": pipeline_run(),
             "identity": self.identity,
             "settings": self.settings,
             "settings_hash": digest(self.settings),
@@ -149,15 +186,20 @@ def read_record(folder: str | Path) -> dict[str, Any]:
         raise DataError(f"{path}: not a run record (line {error.lineno}: {error.msg}).") from error
 
 
+def record_folders(root: str | Path) -> list[Path]:
+    """Folders below a results folder that hold a record, sorted; MLflow's copies left out."""
+    found = []
+    for folder, below, files in os.walk(root):  # not rglob(), which fails when a folder goes while it looks
+        # A folder with a leading dot is one that was being written when its process died.
+        below[:] = [name for name in below if not name.startswith(".") and name != ARTEFACTS]
+        if RECORD in files:
+            found.append(Path(folder) / RECORD)
+    return [path.parent for path in sorted(found)]
+
+
 def find_records(root: str | Path, verb: str | None = None) -> list[tuple[Path, dict[str, Any]]]:
     """All records below a results folder, as (folder, record), sorted by folder."""
-    # A folder with a leading dot is one that was being written when its process died.
-    whole = [
-        p
-        for p in sorted(Path(root).rglob(RECORD))
-        if not any(part.startswith(".") for part in p.relative_to(root).parts)
-    ]
-    found = [(path.parent, read_record(path.parent)) for path in whole]
+    found = [(folder, read_record(folder)) for folder in record_folders(root)]
     return [(folder, record) for folder, record in found if verb is None or record["verb"] == verb]
 
 

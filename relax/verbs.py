@@ -3,10 +3,12 @@
 import argparse
 import json
 import logging
+import tempfile
 from pathlib import Path
 from typing import Any
 
 from relax import config
+from relax.errors import ConfigError
 
 logger = logging.getLogger("relax")
 
@@ -74,8 +76,10 @@ def base(a: argparse.Namespace, loaded: config.Config) -> None:
 
 def dictionary(a: argparse.Namespace, loaded: config.Config) -> None:
     """The Koopman dictionary."""
-    settings = config.dictionary_settings(loaded)
+    settings = config.dictionary_settings(loaded, a.koopman_dim)
     run = _run(a, loaded, settings, [a.base, a.data])
+    if a.koopman_dim is not None:
+        run.identity["koopman_dim"] = a.koopman_dim
     from relax.latent.dictionary import build
 
     build(settings, a.base, a.data, a.out, run, _label(a))
@@ -87,7 +91,12 @@ def train(a: argparse.Namespace, loaded: config.Config) -> None:
     run = _run(a, loaded, settings, [a.data, a.base, a.dictionary])
     from relax.training.run import train
 
-    train(settings, a.seed, a.data, a.base, a.dictionary, a.out, a.checkpoints, run, _label(a))
+    uri, tell = loaded["tracking"]["uri"] or "", None
+    if uri.startswith(("http:", "https:")):  # several trainings may write to a server at once, to a file not
+        from relax.store.live import Live
+
+        tell = Live(uri, loaded, run.identity)
+    train(settings, a.seed, a.data, a.base, a.dictionary, a.out, a.checkpoints, run, _label(a), tell)
 
 
 def extract(a: argparse.Namespace, loaded: config.Config) -> None:
@@ -145,8 +154,26 @@ def evaluate(a: argparse.Namespace, loaded: config.Config) -> None:
     score_stage(settings, a.grades, a.out, _run(a, loaded, settings, [a.grades]))
 
 
-def tables(a: argparse.Namespace, loaded: config.Config) -> None:
-    """Tables and findings."""
+def tables(a: argparse.Namespace) -> int:
+    """Tables and findings, from a results folder or from what MLflow holds of one."""
+    if a.from_mlflow is None:
+        if a.configfile is None or a.root is None:
+            raise ConfigError("name --configfile and --root, or --from-mlflow; see relax tables --help.")
+        if a.experiment is not None:
+            raise ConfigError("--experiment belongs to --from-mlflow; a configuration has its own name.")
+        _tables(a, config.load(a.configfile))
+        return 0
+    if a.configfile is not None or a.root is not None:
+        raise ConfigError("--from-mlflow brings its own configuration and results; leave --configfile and --root out.")
+    from relax.store.restore import restore
+
+    with tempfile.TemporaryDirectory() as folder:
+        loaded, a.root = restore(a.from_mlflow, a.experiment, folder)
+        _tables(a, loaded)
+    return 0
+
+
+def _tables(a: argparse.Namespace, loaded: config.Config) -> None:
     run = _run(a, loaded, config.results_settings(loaded), [])
     from relax.files import atomic_write
     from relax.results import claims, findings
@@ -187,27 +214,30 @@ def report(a: argparse.Namespace, loaded: config.Config) -> None:
     run = _run(a, loaded, config.results_settings(loaded), [a.figures])
     from relax.results.collect import collect
     from relax.results.figures import read_figures
+    from relax.results.paper_tables import compares, paper_tables
     from relax.results.report import write_pages, write_report
     from relax.results.tables import build_tables
     from relax.results.why import record_inputs
+    from relax.tracking import shareable
 
     results = collect(a.root, loaded)
     run.digests |= record_inputs(a.root, [record["folder"] for record in results.records])
     tables, figures = build_tables(results), read_figures(a.figures)
-    pages = write_pages(tables, figures, a.pages)
-    write_report(results, loaded, tables, figures, a.out, loaded["limits"])
+    paper = paper_tables(results) if compares(results) else []
+    pages = write_pages([*tables, *paper], figures, a.pages)
+    write_report(results, shareable(loaded), tables, figures, a.out, loaded["limits"], paper)
     run.finish(a.pages, [a.out, *pages])
 
 
 def track(a: argparse.Namespace, loaded: config.Config) -> None:
     """Export to MLflow."""
     from relax.files import atomic_write
-    from relax.mlflow_export import export
+    from relax.store.export import export
 
     uri = loaded["tracking"]["uri"] or f"sqlite:///{a.root.as_posix()}/mlflow.db"
-    counts = export(a.root, loaded["name"], uri)
+    counts = export(a.root, loaded, uri)
     atomic_write(a.out, json.dumps(counts) + "\n")
-    logger.info("track: %s", ", ".join(f"{n} runs {what}" for what, n in counts.items()))
+    logger.info("track: %s", ", ".join(f"{n} runs {what}" for what, n in counts.items() if n or what == "added"))
 
 
 def dsd(a: argparse.Namespace) -> int:
@@ -223,7 +253,8 @@ def dsd(a: argparse.Namespace) -> int:
 def audit(a: argparse.Namespace) -> int:
     """What does not follow from the paper's printed numbers."""
     from relax.files import atomic_write
-    from relax.results.audit import audit, to_markdown, to_page
+    from relax.results.audit import audit
+    from relax.results.audit_text import to_markdown, to_page
 
     found = audit()
     print(to_markdown(found), end="")

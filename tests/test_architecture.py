@@ -11,12 +11,13 @@ from conftest import REPOSITORY
 
 PACKAGE = REPOSITORY / "relax"
 #: Everyone may use these.
-LEAVES = {"config", "errors", "files", "progress", "tracking"}
+LEAVES = {"config", "errors", "files", "paper", "progress", "tracking"}
 #: A stage may use what comes before it in the pipeline, and the mathematics.
 ARROWS = {
-    "config": {"errors"},
+    "config": {"errors", "paper"},
     "errors": set(),
     "files": {"errors"},
+    "paper": {"errors"},
     "progress": set(),
     "tracking": {"config", "errors", "files"},
     "koopman": {"errors"},
@@ -26,7 +27,7 @@ ARROWS = {
     "latent": LEAVES | {"koopman", "data", "evaluation"},
     "training": LEAVES | {"koopman", "data", "evaluation", "latent"},
     "results": LEAVES | {"evaluation"},
-    "mlflow_export": LEAVES,
+    "store": LEAVES,
 }
 
 

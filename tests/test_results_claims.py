@@ -71,7 +71,7 @@ def results_of(finals=None, curves=None, trajectories=None, repo=None, initial=N
     trajectories = empty if trajectories is None else trajectories
     curves = pd.concat(series) if series else empty
     costs = costs_of(METHODS, seeds)
-    return Results(Matrix.of(config), config, [], [], runs, curves, empty, trajectories, empty, empty, costs, empty)
+    return Results(Matrix.of(config), config, [], [], runs, curves, empty, trajectories, *(empty,) * 3, costs, empty)
 
 
 def costs_of(methods, seeds):

@@ -173,3 +173,15 @@ def test_values_that_a_step_does_not_have_are_missing(damaged):
     series = collect(root, config).series.query("method == 'grpo'")
     assert math.isnan(series.kl.iloc[0])
     assert math.isnan(series.entropy.iloc[1])
+
+
+def test_a_method_may_have_a_dictionary_of_its_own(damaged):
+    root, config = damaged
+    identity = {"name": config["name"], "policy": "tiny", "koopman_dim": 4}
+    write_record(root / "dictionary/tiny-m4", "dictionary", identity, {"koopman_dim": 4}, {"residual_q50": 0.5})
+    assert collect(root, config).outside == ["dictionary/tiny-m4"], "no method asks for it"
+    asking = {**config, "methods": {**config["methods"], "relax": {**config["methods"]["relax"], "koopman_dim": 4}}}
+    results = collect(root, asking)
+    assert results.outside == []
+    assert sorted(results.dictionaries.policy) == ["tiny", "tiny, m = 4"]
+    assert results.dictionary_setting("koopman_dim") == 8, "the common frame"

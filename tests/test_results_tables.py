@@ -18,7 +18,8 @@ from results_fixture import METHODS, config_of, make_results
 
 all_runs, one_seed, no_runs = results_fixture.all_runs, results_fixture.one_seed, results_fixture.no_runs
 
-NAMES = ["final", "differences", "benchmarks", "paired", "probes", "dictionary", "cost", "stages"]
+NAMES = ["final", "differences", "benchmarks", "paired", "probes", "dictionary", "ablation-figure-6",
+         "ablation-figure-6-paper", "cost", "stages", "table1", "table2", "table5", "table6"]  # fmt: skip
 
 
 def tables_of(folder):
@@ -63,10 +64,10 @@ def test_latex_cells():
     assert r"\caption{Two runs \& 5 \% of a\_b.}" in text
     assert r"\cmidrule(lr){2-3}" in text
     lines = text.splitlines()
-    both = lines.index(r"both & 0.200 & \textbf{$-$0.52} \\")
-    assert lines[both + 1] == r" & \scriptsize $\pm$ 1.271 & \scriptsize $\pm$ 0.06 \\"
+    both = lines.index(r"both & 0.200 & \textbf{$-$0.52} \\[-2pt]")
+    assert lines[both + 1] == r" & \scriptsize $\pm$ 1.271 & \scriptsize $\pm$ 0.06 \\[-2pt]"
     assert lines[both + 2] == r" & \scriptsize s 0.1414 & \scriptsize s 0.007 \\"
-    assert lines[both + 3] == r"one & 0.250 & -- \\"
+    assert lines[both + 3] == r"one & 0.250 & -- \\[-2pt]"
     assert lines[both + 4] == r" & \scriptsize (1 of 2) &  \\"
     assert text.count("{") == text.count("}")
 

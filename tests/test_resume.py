@@ -28,18 +28,19 @@ def train_command(smoke: Path, out: Path) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def straight(smoke, tmp_path_factory) -> tuple[bytes, list[dict]]:
+def straight(smoke, tmp_path_factory) -> tuple[bytes, list[dict], str]:
     out = tmp_path_factory.mktemp("straight")
     result = run(smoke, *train_command(smoke, out))
     assert result.returncode == 0, result.stderr
     return outcome(out)
 
 
-def outcome(out: Path) -> tuple[bytes, list[dict]]:
-    """The weights' bytes, and the metrics without what a clock measured."""
+def outcome(out: Path) -> tuple[bytes, list[dict], str]:
+    """The weights' bytes, the metrics without what a clock measured, and the sample of rollouts."""
     rows = [json.loads(line) for line in (out / "result" / "metrics.jsonl").read_text().splitlines()]
     numbers = [{k: v for k, v in row.items() if not k.startswith("seconds/")} for row in rows]
-    return (out / "result" / "model" / "model.safetensors").read_bytes(), numbers
+    sample = (out / "result" / "rollouts.jsonl").read_text()
+    return (out / "result" / "model" / "model.safetensors").read_bytes(), numbers, sample
 
 
 def start(smoke: Path, out: Path) -> subprocess.Popen:
@@ -69,9 +70,10 @@ def test_a_killed_run_goes_on_and_ends_bit_for_bit_the_same(smoke, straight, tmp
     assert again.returncode == 0, again.stderr
     assert "going on from checkpoint-" in again.stderr
     assert "checkpoint-99" not in again.stderr
-    weights, numbers = outcome(tmp_path)
+    weights, numbers, sample = outcome(tmp_path)
     assert numbers == straight[1]
     assert weights == straight[0]
+    assert sample == straight[2]
     assert not list(tmp_path.glob("checkpoints/*"))
 
 

@@ -114,7 +114,8 @@ def results(tmp_path):
 def test_the_export_is_idempotent_and_repairs_itself(results) -> None:
     from mlflow.tracking import MlflowClient
 
-    from relax.mlflow_export import HASH_TAG, PATH_TAG, export
+    from relax.store.client import HASH_TAG, PATH_TAG
+    from relax.store.export import export
 
     uri = f"sqlite:///{results}/mlflow.db"
     assert export(results, "t", uri) == {"added": 2, "replaced": 0, "unchanged": 0}
@@ -151,7 +152,7 @@ def test_the_export_is_idempotent_and_repairs_itself(results) -> None:
 
 
 def test_a_store_that_cannot_be_reached_is_one_sentence(results, tmp_path) -> None:
-    from relax.mlflow_export import export
+    from relax.store.export import export
 
     (tmp_path / "no.db").write_text("this is no database")
     with pytest.raises(MachineError, match=r"the MLflow store does not take the runs"):

@@ -22,11 +22,12 @@ CONFIGS = sorted(path.name for path in (REPOSITORY / "config").glob("*.yaml"))
 def test_a_dry_run_lists_exactly_the_expected_jobs(clone, name) -> None:
     options = [] if name == "config.yaml" else ["--configfile", f"config/{name}"]
     files = [clone / "config" / n for n in dict.fromkeys(["config.yaml", name])]
-    matrix = config.load(files)["matrix"]
-    policies = len(matrix["policies"])
+    loaded = config.load(files)
+    matrix, policies = loaded["matrix"], len(loaded["matrix"]["policies"])
+    dictionaries = {config.own_dimension(loaded, method) for method in matrix["methods"]}
     trained = policies * len(matrix["methods"]) * len(matrix["seeds"])
     assert planned(clone, *options) == {
-        "data": 1, "overlap": 1, "base": policies, "dictionary": policies, "train": trained,
+        "data": 1, "overlap": 1, "base": policies, "dictionary": policies * len(dictionaries), "train": trained,
         "extract": trained + policies, "koopman": trained + policies,
         "generate": trained + policies, "grade": trained + policies,
         "evaluate": trained + policies, "tables": 1, "figures": 1, "report": 1, "track": 1,
@@ -101,6 +102,10 @@ def test_a_second_run_has_nothing_to_do(smoke) -> None:
         ("methods: {relax-sv: {alpha: 0.02}}", {"train": 1, **dict.fromkeys(OF_A_POLICY, 1)}),
         ("matrix: {seeds: [1, 2]}", {"train": 2, **dict.fromkeys(OF_A_POLICY, 2)}),
         ("matrix: {methods: [grpo, relax-sv, relax]}", {"train": 1, **dict.fromkeys(OF_A_POLICY, 1)}),
+        (
+            "methods: {relax-sv: {koopman_dim: 4}}",
+            {"dictionary": 1, "train": 1, **dict.fromkeys(OF_A_POLICY, 1)},
+        ),
         ("evaluation: {seed: 5}", {"generate": 3, "grade": 3, "evaluate": 3}),
         ("analysis: {seed: 5}", {"extract": 3, "koopman": 3}),
         ("tracking: {uri: 'sqlite:///other.db'}", {}),
@@ -266,3 +271,17 @@ def test_bad_input_to_a_verb_is_one_sentence_before_the_work(smoke, tmp_path, ch
     assert words in result.stderr
     assert "Traceback" not in result.stderr
     assert not list((tmp_path / "out").glob("*"))
+
+
+@pytest.mark.slow
+def test_a_dictionary_of_another_dimension_is_refused(smoke, tmp_path) -> None:
+    (smoke / "own.yaml").write_text("methods: {grpo: {koopman_dim: 4}}\n")
+    root = "results/smoke"
+    result = run(
+        smoke, "relax", "train", "--configfile", "config/config.yaml", "config/smoke.yaml", "own.yaml",
+        "--policy", "tiny", "--method", "grpo", "--seed", "1", "--data", f"{root}/data/train.jsonl",
+        "--base", f"{root}/base/tiny/model", "--dictionary", f"{root}/dictionary/tiny",
+        "--checkpoints", f"{tmp_path}/checkpoints", "--out", f"{tmp_path}/out",
+    )  # fmt: skip
+    assert result.returncode == 3
+    assert "its dictionary has m = 8, the method asks for 4; make one with `relax dictionary" in result.stderr

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from relax.paper import COST, read_table
 from relax.results.claims import NO_INTERVAL, NOT_RUN, NOT_SEEN, SEEN, combined, read_claims
 from relax.results.claims_parts import (
     Outcome,
@@ -34,7 +35,6 @@ from relax.results.findings import (
     with_interval,
 )
 from relax.results.model import BASELINE, INITIAL, SPECTRA, Ablation, Arm, Results
-from relax.results.paper import COST, read_table
 from relax.results.provenance import made_with, repo, size_of
 from relax.results.statistics import fit_entropy_reward, summarise
 from relax.results.tables import WORDS, ridge_of

@@ -16,6 +16,7 @@ TRAJECTORY_COLUMNS = ["id", "kind", "length", "correct", "condition", "leverage"
                       "dsd_singular_values_ridge_0.1", "shuffled_eigenvalues",
                       "shuffled_singular_values"]  # fmt: skip
 EIGENVALUE_COLUMNS = ["id", "kind", "real", "imag", "residual"]
+MATRIX_COLUMNS = ["id", "matrix"]
 GRADE_COLUMNS = ["id", "cluster", "decoding", "sample", "correct"]
 #: Columns in which few trajectories would make the mean: their median stands for a run.
 SKEWED = ("condition", "leverage")
@@ -54,6 +55,9 @@ def collect(root: str | Path, config: Mapping[str, Any]) -> Results:
                            for f, r in by_verb["koopman"]], KEYS + TRAJECTORY_COLUMNS)  # fmt: skip
     eigenvalues = _stack([_parquet(f / "eigenvalues.parquet", r, EIGENVALUE_COLUMNS)
                           for f, r in by_verb["koopman"]], KEYS + EIGENVALUE_COLUMNS)  # fmt: skip
+    matrices = _stack([_parquet(f / "matrices.parquet", r, MATRIX_COLUMNS) for f, r in by_verb["koopman"]
+                       if (f / "matrices.parquet").is_file()],  # older runs have none
+                      KEYS + MATRIX_COLUMNS)  # fmt: skip
     grades = _stack(
         [
             _parquet(f / name / "grades.parquet", r, GRADE_COLUMNS).assign(benchmark=name)
@@ -74,8 +78,9 @@ def collect(root: str | Path, config: Mapping[str, Any]) -> Results:
         scores=scores,
         trajectories=trajectories,
         eigenvalues=eigenvalues,
+        matrices=matrices,
         dictionaries=pd.DataFrame(
-            [{"policy": r["identity"].get("policy"), **r["metrics"]} for r in records if r["verb"] == "dictionary"],
+            [{"policy": _dictionary_name(r["identity"]), **r["metrics"]} for r in records if r["verb"] == "dictionary"],
         ),
         costs=_costs(records),
         grades=grades,
@@ -99,6 +104,11 @@ def _checked(folder: Path, record: Any) -> dict[str, Any]:
 
 def _keys(record: Mapping[str, Any]) -> dict[str, Any]:
     return {key: record["identity"].get(key) for key in KEYS}
+
+
+def _dictionary_name(identity: Mapping[str, Any]) -> str:
+    own = f", m = {identity['koopman_dim']}" if "koopman_dim" in identity else ""
+    return f"{identity.get('policy')}{own}"
 
 
 def _stack(frames: list[pd.DataFrame], columns: list[str]) -> pd.DataFrame:

@@ -23,18 +23,22 @@ class Matrix:
     methods: tuple[str, ...]
     seeds: tuple[int, ...]
     benchmarks: tuple[str, ...]
+    koopman_dims: tuple[int, ...] = ()
+    """Of methods that have a dictionary of their own."""
 
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> "Matrix":
         """From a configuration's ``name`` and ``matrix``."""
         lists = {key: tuple(config["matrix"][key]) for key in ("policies", "methods", "seeds", "benchmarks")}
-        return cls(config["name"], **lists)
+        own = [config.get("methods", {}).get(name, {}).get("koopman_dim") for name in lists["methods"]]
+        return cls(config["name"], **lists, koopman_dims=tuple(m for m in own if m is not None))
 
     def asks_for(self, identity: Mapping[str, Any]) -> bool:
         """Does a run belong to the matrix? What a run does not name is not compared."""
         return (
             identity.get("policy") in (None, *self.policies)
             and identity.get("benchmark") in (None, *self.benchmarks)
+            and identity.get("koopman_dim") in (None, *self.koopman_dims)
             and identity.get("method") in (None, INITIAL, *self.methods)
             and (identity.get("method") == INITIAL or identity.get("seed") in (None, *self.seeds))
         )
@@ -92,6 +96,8 @@ class Results:
         series: one row per run and step, columns as in metrics.jsonl.
         scores: one row per run, benchmark and metric: value, stderr (over problems), problems.
         trajectories, eigenvalues: the Koopman files, with policy, method and seed.
+        matrices: Koopman matrices (m * m numbers, row by row) of some on-policy trajectories, with policy, method, seed
+            and id; empty where the runs are older than that file.
         dictionaries: one row per policy: metrics and settings of the dictionary.
         grades: one row per response to a benchmark problem: correct or not.
         costs: one row per record: verb, identity, seconds (wall, CPU, and of accelerators: wall times devices), memory
@@ -107,6 +113,7 @@ class Results:
     scores: pd.DataFrame
     trajectories: pd.DataFrame
     eigenvalues: pd.DataFrame
+    matrices: pd.DataFrame
     dictionaries: pd.DataFrame
     costs: pd.DataFrame
     grades: pd.DataFrame
@@ -159,8 +166,9 @@ class Results:
         return found
 
     def dictionary_setting(self, key: str) -> Any:
-        """A setting of the dictionary: by its records, else by the configuration; None if neither says it."""
-        found = [record["settings"].get(key) for record in self.records if record["verb"] == "dictionary"]
+        """A setting of the common dictionary: by its records, else by the configuration; None if neither says it."""
+        records = [record for record in self.records if record["verb"] == "dictionary"]
+        found = [record["settings"].get(key) for record in records if "koopman_dim" not in record["identity"]]
         return next((value for value in found if value is not None), self.config.get("dictionary", {}).get(key))
 
     def metrics_of(self, benchmark: str) -> list[str]:

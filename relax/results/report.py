@@ -19,6 +19,7 @@ from relax.results.deviations import deviations, read_settings
 from relax.results.figures_style import Figure, save
 from relax.results.findings import NOTE, findings
 from relax.results.model import INITIAL, Results
+from relax.results.paper_tables import summary
 from relax.results.pipeline import pipeline, timeline
 from relax.results.provenance import versions, what_ran
 from relax.results.render import Table, cell
@@ -61,6 +62,7 @@ def write_report(
         tables=[table for table in tables if table.name not in COST],
         cost_tables=[table for table in tables if table.name in COST],
         paper_tables=paper_tables,
+        paper_summary=summary(results),
         figures=[_embed(figure) for figure in figures],
         pipeline=_drawn(results),
         deviations=deviations(config, read_settings()),

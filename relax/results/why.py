@@ -47,9 +47,7 @@ class Chain:
     def __init__(self, root: Path) -> None:
         self.root = root
         found = [(folder.relative_to(root).as_posix(), record) for folder, record in find_records(root)]
-        # MLflow's store keeps copies of the records.
-        self.records = {folder: _whole(root / folder, record) for folder, record in found
-                        if not folder.startswith("mlartifacts")}  # fmt: skip
+        self.records = {folder: _whole(root / folder, record) for folder, record in found}
         names = {root.name, *(record["identity"].get("name") for record in self.records.values())}
         self._inside = [f"results/{name}/" for name in sorted(filter(None, names), key=len, reverse=True)]
         self._digests: dict[str, str] = {}

@@ -5,13 +5,14 @@ import json
 import logging
 import shutil
 import statistics
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
 from accelerate import PartialState
 from datasets import Dataset
-from transformers import PrinterCallback
+from transformers import PrinterCallback, TrainerCallback
 
 from relax.config import digest
 from relax.data.problem import Problem, read_problems
@@ -26,6 +27,7 @@ from relax.training.arguments import reward_functions, trainer_arguments
 from relax.training.probes import Follow, Probes
 from relax.training.resume import StopSafely, newest_checkpoint, sole_user
 from relax.training.rewards import check_golds
+from relax.training.sample import FILE, RolloutSample
 from relax.training.trainer import ReLaXTrainer
 
 logger = logging.getLogger("relax")
@@ -57,8 +59,9 @@ def train(
     checkpoints: str | Path,
     run: Run,
     label: str,
+    tell: Callable[[dict[str, float]], None] | None = None,
 ) -> None:
-    """Train and write ``model/``, ``metrics.jsonl`` and the record below ``out``.
+    """Train and write ``model/``, ``metrics.jsonl``, ``rollouts.jsonl`` and the record below ``out``.
 
     Args:
         settings: ``method``, ``training``, ``ridge`` and ``prompt`` of the configuration.
@@ -71,6 +74,7 @@ def train(
             decides it; removed when the results are written.
         run: the record to finish.
         label: for the progress lines.
+        tell: given every row of ``metrics.jsonl`` as soon as it is known.
 
     Raises:
         Interrupted: a signal asked to stop; a checkpoint was written.
@@ -88,17 +92,21 @@ def train(
             newest_checkpoint(folder, clean=True)
         ranks.wait_for_everyone()
         trainer, probes, start = _trainer(settings, seed, read_problems(data), base, Path(dictionary), folder)
+        if tell is not None and ranks.is_main_process:
+            tell(start)
+            trainer.add_callback(_Tell(tell))
         _run(trainer, probes, folder, settings, label)
         rows = [start, *_series(trainer.state.log_history)]
         _save_model(trainer, out / "model")
         if ranks.is_main_process:
             atomic_write(out / "metrics.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+            atomic_write(out / FILE, trainer.sample.text())
             run.seeds["training"] = seed
             run.metrics.update(_last_means(rows), steps=trainer.state.global_step)
             if trainer.exploration.xi is not None:
                 run.metrics["xi"] = trainer.exploration.xi
             frozen = trainer.exploration.dictionary
-            run.finish(out, [out / "model", out / "metrics.jsonl"], dictionary_hash=frozen.hash)
+            run.finish(out, [out / name for name in ("model", "metrics.jsonl", FILE)], dictionary_hash=frozen.hash)
             shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -109,7 +117,13 @@ def _trainer(
     # Weights in float32 whatever the checkpoint holds: at a learning rate of 1e-6 updates would round
     # away in bfloat16. Lower precision is autocast's business.
     model, tokenizer = load_policy(base, torch.float32)
-    Dictionary.load(dictionary / "dictionary.safetensors")  # first, as its fault says which stage to run
+    found = Dictionary.load(dictionary / "dictionary.safetensors")  # first, as its fault says which stage to run
+    asked = settings["method"]["koopman_dim"]
+    if asked not in (None, found.settings.koopman_dim):
+        raise DataError(
+            f"{dictionary}: its dictionary has m = {found.settings.koopman_dim}, the method asks for {asked}; "
+            f"make one with `relax dictionary --koopman-dim {asked}`."
+        )
     arguments = trainer_arguments(settings, seed, folder, dictionary)
     check_golds((p.answer for p in problems), (p.source for p in problems))
     needed = arguments.generation_batch_size // arguments.num_generations
@@ -124,6 +138,10 @@ def _trainer(
         train_dataset=Dataset.from_list([_row(p, render(tokenizer, p.prompt, settings["prompt"])) for p in problems]),
         processing_class=tokenizer,
     )
+    if trainer.accelerator.is_main_process:
+        t = settings["training"]
+        trainer.sample = RolloutSample(t["steps"], t["probe_every"], t["updates_per_generation"],
+                                       t["rollouts_per_prompt"], tokenizer, trainer.reward_func_names)  # fmt: skip
     probes = Probes(rollouts, trainer)
     return trainer, probes, {"step": 0, **probes.measure()}
 
@@ -161,6 +179,15 @@ def _run(trainer: ReLaXTrainer, probes: Probes, folder: Path, settings: dict[str
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     if trainer.state.global_step < steps:
         raise Interrupted(f"{label}: stopped safely after step {trainer.state.global_step}; run it again to go on.")
+
+
+class _Tell(TrainerCallback):
+    def __init__(self, tell: Callable[[dict[str, float]], None]) -> None:
+        self.tell = tell
+
+    def on_log(self, args, state, control, logs=None, **kwargs):
+        for row in _series([{"step": state.global_step, **(logs or {})}]):
+            self.tell(row)
 
 
 def _series(history: list[dict[str, Any]]) -> list[dict[str, float]]:

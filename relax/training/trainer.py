@@ -32,6 +32,7 @@ from relax.training.config import ReLaXConfig
 from relax.training.dynamic_sampling import Batch, PromptCursor, informative_groups, join, take_rows
 from relax.training.exploration import Exploration
 from relax.training.resume import COMPLETE
+from relax.training.sample import RolloutSample
 from relax.training.token_methods import clip_cov_tokens, kl_cov_tokens, ratio_clipped, token_covariance
 
 
@@ -59,6 +60,7 @@ class ReLaXTrainer(GRPOTrainer):
         if args.token_method == "kl_cov":  # its tokens are held by the penalty instead
             self.epsilon_low = self.epsilon_high = float("inf")
         self.exploration = Exploration(args, width, self.accelerator, self.note)
+        self.sample: RolloutSample | None = None
         self._listener: Callable[[Tensor, Tensor], None] | None = None
         self._listens_to: nn.Module | None = None
         self._micro_batch: Batch | None = None
@@ -146,6 +148,13 @@ class ReLaXTrainer(GRPOTrainer):
         return batch
 
     def _scored(self, inputs, weighs: bool) -> Batch:
+        """A generation batch, of which the sample takes its rows before anything is dropped or shuffled."""
+        batch = self._measured(inputs, weighs)
+        if self.sample is not None and self.model.training:
+            self.sample.take(self.state.global_step, inputs, self._rewards, batch)
+        return batch
+
+    def _measured(self, inputs, weighs: bool) -> Batch:
         """TRL's generation batch; if it ``weighs``, with each trajectory's DSD from TRL's policy pass or another."""
         exploration = self.exploration
         heard: list[tuple[Tensor, Tensor]] = []
@@ -199,7 +208,7 @@ class ReLaXTrainer(GRPOTrainer):
     # Dynamic sampling -------------------------------------------------------------------------------
 
     def _calculate_rewards(self, *args, **kwargs):
-        rewards = super()._calculate_rewards(*args, **kwargs)  # of all processes
+        self._rewards = rewards = super()._calculate_rewards(*args, **kwargs)  # of all processes
         self._informative = informative_groups(
             rewards[:, 0], self.num_generations if self.model.training else self.num_generations_eval
         )
@@ -328,6 +337,8 @@ class ReLaXTrainer(GRPOTrainer):
             if self.exploration.dictionary is not None:
                 self.exploration.dictionary.save(folder / "dictionary.safetensors")
             (folder / "relax.json").write_text(json.dumps(self.exploration.state()))
+            if self.sample is not None:
+                self.sample.save(folder)
             # Written last: a checkpoint without it was interrupted.
             (folder / COMPLETE).touch()
 
@@ -336,6 +347,8 @@ class ReLaXTrainer(GRPOTrainer):
         folder = Path(resume_from_checkpoint)
         state = json.loads((folder / "relax.json").read_text())
         self.exploration.restore(state, Dictionary.load(folder / "dictionary.safetensors"), str(folder))
+        if self.sample is not None:
+            self.sample.load(folder)
 
     def _get_train_sampler(self, dataset=None):
         # TRL's sampler replays its first permutation after a resume in a later epoch. Seeding it by

@@ -1,9 +1,12 @@
 # Helpers; no rules. Only the standard library and relax.config: every cluster job parses this again.
 import fcntl
 import html
+import os
 import re
+import secrets
 import shlex
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 from relax import config as settings
@@ -48,6 +51,7 @@ wildcard_constraints:
     policy=one_of(MATRIX["policies"]),
     method=one_of([*MATRIX["methods"], "initial"]),
     seed=r"\d+",
+    own=r"(-m\d+)?",
 
 
 def is_main_process():
@@ -67,6 +71,15 @@ def hold_results():
         sys.exit(4)
 
 
+def name_pipeline():
+    """Jobs inherit these, those that Slurm starts too; `relax` writes them into every run.json."""
+    start = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    os.environ.update(
+        RELAX_PIPELINE_RUN=f"{start}-{secrets.token_hex(3)}",
+        RELAX_PIPELINE_COMMAND=shlex.join(["snakemake", *sys.argv[1:]]),
+    )
+
+
 def initial_and_trained(pattern):
     """The pattern for the initial policies (method `initial`, seed 0) and for every trained one."""
     trained = expand(pattern, policy=MATRIX["policies"], method=MATRIX["methods"], seed=MATRIX["seeds"])
@@ -78,6 +91,21 @@ def policy_model(wildcards):
     if wildcards.method == "initial":
         return f"{ROOT}/base/{wildcards.policy}/model"
     return f"{ROOT}/train/{wildcards.policy}/{wildcards.method}/seed-{wildcards.seed}/model"
+
+
+def own_dictionary(method):
+    """Suffix of the folder of a method's dictionary: nothing, or -m5 where it has one of its own."""
+    dimension = settings.own_dimension(CONFIG, method)
+    return "" if dimension is None else f"-m{dimension}"
+
+
+def method_dictionary(wildcards):
+    """The dictionary that a method trains with."""
+    return f"{ROOT}/dictionary/{wildcards.policy}{own_dictionary(wildcards.method)}/dictionary.safetensors"
+
+
+def dimension_option(wildcards):
+    return f" --koopman-dim {wildcards.own.removeprefix('-m')}" if wildcards.own else ""
 
 
 def gpus(wildcards):
@@ -105,7 +133,8 @@ def base_settings(wildcards):
 
 
 def dictionary_settings(wildcards):
-    return settings.digest(settings.dictionary_settings(CONFIG))
+    own = int(wildcards.own.removeprefix("-m")) if wildcards.own else None
+    return settings.digest(settings.dictionary_settings(CONFIG, own))
 
 
 def train_settings(wildcards):
@@ -137,7 +166,8 @@ def results_settings(wildcards):
 
 
 def tracking_settings(wildcards):
-    return CONFIG["tracking"]["uri"] or "local"
+    # Only its hash: Snakemake keeps parameters, and an address may hold a password.
+    return settings.digest(CONFIG["tracking"]["uri"])
 
 
 def checkpoints(wildcards):

@@ -51,14 +51,14 @@ rule dictionary:
         base=f"{ROOT}/base/{{policy}}/model",
         data=f"{ROOT}/data/train.jsonl",
     output:
-        weight=f"{ROOT}/dictionary/{{policy}}/dictionary.safetensors",
-        probes=f"{ROOT}/dictionary/{{policy}}/probes.jsonl",
-        initial=f"{ROOT}/dictionary/{{policy}}/initial_dsd.json",
-        record=f"{ROOT}/dictionary/{{policy}}/run.json",
+        weight=f"{ROOT}/dictionary/{{policy}}{{own}}/dictionary.safetensors",
+        probes=f"{ROOT}/dictionary/{{policy}}{{own}}/probes.jsonl",
+        initial=f"{ROOT}/dictionary/{{policy}}{{own}}/initial_dsd.json",
+        record=f"{ROOT}/dictionary/{{policy}}{{own}}/run.json",
     log:
-        f"{ROOT}/logs/dictionary/{{policy}}.log",
+        f"{ROOT}/logs/dictionary/{{policy}}{{own}}.log",
     benchmark:
-        f"{ROOT}/benchmarks/dictionary/{{policy}}.tsv"
+        f"{ROOT}/benchmarks/dictionary/{{policy}}{{own}}.tsv"
     resources:
         mem_mb=4000,
         runtime=60,
@@ -66,11 +66,12 @@ rule dictionary:
     params:
         config=configfiles,
         out=subpath(output.record, parent=True),
+        own=dimension_option,
         settings=dictionary_settings,
     message:
-        "Koopman dictionary of {wildcards.policy}"
+        "Koopman dictionary of {wildcards.policy}{wildcards.own}"
     shell:
-        "relax dictionary --configfile {params.config} --policy {wildcards.policy} --base {input.base:q}"
+        "relax dictionary --configfile {params.config} --policy {wildcards.policy}{params.own} --base {input.base:q}"
         " --data {input.data:q} --out {params.out:q} --log {log:q}"
 
 
@@ -78,7 +79,7 @@ rule train:
     input:
         data=f"{ROOT}/data/train.jsonl",
         base=f"{ROOT}/base/{{policy}}/model",
-        weight=f"{ROOT}/dictionary/{{policy}}/dictionary.safetensors",
+        weight=method_dictionary,
     output:
         model=directory(f"{ROOT}/train/{{policy}}/{{method}}/seed-{{seed}}/model"),
         metrics=f"{ROOT}/train/{{policy}}/{{method}}/seed-{{seed}}/metrics.jsonl",

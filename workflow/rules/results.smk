@@ -2,7 +2,11 @@
 
 RECORDS = [
     f"{ROOT}/overlap/run.json",
-    *expand(f"{ROOT}/dictionary/{{policy}}/run.json", policy=MATRIX["policies"]),
+    *expand(
+        f"{ROOT}/dictionary/{{policy}}{{own}}/run.json",
+        policy=MATRIX["policies"],
+        own=sorted({"", *map(own_dictionary, MATRIX["methods"])}),
+    ),
     *expand(
         f"{ROOT}/train/{{policy}}/{{method}}/seed-{{seed}}/run.json",
         policy=MATRIX["policies"],
