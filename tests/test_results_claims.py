@@ -28,12 +28,16 @@ METHODS = {
     "relax-uniform-kl": {"alpha": 0.1, "spectrum": "eigenvalues", "xi": None, "kl_mode": "uniform"},
     "relax-no-shaping": {"alpha": 0.1, "spectrum": "eigenvalues", "xi": "q90", "advantage_shaping": False},
     "relax-xi-q50": {"alpha": 0.1, "spectrum": "eigenvalues", "xi": "q50", "kl_mode": "adaptive"},
+    "relax-m4": {"alpha": 0.1, "spectrum": "eigenvalues", "xi": "q90", "kl_mode": "adaptive", "koopman_dim": 4},
+    "relax-m20": {"alpha": 0.1, "spectrum": "eigenvalues", "xi": "q90", "kl_mode": "adaptive", "koopman_dim": 20},
     "relax-no-xi": {"alpha": 0.1, "spectrum": "eigenvalues", "xi": None, "kl_mode": "none"},
 }
 ABLATIONS = {
     "figure-4": {"title": "alpha", "arms": {"1": "relax-alpha-1", "0": "grpo", "0.1": "relax"}},
     "figure-5": {"title": "parts", "arms": {"ReLaX": "relax", "KL": "relax-uniform-kl", "A": "relax-no-shaping"}},
     "figure-6": {"title": "exploration", "arms": {"R": "relax", "C": "kl-cov", "E": "entropy", "G": "grpo"}},
+    "figure-11-m": {"title": "m", "arms": {"20": "relax-m20", "4": "relax-m4", "16": "relax"}},
+    "figure-5-sv": {"title": "parts", "arms": {"ReLaX": "relax-no-xi", "KL": "relax-uniform-kl"}},
     "figure-11-xi": {"title": "xi", "arms": {"q50": "relax-xi-q50", "q90": "relax", "none": "relax-no-xi"}},
 }
 #: Columns of the final numbers by short names.
@@ -61,7 +65,8 @@ def results_of(finals=None, curves=None, trajectories=None, repo=None, initial=N
     series = [pd.DataFrame({"policy": "p", "method": m, "seed": s, "step": steps}
                            | {name: curve(steps) + 0.001 * s * np.cos(steps) for name, curve in own.items()})
               for m, own in (curves or {}).items() for s in seeds]  # fmt: skip
-    config = {"name": "made", "methods": METHODS, "ablations": ABLATIONS, "dictionary": {"ridge": 0.001},
+    config = {"name": "made", "methods": METHODS, "ablations": ABLATIONS,
+              "dictionary": {"ridge": 0.001, "koopman_dim": 16},
               "benchmarks": {"sums": {"samples": 4}}, "policies": {"p": {"hub": {"repo": repo}} if repo else {}},
               "matrix": {"policies": ["p"], "methods": list(METHODS), "seeds": list(seeds),
                          "benchmarks": ["sums"]}}  # fmt: skip
@@ -173,6 +178,23 @@ def test_the_limit_holds_dsd_and_limits_agree_within_a_bound():
     assert parts("limit-xi", spread) == (["seen"] * 4, "seen")
     spread.runs.loc[spread.runs.method == "relax-xi-q50", "train/reward"] += 0.2
     assert parts("limit-xi", spread)[0][3] == "opposite"
+
+
+def test_a_small_dictionary_is_told_by_its_dimension_and_the_others_agree():
+    finals = {"relax-m4": {"R": 0.3}, "relax": {"R": 0.7}, "relax-m20": {"R": 0.71}}
+    assert parts("dimension-m", results_of(finals)) == (["seen", "seen"], "seen")
+    texts = [part.text for part in next(TESTS["dimension-m"](results_of(finals), "p")).parts]
+    assert texts[0].startswith("relax-m4 against relax-m20, training reward")
+    assert texts[1].startswith("relax against relax-m20, training reward")
+    apart = results_of(finals | {"relax-m4": {"R": 0.9}, "relax": {"R": 0.4}})
+    assert parts("dimension-m", apart) == (["opposite", "opposite"], "opposite")
+
+
+def test_a_figure_may_have_an_ablation_for_each_spectrum():
+    finals = {"relax": {"acc": 0.6}, "relax-uniform-kl": {"acc": 0.5}, "relax-no-shaping": {"acc": 0.5},
+              "relax-no-xi": {"acc": 0.4}}  # fmt: skip
+    assert parts("both-parts", results_of(finals), 0)[1] == "seen"
+    assert parts("both-parts", results_of(finals), 1) == (["opposite"], "opposite")
 
 
 def test_no_strong_tie_is_a_bound_on_the_correlation():

@@ -26,7 +26,7 @@ def results_of(records):
     costs = pd.DataFrame({"verb": [r[0] for r in records], "started": started, "wall_seconds": [r[4] for r in records],
                           "cpu_seconds": 1.0, "accelerator_seconds": 0.0})  # fmt: skip
     empty = pd.DataFrame()
-    return Results(matrix, {}, kept, [], empty, empty, empty, empty, empty, empty, costs, empty)
+    return Results(matrix, {}, kept, [], *(empty,) * 7, costs, empty)
 
 
 RECORDS = [

@@ -169,10 +169,18 @@ def limit(results: Results, policy: str) -> Iterator[Outcome]:
             still_rising(results, policy, free[0], f"dsd/{spectrum}", dsd(results, spectrum)[0]),
             part(against(results, policy, "", free[0], widest, *REWARD), "down"),
         ]
-        for other in limited[:-1]:
-            change = results.difference(policy, other, REWARD[1], widest)
-            words = with_interval(change) if change.n else "no seed finished in both"
-            parts.append(bounded_part(change, -AGREE, AGREE, f"{other} against {widest}, {REWARD[0]}: {words}."))
+        parts += [_agreement(results, policy, other, widest) for other in limited[:-1]]
+        yield _arms(results, policy, ablation, parts)
+
+
+def dimension(results: Results, policy: str) -> Iterator[Outcome]:
+    """Figure 11: the smallest dictionary is unstable, the others agree."""
+    for ablation in _ablation(results, policy, "figure-11-m"):
+        settings, common = results.settings(), results.dictionary_setting("koopman_dim")
+        sizes = {method: settings[method].get("koopman_dim") or common for method in ablation.arms.values()}
+        smallest, *others = sorted(sizes, key=lambda method: sizes[method] or 0)
+        parts = [part(against(results, policy, "", smallest, others[-1], *REWARD), "down")]
+        parts += [_agreement(results, policy, other, others[-1]) for other in others[:-1]]
         yield _arms(results, policy, ablation, parts)
 
 
@@ -208,7 +216,7 @@ def table_6(results: Results, policy: str) -> Iterator[Outcome]:
 TESTS: Mapping[str, Callable[[Results, str], Iterator[Outcome]]] = {
     "entropy-reward": entropy_reward, "grpo-collapse": collapse, "relax-explores": explores, "alpha": alpha,
     "both-parts": both_parts, "entropy-bonus": entropy_bonus, "kl-cov": kl_cov, "dsd-correctness": correctness,
-    "limit-xi": limit, "table-2": table_2, "table-5": table_5, "table-6": table_6,
+    "limit-xi": limit, "dimension-m": dimension, "table-2": table_2, "table-5": table_5, "table-6": table_6,
 }  # fmt: skip
 
 
@@ -248,7 +256,9 @@ def _relax(results: Results) -> list[Arm]:
 
 
 def _ablation(results: Results, policy: str, name: str) -> list[Ablation]:
-    return [ablation for ablation in results.ablations(policy) if ablation.name == name]
+    """The ablations of a figure; one may be configured for each spectrum (``figure-5``, ``figure-5-sv``)."""
+    found = results.ablations(policy)
+    return [ablation for ablation in found if ablation.name == name or ablation.name.startswith(f"{name}-")]
 
 
 def _those(
@@ -259,6 +269,13 @@ def _those(
     return [
         (a, method) for a in _ablation(results, policy, name) for method in a.arms.values() if fits(settings[method])
     ]
+
+
+def _agreement(results: Results, policy: str, method: str, other: str) -> Part:
+    """Do the rewards of two methods differ by little, interval included?"""
+    change = results.difference(policy, method, REWARD[1], other)
+    words = with_interval(change) if change.n else "no seed finished in both"
+    return bounded_part(change, -AGREE, AGREE, f"{method} against {other}, {REWARD[0]}: {words}.")
 
 
 def _arms(results: Results, policy: str, ablation: Ablation, parts: Sequence[Part]) -> Outcome:
