@@ -33,6 +33,7 @@ def make_experiment(root: Path, loaded: config.Config | None = None, figures: bo
     loaded = loaded or demo_config()
     make_results(root, loaded)
     (root / "dictionary" / "tiny" / "dictionary.safetensors").write_bytes(b"weights of W")
+    (root / "train" / "tiny" / "grpo" / "seed-1" / "rollouts.jsonl").write_text('{"step": 1, "response": "8+8=6"}\n')
     make_tables(root, loaded, root / "tables")
     write_record(root / "tables", "tables", {"name": loaded["name"]}, config.results_settings(loaded))
     if figures:
