@@ -1,15 +1,13 @@
-"""Run records, files that are whole or absent, and the export to a real MLflow store."""
+"""Run records, and files that are whole or absent."""
 
-import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from conftest import REPOSITORY
-from relax.errors import DataError, MachineError
+from relax.errors import DataError
 from relax.files import atomic_folder, atomic_write
 from relax.tracking import Run, digest_path, find_records, flat, read_record
 
@@ -98,62 +96,3 @@ def test_half_written_folders_are_not_records(tmp_path) -> None:
 
 def test_flat() -> None:
     assert flat({"a": {"b": {"c": 1}}, "d": [1]}) == {"a.b.c": 1, "d": [1]}
-
-
-@pytest.fixture
-def results(tmp_path):
-    root = tmp_path / "results" / "my demo"
-    for seed in (1, 2):
-        folder = root / "train" / "tiny" / "relax" / f"seed-{seed}"
-        record(folder, policy="tiny", method="relax", seed=seed)
-        rows = [{"step": s, "reward": 0.1 * s, "probe/eigenvalues": 0.2} for s in range(3)]
-        (folder / "metrics.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows))
-    return root
-
-
-def test_the_export_is_idempotent_and_repairs_itself(results) -> None:
-    from mlflow.tracking import MlflowClient
-
-    from relax.store.client import HASH_TAG, PATH_TAG
-    from relax.store.export import export
-
-    uri = f"sqlite:///{results}/mlflow.db"
-    assert export(results, "t", uri) == {"added": 2, "replaced": 0, "unchanged": 0}
-    client = MlflowClient(uri)
-    experiment = client.get_experiment_by_name("t").experiment_id
-
-    def runs():
-        return {r.data.tags[PATH_TAG]: r for r in client.search_runs([experiment])}
-
-    first = runs()
-    assert len(first) == 3
-    child = first["train/tiny/relax/seed-1"]
-    assert child.data.tags["mlflow.parentRunId"] == first["."].info.run_id
-    assert child.data.params == {"method.alpha": "0.1"}
-    history = client.get_metric_history(child.info.run_id, "reward")
-    assert [(m.step, round(m.value, 6)) for m in history] == [(0, 0.0), (1, 0.1), (2, 0.2)]
-    assert child.data.metrics["final/reward"] == 0.5
-    names = {a.path for a in client.list_artifacts(child.info.run_id)}
-    assert names == {"run.json", "metrics.jsonl", "output.txt"}
-    stored = json.loads(Path(client.download_artifacts(child.info.run_id, "run.json")).read_text())
-    assert stored == read_record(results / "train" / "tiny" / "relax" / "seed-1")
-
-    assert export(results, "t", uri) == {"added": 0, "replaced": 0, "unchanged": 2}
-    assert {k: v.info.run_id for k, v in runs().items()} == {k: v.info.run_id for k, v in first.items()}
-
-    # One is redone, the export of the other was cut off.
-    record(results / "train" / "tiny" / "relax" / "seed-1", settings={"method": {"alpha": 0.2}}, seed=1)
-    client.update_run(first["train/tiny/relax/seed-2"].info.run_id, status="RUNNING")
-    assert export(results, "t", uri) == {"added": 0, "replaced": 2, "unchanged": 0}
-    last = runs()
-    assert len(last) == 3
-    assert last["train/tiny/relax/seed-1"].data.params == {"method.alpha": "0.2"}
-    assert last["train/tiny/relax/seed-1"].data.tags[HASH_TAG] != child.data.tags[HASH_TAG]
-
-
-def test_a_store_that_cannot_be_reached_is_one_sentence(results, tmp_path) -> None:
-    from relax.store.export import export
-
-    (tmp_path / "no.db").write_text("this is no database")
-    with pytest.raises(MachineError, match=r"the MLflow store does not take the runs"):
-        export(results, "t", f"sqlite:///{tmp_path}/no.db")
