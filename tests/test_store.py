@@ -214,7 +214,10 @@ def test_an_experiment_deleted_in_the_interface_comes_back(results) -> None:
 
 
 def test_a_moved_folder_takes_its_store_along(results, tmp_path) -> None:
-    export(results, CONFIG, uri_of(results))
+    # In a process of its own, as in life: MLflow remembers for a process where the files of a run lie.
+    (tmp_path / "c.yaml").write_text(yaml.safe_dump(CONFIG))
+    command = ["track", "--configfile", "c.yaml", "--root", str(results), "--out", "track.json"]
+    subprocess.run([sys.executable, "-m", "relax", *command], cwd=tmp_path, check=True)
     moved = tmp_path / "elsewhere"
     shutil.move(results, moved)
     assert export(moved, CONFIG, uri_of(moved))["unchanged"] == 2

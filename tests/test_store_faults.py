@@ -167,7 +167,19 @@ def test_a_planted_secret_shows_up_nowhere(tmp_path) -> None:
         ["track", "--configfile", "c.yaml", "--root", "results/synthetic", "--out", "track.json"],
         ["tables", "--from-mlflow", address, "--out", "again"],
         ["tables", "--configfile", "c.yaml", "--root", "results/synthetic", "--out", "tables"],
-        ["report", "--configfile", "c.yaml", "--root", "results/synthetic", "--figures", "figures", "--out", "r.html"],
+        [
+            "report",
+            "--configfile",
+            "c.yaml",
+            "--root",
+            "results/synthetic",
+            "--figures",
+            "figures",
+            "--out",
+            "r.html",
+            "--pages",
+            "pages",
+        ],
     ):
         if command[0] == "report":
             (tmp_path / "figures").mkdir()
