@@ -15,10 +15,11 @@ LEAVES = {"config", "errors", "files", "progress", "tracking"}
 #: A stage may use what comes before it in the pipeline, and the mathematics.
 ARROWS = {
     "config": {"errors"},
+    "container": set(),
     "errors": set(),
     "files": {"errors"},
     "progress": set(),
-    "tracking": {"config", "errors", "files"},
+    "tracking": {"config", "container", "errors", "files"},
     "koopman": {"errors"},
     "data": LEAVES,
     "evaluation": LEAVES | {"data"},
