@@ -89,9 +89,9 @@ inside() {
   # The lock, exactly; a user without rights; nothing to build with and nothing left of the building.
   python3 "$here/check.py" packages "$cache/clone/containers/relax-cpu.packages.json" "$cache/clone/envs/cpu.lock"
   "${run[@]}" '[ "$(id -u)" = 1000 ] && ! touch /relax/here /opt/venv/here 2> /dev/null'
-  "${run[@]}" 'for tool in cc gcc make git uv; do ! command -v $tool || exit 1; done'
-  "${run[@]}" '[ -z "$(ls -A /mnt /tmp)" ] && [ ! -e /root/.cache ] && [ ! -e /etc/pip.conf ]'
-  "${run[@]}" 'python -m pip --version 2> /dev/null && exit 1 || true'
+  "${run[@]}" 'for tool in cc gcc make git uv; do ! command -v $tool || exit 1; done; ! python -c "import pip"'
+  podman run --rm --user 0 relax:cpu sh -ec '[ -z "$(ls -A /mnt)$(ls -A /tmp)" ]; [ ! -e /root/.cache ]
+    [ -z "$(find / -xdev -name pip.conf -o -xdev -name uv.toml -o -xdev -name "*.whl" -path "/opt/*")" ]'
   podman run --rm relax:cpu relax --help | grep -q 'exit codes'
 }
 
