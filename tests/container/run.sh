@@ -91,7 +91,7 @@ inside() {
   "${run[@]}" '[ "$(id -u)" = 1000 ] && ! touch /relax/here /opt/venv/here 2> /dev/null'
   "${run[@]}" 'for tool in cc gcc make git uv; do ! command -v $tool || exit 1; done; ! python -c "import pip"'
   podman run --rm --user 0 relax:cpu sh -ec '[ -z "$(ls -A /mnt)$(ls -A /tmp)" ]; [ ! -e /root/.cache ]
-    [ -z "$(find / -xdev -name pip.conf -o -xdev -name uv.toml -o -xdev -name "*.whl" -path "/opt/*")" ]'
+    [ -z "$(find / -xdev -name pip.conf -o -xdev -name uv.toml -o -xdev -name "*.whl" -path "/opt/venv/*")" ]'
   podman run --rm relax:cpu relax --help | grep -q 'exit codes'
 }
 
