@@ -56,11 +56,12 @@ oci() {
 }
 
 sif() {
-  local sif=$to.sif new=containers/.relax-$lock.new.sif binds=()
+  local sif=$to.sif binds=()
+  new=containers/.relax-$lock.new.sif
   command -v apptainer > /dev/null || die "apptainer is not on PATH."
   say "building $sif with $(apptainer --version) from envs/$lock.lock (commit ${commit:0:12}, changed: $dirty)"
   [ -z "${FROM:-}" ] || arguments+=(--build-arg "FROM=$FROM")
-  ! ls containers/wheels/*.whl > /dev/null 2>&1 || binds=(--bind "$PWD/containers/wheels:/mnt:ro")
+  ! ls "containers/wheels/$lock"/*.whl > /dev/null 2>&1 || binds=(--bind "$PWD/containers/wheels:/mnt:ro")
   trap 'rm -f "$new"' EXIT
   apptainer build --force "${binds[@]}" "${arguments[@]}" "$new" containers/relax.def
   apptainer exec "$new" cat /relax/packages.json > "$sif.packages.json"

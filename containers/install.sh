@@ -32,9 +32,9 @@ packages() {
   pip="$tools/venv/bin/python -m pip --quiet --disable-pip-version-check --no-cache-dir"
   uv="$tools/venv/bin/uv pip install --quiet --python /opt/venv/bin/python --no-deps --no-build-isolation"
   torch_from="--default-index $torch_index"
-  if ls /mnt/*.whl > /dev/null 2>&1; then
-    # Wheels from a mounted folder, no network: containers/README.md.
-    from="--no-index --find-links /mnt" torch_from=
+  if ls "/mnt/$1"/*.whl > /dev/null 2>&1; then
+    # Wheels from a mounted folder, no network: containers/wheels.sh.
+    from="--no-index --find-links /mnt/$1" torch_from=
   else
     from=
   fi
@@ -52,7 +52,8 @@ packages() {
   touch /relax/README.md /relax/relax/__init__.py
   $uv $from -e /relax
   # The packages' own tests: a tenth of the whole, and nothing imports them.
-  find /opt/venv/lib -type d \( -name tests -o -path '*/torch/test' \) -prune -exec rm -rf {} +
+  find /opt/venv/lib \( -type d -name tests -o -path '*/torch/test' -o -path '*/torch/bin/test_*' \) -prune \
+    -exec rm -rf {} +
   # Nobody can write bytecode into an image, and without it every job would compile transformers again.
   # (A few packages ship templates that are no valid Python; compileall says so and goes on.)
   python3.11 -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/venv/lib > /dev/null || true
@@ -63,7 +64,7 @@ code() {
   cd /relax
   find . -name __pycache__ -prune -exec rm -rf {} +
   printf '{"commit": "%s", "dirty": %s}\n' "$1" "$2" > commit.json
-  /opt/venv/bin/python containers/packages.py > packages.json
+  /opt/venv/bin/python containers/packages.py envs/*.lock > packages.json
   /opt/venv/bin/python -m compileall -q --invalidation-mode unchecked-hash relax
   # Snakemake's memory lies in the mounted folder, so that another container goes on from it.
   ln -s results/.snakemake .snakemake

@@ -7,6 +7,8 @@ import os
 import re
 import shlex
 import subprocess
+import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -84,12 +86,12 @@ def test_both_start_the_demo_as_make_does_with_the_same_environment() -> None:
     assert shlex.split(run) == ["exec", *json.loads(entry), "$@"]
 
     (environment,) = instructions("ENV")
-    exported = arguments([line.removeprefix("export ") for line in section("environment") if "export" in line])
+    exported = arguments(re.findall(r"\w+=\S+", "\n".join(section("environment"))))
     docker = arguments(shlex.split(environment))
     assert {key: docker[key] for key in exported} == exported
     # Apptainer has the user's own home and name.
     assert docker.keys() - exported.keys() == {"HOME", "USER"}
-    assert "unset PYTHONHOME PYTHONPATH VIRTUAL_ENV" in section("environment")
+    assert "export PYTHONHOME= PYTHONPATH=" in section("environment")
     (user,) = instructions("USER")
     assert f":x:{user}:" in INSTALL
     assert user.split(":")[0] not in ("0", "root")
@@ -125,6 +127,15 @@ def test_no_file_names_a_machine_or_a_private_index() -> None:
         text = path.read_text()
         assert set(re.findall(r"https?://([\w.-]+)", text)) <= {"download.pytorch.org"}, path
         assert not re.search(r"/(home|work)/|/opt/(?!venv)|file://|extra-index", text), path
+
+
+def test_an_environment_that_is_not_the_lock_gets_no_list(tmp_path) -> None:
+    lock = (REPOSITORY / "envs" / "cpu.lock").read_text()
+    (tmp_path / "cpu.lock").write_text(re.sub(r"^numpy==.*$", "numpy==0.1", lock, flags=re.MULTILINE))
+    command = [sys.executable, str(FOLDER / "packages.py"), str(tmp_path / "cpu.lock")]
+    result = subprocess.run(command, capture_output=True, text=True)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert f"numpy {version('numpy')} instead of 0.1" in result.stderr
 
 
 @pytest.mark.parametrize("script", sorted(p.name for p in FOLDER.glob("*.sh")))

@@ -75,7 +75,7 @@ clone() {
 wheels() {
   cd "$cache/clone"
   containers/wheels.sh cpu
-  echo "= $(ls containers/wheels | wc -l) wheels, $(du -m containers/wheels | tail -n 1 | cut -f1) MB"
+  echo "= $(ls containers/wheels/cpu | wc -l) wheels, $(du -sm containers/wheels/cpu | cut -f1) MB"
 }
 
 image() {
@@ -86,8 +86,7 @@ image() {
 
 inside() {
   local run=(podman run --rm relax:cpu sh -ec)
-  # The lock, exactly; a user without rights; nothing to build with and nothing left of the building.
-  python3 "$here/check.py" packages "$cache/clone/containers/relax-cpu.packages.json" "$cache/clone/envs/cpu.lock"
+  # A user without rights; nothing to build with and nothing left of the building.
   "${run[@]}" '[ "$(id -u)" = 1000 ] && ! touch /relax/here /opt/venv/here 2> /dev/null'
   "${run[@]}" 'for tool in cc gcc make git uv; do ! command -v $tool || exit 1; done; ! python -c "import pip"'
   podman run --rm --user 0 relax:cpu sh -ec '[ -z "$(ls -A /mnt)$(ls -A /tmp)" ]; [ ! -e /root/.cache ]
@@ -104,7 +103,7 @@ docker_run() {
   run=(podman run --rm --user 4321:4321 --volume "$results:/relax/results" --env "RELAX_IMAGE_DIGEST=$id" relax:cpu)
   run+=(snakemake --cores 2 --quiet host reason --configfile config/smoke.yaml)
   "${run[@]}"
-  python3 "$here/check.py" records "$results/smoke" "$cache/clone/containers/relax-cpu.packages.json" "$id"
+  python3 "$here/check.py" "$results/smoke" "$cache/clone/containers/relax-cpu.packages.json" "$id"
   # Another container goes on from the mounted folder: here, nothing is left to do.
   find "$results/smoke" -name run.json -printf '%p %T@\n' | sort > "$cache/before"
   "${run[@]}"
@@ -131,7 +130,6 @@ sif() {
     FROM=docker-archive BASE="$cache/base-docker.tar" containers/build.sh --sif cpu
     echo "$key" > "$cache/sif.key"
   fi
-  python3 "$here/check.py" packages containers/relax-cpu.sif.packages.json envs/cpu.lock
   # Docker's image and this one hold the same, version for version.
   cmp containers/relax-cpu.packages.json containers/relax-cpu.sif.packages.json
   (cd containers && sha256sum --check --quiet relax-cpu.sif.sha256)
@@ -144,12 +142,12 @@ host() {
   cd "$cache/clone"
   [ -x "$cache/host/bin/snakemake" ] || {
     python3.11 -m venv "$cache/host"
-    "$cache/host/bin/pip" install --quiet --no-index --find-links containers/wheels --constraint envs/cpu.lock \
+    "$cache/host/bin/pip" install --quiet --no-index --find-links containers/wheels/cpu --constraint envs/cpu.lock \
       $(grep -E '^snakemake(-executor-plugin-slurm)?==' envs/cpu.lock)
   }
   [ ! -e "$cache/host/bin/relax" ]
   mkdir -p "$cache/broken"
-  for package in torch transformers pandas; do
+  for package in torch transformers trl; do
     echo 'raise ImportError("this is the host and not the image")' > "$cache/broken/$package.py"
   done
 }
@@ -160,7 +158,7 @@ apptainer_local() {
   cd "$cache/clone"
   rm -rf results/smoke .snakemake
   on_host snakemake --sdm apptainer --cores 2 --quiet host reason --configfile config/smoke.yaml
-  python3 "$here/check.py" records results/smoke containers/relax-cpu.sif.packages.json \
+  python3 "$here/check.py" results/smoke containers/relax-cpu.sif.packages.json \
     "sha256:$(cut -c1-64 containers/relax-cpu.sif.sha256)"
 }
 
@@ -183,7 +181,7 @@ apptainer_slurm() {
   export RELAX_SLURM_ACCOUNT=none RELAX_CPU_PARTITION=none RELAX_GPU_PARTITION=none RELAX_SCRATCH=none
   on_host nsenter --target "$(pgrep -P $cluster)" --mount --pid --wd="$PWD" \
     snakemake --profile profiles/slurm --sdm apptainer --quiet host reason --configfile config/smoke.yaml
-  python3 "$here/check.py" records results/smoke containers/relax-cpu.sif.packages.json \
+  python3 "$here/check.py" results/smoke containers/relax-cpu.sif.packages.json \
     "sha256:$(cut -c1-64 containers/relax-cpu.sif.sha256)"
 }
 
