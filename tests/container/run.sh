@@ -159,7 +159,7 @@ apptainer_local() {
   rm -rf results/smoke .snakemake
   on_host snakemake --sdm apptainer --cores 2 --quiet host reason --configfile config/smoke.yaml
   python3 "$here/check.py" results/smoke containers/relax-cpu.sif.packages.json \
-    "sha256:$(cut -c1-64 containers/relax-cpu.sif.sha256)"
+    "sha256:$(cut -c1-64 containers/relax-cpu.sif.sha256)" "$cache/docker-results/smoke"
 }
 
 apptainer_slurm() {
@@ -182,7 +182,7 @@ apptainer_slurm() {
   on_host nsenter --target "$(pgrep -P $cluster)" --mount --pid --wd="$PWD" \
     snakemake --profile profiles/slurm --sdm apptainer --quiet host reason --configfile config/smoke.yaml
   python3 "$here/check.py" results/smoke containers/relax-cpu.sif.packages.json \
-    "sha256:$(cut -c1-64 containers/relax-cpu.sif.sha256)"
+    "sha256:$(cut -c1-64 containers/relax-cpu.sif.sha256)" "$cache/docker-results/smoke"
 }
 
 [ "$(id -u)" = 0 ] || skip "not root (mounts and name spaces)"
