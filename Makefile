@@ -1,7 +1,7 @@
 # `make demo` and `make test` are all the set-up there is; see README.md.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench check report lock clean
+.PHONY: help setup demo test test-container bench check report container lock clean
 
 # The environment first on the path, so that the workflow's rules find `relax`.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -12,6 +12,8 @@ help:
 	@echo "make setup   make .venv from envs/cpu.lock"
 	@echo "make demo    train, analyse, evaluate and report on this machine (about ten minutes on two cores)"
 	@echo "make test    run the tests"
+	@echo "make container       build the image relax:cpu with docker, podman or buildah (containers/README.md)"
+	@echo "make test-container  build and run the images for real (root, a quarter of an hour; docs/containers.md)"
 	@echo "make bench   speed and memory of relax.koopman, a training step and the grader against targets (minutes, one thread)"
 	@echo "make check   format, lint, types"
 	@echo "make report  the demo as one page for a reviewer, results/demo/snakemake-report.html"
@@ -27,6 +29,12 @@ demo: setup
 test: setup
 	@echo "test: pytest, about ten minutes on two cores"
 	@python -m pytest
+
+container:
+	@containers/build.sh cpu
+
+test-container:
+	@tests/container/run.sh
 
 bench: setup
 	@python benchmarks/koopman.py --out results/bench/koopman.json
