@@ -1,7 +1,7 @@
 # `make demo` and `make test` are all the set-up there is; see README.md.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench check report lock clean
+.PHONY: help setup demo test test-container bench check report container lock clean
 
 # The environment first on the path, so that the workflow's rules find `relax`.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -12,9 +12,11 @@ help:
 	@echo "make setup   make .venv from envs/cpu.lock"
 	@echo "make demo    train, analyse, evaluate and report on this machine (about ten minutes on two cores)"
 	@echo "make test    run the tests"
+	@echo "make container       build the image relax:cpu with docker, podman or buildah (containers/README.md)"
+	@echo "make test-container  build and run the images for real (root, a quarter of an hour; docs/containers.md)"
 	@echo "make bench   speed and memory of relax.koopman, a training step and the grader against targets (minutes, one thread)"
 	@echo "make check   format, lint, types"
-	@echo "make report  Snakemake's own report of the demo, results/demo/snakemake-report.html"
+	@echo "make report  the demo as one page for a reviewer, results/demo/snakemake-report.html"
 	@echo "make clean   remove results/ but for what is tracked, and Snakemake's memory"
 
 setup:
@@ -27,6 +29,12 @@ demo: setup
 test: setup
 	@echo "test: pytest, about ten minutes on two cores"
 	@python -m pytest
+
+container:
+	@containers/build.sh cpu
+
+test-container:
+	@tests/container/run.sh
 
 bench: setup
 	@python benchmarks/koopman.py --out results/bench/koopman.json
@@ -41,7 +49,8 @@ check: setup
 	snakemake --lint
 
 report: demo
-	snakemake --report results/demo/snakemake-report.html
+	@snakemake --report results/demo/snakemake-report.html --quiet all
+	@echo "report: $(CURDIR)/results/demo/snakemake-report.html, one page that needs no network"
 
 lock: setup
 	envs/lock.sh

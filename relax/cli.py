@@ -38,6 +38,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             print(masked(traceback.format_exc()), file=sys.stderr, end="")
         logger.error("relax %s: %s", arguments.verb, error)
         return error.exit_code
+    except BrokenPipeError:  # `relax why ... | head`: whoever read has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except KeyboardInterrupt:
         logger.error("relax %s: interrupted; nothing half-written is left.", arguments.verb)
         return 130
@@ -160,11 +163,14 @@ def _parser() -> argparse.ArgumentParser:
                      help="grade the responses of this folder first, into --grades; no model is needed")  # fmt: skip
     _tables_options(subparsers.add_parser("tables", help=TABLES_HELP, description=TABLES_HELP, epilog=EXIT_CODES))
     verb("figures", verbs.figures, "draw the figures from the run records", "root", "out")
-    verb("report", verbs.report, "write the report", "root", "figures", "out")
+    verb("report", verbs.report, "write the report", "root", "figures", "pages", "out")
     verb("track", verbs.track, "export the run records to MLflow", "root", "out")
     _dsd_options(subparsers.add_parser("dsd", help=DSD_HELP, description=DSD_HELP, epilog=EXIT_CODES))
     _why_options(subparsers.add_parser("why", help=WHY_HELP, description=WHY_HELP, epilog=EXIT_CODES))
     _audit_options(subparsers.add_parser("audit", help=AUDIT_HELP, description=AUDIT_HELP, epilog=EXIT_CODES))
+    _claims_options(subparsers.add_parser("claims", help=CLAIMS_HELP, description=CLAIMS_HELP, epilog=EXIT_CODES))
+    _reference_options(subparsers.add_parser("reference", help=REFERENCE_HELP, description=REFERENCE_HELP,
+                                             epilog=EXIT_CODES))  # fmt: skip
     return parser
 
 
@@ -195,6 +201,19 @@ def _why_options(sub: argparse.ArgumentParser) -> None:
 def _audit_options(sub: argparse.ArgumentParser) -> None:
     sub.set_defaults(run=verbs.audit)
     sub.add_argument("--out", type=Path, metavar="FILE", help="write it to this file as well, as Markdown")
+    _messages(sub)
+
+
+def _claims_options(sub: argparse.ArgumentParser) -> None:
+    sub.set_defaults(run=verbs.claims)
+    sub.add_argument("--out", type=Path, metavar="FILE", help="write it to this file as well, as Markdown")
+    _messages(sub)
+
+
+def _reference_options(sub: argparse.ArgumentParser) -> None:
+    sub.set_defaults(run=verbs.reference)
+    sub.add_argument("--root", type=Path, required=True, metavar="DIR", help=HELP["root"])
+    sub.add_argument("--out", type=Path, required=True, metavar="DIR", help="e.g. results/reference/demo; replaced")
     _messages(sub)
 
 
@@ -257,6 +276,8 @@ def _number(text: str, expected: str, fits: Callable[[float], bool]) -> float:
 
 TABLES_HELP = "build the tables from the run records, or from MLflow alone"
 AUDIT_HELP = "what does not follow from the paper's own printed numbers, with the arithmetic"
+CLAIMS_HELP = "the paper's claims, and what the tracked reference runs show of each"
+REFERENCE_HELP = "copy what is tracked of a finished run: tables, findings, status of the claims, records"
 WHY_HELP = "the run records behind a result, and where a link is missing or a hash differs"
 DSD_HELP = "spectra and DSD of any causal language model's responses, without training"
 
@@ -274,6 +295,7 @@ HELP = {
     "dictionary": "folder of the dictionary stage",
     "checkpoints": "folder for this run's checkpoints",
     "figures": "folder of the figures",
+    "pages": "folder for its tables and figures as pages of their own, and its record",
     "responses": "folder of the generate stage",
     "grades": "folder of the grade stage",
     "latent": "folder of the extract stage",

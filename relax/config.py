@@ -10,13 +10,14 @@ import functools
 import hashlib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import yaml
 
+from relax import paper
 from relax.errors import ConfigError, MachineError
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -97,6 +98,8 @@ def check(config: Config, paths: Sequence[str | Path] = ()) -> None:
                 if name not in config[kind]:
                     where, near = _where(["ablations", title], paths), _nearest(name, list(config[kind]))
                     raise ConfigError(f"{where}: unknown name {name!r} in {kind}; {near}.")
+    for key, message in _paper_faults(config):
+        raise ConfigError(f"{_where(key, paths)}: {message}")
     for name, method in config["methods"].items():
         _check_method(method, _where(["methods", name], paths))
     prompt = config.get("prompt", {})
@@ -226,12 +229,43 @@ def overlap_settings(config: Config) -> Config:
 
 def results_settings(config: Config) -> Config:
     """Of the tables, the figures and the report."""
-    return {key: config[key] for key in ("matrix", "methods", "ablations", "limits")}
+    return {key: config[key] for key in ("matrix", "methods", "ablations", "paper", "limits")}
 
 
 def _sampling(config: Config) -> Config:
     sampling = {key: config["training"][key] for key in ("max_response_length", "temperature")}
     return {**sampling, "prompt": config["prompt"]}
+
+
+def _paper_faults(config: Config) -> Iterator[tuple[list[str | int], str]]:
+    """(key, sentence) of names in ``paper`` that do not exist, in print or here."""
+    layouts = {layout.table: layout for layout in paper.LAYOUTS}
+    known = {"policies": list(config["policies"]), "methods": ["initial", *config["methods"]]}
+    given = config.get("paper", {})
+    for table, rows in given.get("rows", {}).items():
+        if table not in layouts:
+            yield ["paper", "rows", table], f"unknown table {table!r}; {_nearest(table, list(layouts))}."
+            continue
+        # Rows of printed gains are the differences of two others, here as there.
+        printed = [row.label for row in paper.read_table(layouts[table]) if row.difference_of is None]
+        for label, ours in rows.items():
+            key: list[str | int] = ["paper", "rows", table, label]
+            if label not in printed:
+                yield key, f"{table} has no row {label!r} to stand for; {_nearest(label, printed)}."
+            for kind, names in (("policies", [ours["policy"]]), ("methods", ours["methods"])):
+                for name in (name for name in names if name not in known[kind]):
+                    yield key, f"unknown name {name!r} in {kind}; {_nearest(name, known[kind])}."
+    for column, ours in given.get("columns", {}).items():
+        key, name = ["paper", "columns", column], ours["benchmark"]
+        if column not in paper.METRICS:
+            yield key, f"no table has a column {column!r}; {_nearest(column, list(paper.METRICS))}."
+        if name not in config["benchmarks"]:
+            yield key, f"unknown name {name!r} in benchmarks; {_nearest(name, list(config['benchmarks']))}."
+            continue
+        benchmark = config["benchmarks"][name]
+        draws = [1] * benchmark.get("greedy", False) + [k for k in [benchmark.get("samples", 0)] if k]
+        if ours["metric"] not in (metrics := [f"mean@{k}" for k in draws]):
+            yield key, f"{name} is asked for {' and '.join(metrics)}, not {ours['metric']}."
 
 
 def _check_method(method: Config, where: str) -> None:

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from relax.config import digest
+from relax.container import built_from, container
 from relax.errors import DataError
 from relax.files import atomic_write
 
@@ -87,10 +88,16 @@ def _counts(path: Path) -> bool:
 
 
 def git_state() -> dict[str, Any]:
-    """Commit and dirty flag of the repository this package runs from; both None outside one."""
+    """Commit and dirty flag of the repository this package runs from, or that its image was built from; both
+    None outside one."""
+    if (built := built_from()) is not None:
+        return built
 
     def git(*arguments: str) -> str | None:
-        result = subprocess.run(["git", "-C", str(REPOSITORY), *arguments], capture_output=True, text=True)
+        try:
+            result = subprocess.run(["git", "-C", str(REPOSITORY), *arguments], capture_output=True, text=True)
+        except FileNotFoundError:
+            return None
         return result.stdout.strip() if result.returncode == 0 else None
 
     status = git("status", "--porcelain", "--untracked-files=no")
@@ -159,6 +166,7 @@ class Run:
             "inputs": self.digests,
             "outputs": {str(path): digest_path(path) for path in outputs},
             "git": git_state(),
+            "container": container(),
             "versions": _versions(),
             "machine": {"system": platform.platform(), "cpus": os.cpu_count(), "accelerator": accelerator()},
             "started": self._started.isoformat(timespec="seconds"),

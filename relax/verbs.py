@@ -176,7 +176,8 @@ def tables(a: argparse.Namespace) -> int:
 def _tables(a: argparse.Namespace, loaded: config.Config) -> None:
     run = _run(a, loaded, config.results_settings(loaded), [])
     from relax.files import atomic_write
-    from relax.results import findings
+    from relax.results import claims, findings
+    from relax.results.claims_runs import evaluate
     from relax.results.collect import collect
     from relax.results.tables import write_tables
     from relax.results.why import record_inputs
@@ -184,8 +185,15 @@ def _tables(a: argparse.Namespace, loaded: config.Config) -> None:
     results = collect(a.root, loaded)
     run.digests = record_inputs(a.root, [record["folder"] for record in results.records])
     written = write_tables(results, a.out)
-    atomic_write(a.out / "findings.md", findings.to_markdown(findings.findings(results)))
-    run.finish(a.out, [*written, a.out / "findings.md"])
+    content = evaluate(results)
+    texts = {
+        "findings.md": findings.to_markdown(findings.findings(results)),
+        "claims.md": claims.to_markdown(claims.read_claims(), {content["name"]: content}),
+        claims.CONTENT: json.dumps(content, indent=1, ensure_ascii=False) + "\n",
+    }
+    for name, text in texts.items():
+        atomic_write(a.out / name, text)
+    run.finish(a.out, [*written, *(a.out / name for name in texts)])
 
 
 def figures(a: argparse.Namespace, loaded: config.Config) -> None:
@@ -202,15 +210,23 @@ def figures(a: argparse.Namespace, loaded: config.Config) -> None:
 
 
 def report(a: argparse.Namespace, loaded: config.Config) -> None:
-    """The report."""
+    """The report, its pages and its record."""
+    run = _run(a, loaded, config.results_settings(loaded), [a.figures])
     from relax.results.collect import collect
     from relax.results.figures import read_figures
-    from relax.results.report import write_report
+    from relax.results.paper_tables import compares, paper_tables
+    from relax.results.report import write_pages, write_report
     from relax.results.tables import build_tables
+    from relax.results.why import record_inputs
     from relax.tracking import shareable
 
     results = collect(a.root, loaded)
-    write_report(results, shareable(loaded), build_tables(results), read_figures(a.figures), a.out, loaded["limits"])
+    run.digests |= record_inputs(a.root, [record["folder"] for record in results.records])
+    tables, figures = build_tables(results), read_figures(a.figures)
+    paper = paper_tables(results) if compares(results) else []
+    pages = write_pages([*tables, *paper], figures, a.pages)
+    write_report(results, shareable(loaded), tables, figures, a.out, loaded["limits"], paper)
+    run.finish(a.pages, [a.out, *pages])
 
 
 def track(a: argparse.Namespace, loaded: config.Config) -> None:
@@ -237,12 +253,36 @@ def dsd(a: argparse.Namespace) -> int:
 def audit(a: argparse.Namespace) -> int:
     """What does not follow from the paper's printed numbers."""
     from relax.files import atomic_write
-    from relax.results.audit import audit, to_markdown, to_page
+    from relax.results.audit import audit
+    from relax.results.audit_text import to_markdown, to_page
 
     found = audit()
     print(to_markdown(found), end="")
     if a.out is not None:
         atomic_write(a.out, to_page(found))
+    return 0
+
+
+def claims(a: argparse.Namespace) -> int:
+    """The paper's claims, and what the reference runs show of them."""
+    from relax.files import atomic_write
+    from relax.results.claims import read_claims, read_references, to_markdown, to_page
+
+    found, references = read_claims(), read_references()
+    print(to_markdown(found, references), end="")
+    if a.out is not None:
+        atomic_write(a.out, to_page(found, references))
+    return 0
+
+
+def reference(a: argparse.Namespace) -> int:
+    """What is tracked of a finished run."""
+    from relax.results.reference import changed_records, make_reference
+
+    written = make_reference(a.root, a.out)
+    logger.info("reference: %d files in %s; `relax claims --out docs/claims.md` takes them up", len(written), a.out)
+    if changed := changed_records(a.out):
+        logger.warning("reference: %d records were made with uncommitted changes: %s", len(changed), ", ".join(changed))
     return 0
 
 

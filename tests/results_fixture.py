@@ -55,6 +55,12 @@ def config_of(policies=("tiny",), seeds=(1, 2)):
             "noisy-sum": {"task": "noisy_sum", "greedy": True, "samples": 16},
             "long-sum": {"task": "noisy_sum", "greedy": True, "samples": 0},
         },
+        "ablations": {
+            "figure-6": {
+                "title": "exploration methods",
+                "arms": {"ReLaX": "relax", "without KL": "relax-sv-no-kl", "KL-Cov": "kl-cov", "Vanilla GRPO": "grpo"},
+            },
+        },
     }
 
 
@@ -194,6 +200,9 @@ def _koopman(folder, identity, rng):
                 for s in (1, -1)
             ]
     pd.DataFrame(rows).to_parquet(folder / "eigenvalues.parquet")
+    kept = frame[frame.kind == "policy"].head(16).id
+    matrices = rng.normal(size=(len(kept), DIM * DIM)).astype(np.float32)
+    pd.DataFrame({"id": kept.to_numpy(), "matrix": list(matrices)}).to_parquet(folder / "matrices.parquet")
     means = frame.groupby("kind")[[c for c in frame if c.startswith("dsd_")]].mean()
     metrics = {f"{kind}/{name}": float(value) for kind, row in means.iterrows() for name, value in row.items()}
     write_record(folder, "koopman", identity, metrics=metrics)

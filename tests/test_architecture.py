@@ -11,14 +11,16 @@ from conftest import REPOSITORY
 
 PACKAGE = REPOSITORY / "relax"
 #: Everyone may use these.
-LEAVES = {"config", "errors", "files", "progress", "tracking"}
+LEAVES = {"config", "errors", "files", "paper", "progress", "tracking"}
 #: A stage may use what comes before it in the pipeline, and the mathematics.
 ARROWS = {
-    "config": {"errors"},
+    "config": {"errors", "paper"},
+    "container": set(),
     "errors": set(),
     "files": {"errors"},
+    "paper": {"errors"},
     "progress": set(),
-    "tracking": {"config", "errors", "files"},
+    "tracking": {"config", "container", "errors", "files"},
     "koopman": {"errors"},
     "data": LEAVES,
     "evaluation": LEAVES | {"data"},

@@ -13,8 +13,10 @@ import pytest
 from conftest import REPOSITORY
 from relax import cli
 from relax.errors import DataError
-from relax.results.audit import audit, fits, to_markdown
-from relax.results.paper import FOLDER, LAYOUTS, read_table
+from relax.paper import FOLDER, LAYOUTS, fits, read_table, rounded
+from relax.results.audit import audit
+from relax.results.audit_text import to_markdown
+from relax.results.marks import marks
 
 #: Row of Table 2 -> (sum of its six columns, printed, mean), worked out apart from the code.
 TABLE_2 = {
@@ -116,6 +118,52 @@ def test_a_mended_table_is_not_accused(copy) -> None:
     assert audit(copy).rows("Table 2") == (12, 12)
 
 
+#: Columns that ReLaX does not lead, worked out by hand: (best, runner-up, place of ReLaX).
+BEHIND = {
+    ("Table 1", "7B-scale reasoning models", "MathVerse"): ("SRPO-7B 55.8", "ReLaX-VL-7B 55.7", "runner-up"),
+    ("Table 1", "7B-scale reasoning models", "MathVision"): ("SRPO-7B 32.9", "VL-Rethinker-7B 32.3", "neither"),
+    ("Table 2", "Qwen2.5-base, 7B", "AIME24"): ("FR3E 25.2", "KL-Cov 22.6", "neither"),
+    ("Table 2", "Qwen2.5-base, 7B", "AIME25"): ("HICRA, FR3E 14.8", "ReLaX 13.8", "runner-up"),
+    ("Table 2", "Qwen2.5-Math-base, 7B", "AIME24"): ("DCPO 38.8", "ReLaX 36.9", "runner-up"),
+    ("Table 2", "Qwen2.5-Math-base, 7B", "AIME25"): ("FR3E 18.1", "ReLaX 17.3", "runner-up"),
+}
+
+
+def test_the_marks_that_must_stand_where_relax_does_not_lead() -> None:
+    found = {(m.table, m.block, m.column): (m.shown(m.top), m.shown(m.runner_up), m.place) for m in marks()}
+    assert len(found) == 8 + 3 * 7
+    assert {key: value for key, value in found.items() if value[2] != "best"} == BEHIND
+    text = to_markdown(audit())
+    assert "ReLaX is the best in 6 of 8 columns of Table 1, 17 of 21 columns of Table 2" in text
+    assert "MathVision: neither, 30.2, behind SRPO-7B 32.9 and VL-Rethinker-7B 32.3." in text
+    assert "7B, AIME25: runner-up, 13.8, behind HICRA, FR3E 14.8." in text
+
+
+def test_marks_are_the_largest_numbers_of_the_rows_that_are_ranked() -> None:
+    # Again from the file, without the code: sort each column of each base model, base policy and dashes left out.
+    rows = [line.split(",") for line in (FOLDER / "table2_text.csv").read_text().splitlines()]
+    for mark in (mark for mark in marks() if mark.table == "Table 2"):
+        place = rows[0].index(mark.column if mark.column != "average" else "average_printed")
+        block = [row for row in rows[1:] if f"{row[0]}, {row[1]}" == mark.block and row[2] != "base" and row[place]]
+        ranked = sorted(block, key=lambda row: -float(row[place]))
+        best = [row[2] for row in block if float(row[place]) == float(ranked[0][place])]
+        assert list(mark.top) == best
+        assert mark.runner_up[0] == ranked[len(best)][2]
+
+
+def test_ties_dashes_and_a_single_number(copy) -> None:
+    replace(copy / "table2_text.csv", "71.2,,,55.8", "71.6,,,55.8")
+    replace(copy / "table2_text.csv", "69.2,23.5,", "69.2,,")
+    found = {mark.column: mark for mark in marks(copy) if mark.block == "Qwen2.5-base, 3B"}
+    assert (found["MATH500"].top, found["MATH500"].runner_up) == (("DCPO", "ReLaX"), ("Vanilla GRPO",))
+    assert (found["Minerva"].top, found["Minerva"].runner_up, found["Minerva"].place) == (("ReLaX",), (), "best")
+    assert found["Minerva"].shown(found["Minerva"].runner_up) == "-"
+    replace(copy / "table2_text.csv", "71.6,26.1,44.8", "71.6,,44.8")
+    found = {mark.column: mark for mark in marks(copy) if mark.block == "Qwen2.5-base, 3B"}
+    assert (found["Minerva"].top, found["Minerva"].place) == ((), "no number")
+    assert "Minerva    | -" in to_markdown(audit(copy))
+
+
 def test_both_sides_of_a_half_fit_and_nothing_beyond() -> None:
     # Python's decimal rounding says which values may be printed.
     for thousandths in range(0, 1001):
@@ -197,4 +245,18 @@ def test_the_tracked_page_is_what_the_command_writes_now(tmp_path: Path, capsys)
     page = (tmp_path / "audit.md").read_text()
     assert page.endswith(capsys.readouterr().out)
     assert (REPOSITORY / "docs" / "audit.md").read_text() == page, "run `relax audit --out docs/audit.md`"
-    assert "bold and runner-up marks" in page
+    assert "Bold and runner-up marks" in page
+
+
+def test_the_plain_words_of_the_page_are_the_numbers_of_the_files() -> None:
+    rows = {row.label: row for layout in LAYOUTS[:3] for row in read_table(layout) if row.average is not None}
+    relax, fr3e = (rows[f"Qwen2.5-Math-base, 7B, {name}"] for name in ("ReLaX", "FR3E"))
+    words = [f"has {relax.average} in print and {rounded(relax.mean(), 1)} by its columns"]
+    words += [f"{relax.average - fr3e.average} in print, {rounded(relax.mean() - fr3e.mean(), 1)} by the"]
+    words += [
+        f"({rounded(rows['Qwen3-Base, 4B, ReLaX'].mean(), 2)})",
+        "90.2 - 83.0 = 7.2",
+        "All twelve printed averages",
+    ]
+    page = (REPOSITORY / "docs" / "audit.md").read_text()
+    assert [text for text in words if text not in page] == []

@@ -48,6 +48,44 @@ def test_shipped_configurations_load(path: Path) -> None:
         ("trainig:\n  steps: 1\n", 1, ["unknown key 'trainig'", "did you mean 'training'"]),
         ("benchmarks:\n  noisy-sum: {greedy: false, samples: 0}\n", 2, ["greedy: true, or samples"]),
         ("policies:\n  tiny: {scratch: {hidden_size: 63}}\n", 1, ["multiple of heads"]),
+        ("paper:\n  rows:\n    Table 3: {}\n", 3, ["unknown table 'Table 3'", "did you mean 'Table"]),
+        (
+            "paper:\n  rows:\n    Table 2:\n      Qwen2.5-base, 3B, Relax: {policy: tiny, methods: [relax]}\n",
+            4,
+            ["Table 2 has no row 'Qwen2.5-base, 3B, Relax'", "did you mean 'Qwen2.5-base, 3B, ReLaX'"],
+        ),
+        (
+            "paper:\n  rows:\n    Table 5:\n"
+            "      Qwen3-Base, 4B, ReLaX - Vanilla GRPO: {policy: tiny, methods: [relax]}\n",
+            4,
+            ["to stand for", "did you mean 'Qwen3-Base, 4B,"],
+        ),
+        (
+            "paper:\n  rows:\n    Table 2:\n      Qwen2.5-base, 3B, ReLaX: {policy: tinny, methods: [relax]}\n",
+            4,
+            ["unknown name 'tinny' in policies", "did you mean 'tiny'"],
+        ),
+        (
+            "paper:\n  rows:\n    Table 1:\n      ReLaX-VL-3B: {policy: tiny, methods: [initial, relaks]}\n",
+            4,
+            ["unknown name 'relaks' in methods", "did you mean 'relax'"],
+        ),
+        (
+            "paper:\n  columns:\n    AIME2024: {benchmark: noisy-sum, metric: mean@1}\n",
+            3,
+            ["no table has a column 'AIME2024'", "did you mean 'AIME24'"],
+        ),
+        (
+            "paper:\n  columns:\n    AIME24: {benchmark: noisysum, metric: mean@1}\n",
+            3,
+            ["unknown name 'noisysum' in benchmarks", "did you mean 'noisy-sum'"],
+        ),
+        (
+            "paper:\n  columns:\n    AIME24: {benchmark: noisy-sum, metric: mean@32}\n",
+            3,
+            ["noisy-sum is asked for mean@1 and mean@16, not mean@32"],
+        ),
+        ("paper:\n  columns:\n    AIME24: {benchmark: noisy-sum, metric: pass@1}\n", 3, ["does not fit"]),
     ],
 )
 def test_a_fault_names_file_line_and_key(tmp_path: Path, text: str, line: int, words: list[str]) -> None:

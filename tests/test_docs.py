@@ -61,8 +61,9 @@ def schema_keys() -> Iterator[tuple[str, dict[str, Any], bool, bool]]:
             yield from walk(inner, here)
             if isinstance(inner.get("items"), dict):
                 yield from walk(inner["items"], f"{here}[]")
-            if isinstance(inner.get("additionalProperties"), dict):
-                yield from walk(inner["additionalProperties"], f"{here}.<name>")
+            while isinstance(inner := inner.get("additionalProperties"), dict):
+                here = f"{here}.<name>"
+                yield from walk(inner, here)
 
     yield from walk(config.schema(), "")
 

@@ -9,10 +9,13 @@ from html.parser import HTMLParser
 import pytest
 
 import results_fixture
+from relax.results.claims import read_claims
+from relax.results.claims_runs import evaluate
 from relax.results.collect import collect
 from relax.results.figures_style import Figure
 from relax.results.findings import Finding, findings
-from relax.results.report import write_report
+from relax.results.render import Column, Table
+from relax.results.report import write_pages, write_report
 from relax.results.tables import build_tables
 from results_fixture import config_of
 
@@ -162,7 +165,8 @@ def report(folder, out, **options):
     svg = out / "picture.svg"
     out.mkdir(exist_ok=True)
     svg.write_text('<svg xmlns="http://www.w3.org/2000/svg" width="345.6pt" height="72pt" version="1.1"/>')
-    figures = [Figure(name, f"Title of {name}", f"Caption of {name}.", svg, svg) for name in ("dsd", "training")]
+    figures = [Figure("dsd", "Title of dsd", "Caption of dsd.", svg, svg, paper="Figure 8"),
+               Figure("training", "Title of training", "Caption of training.", svg, svg)]  # fmt: skip
     figures = figures if results.records else []
     path = write_report(results, config, build_tables(results), figures, out / "report.html", **options)
     return Page(path.read_text())
@@ -178,8 +182,9 @@ def test_the_page_holds_everything_it_shows(page):
     assert [link for link in links if not link.startswith(("#", "data:"))] == []
     assert page.all("script") == page.all("link") == []
     images = page.all("img")
-    assert [image["alt"] for image in images] == ["Title of dsd", "Title of training"]
-    assert [image["style"] for image in images] == ["--width: 4.80in"] * 2
+    drawn = ["The pipeline as it ran", "When each job ran"]
+    assert [image["alt"] for image in images] == ["Title of dsd", "Title of training", *drawn]
+    assert [image["style"] for image in images[:2]] == ["--width: 4.80in"] * 2
     kind, _, content = images[0]["src"].partition(",")
     assert kind == "data:image/svg+xml;base64"
     assert base64.b64decode(content).startswith(b"<svg ")
@@ -232,3 +237,75 @@ def test_runs_outside_the_matrix_are_named(all_runs, tmp_path):
     text = report((all_runs[0], config_of(seeds=[1])), tmp_path).text
     assert "train/tiny/grpo/seed-2" in text
     assert "the configuration does not ask for" in text
+
+
+def test_the_page_begins_with_what_was_run(page, all_runs):
+    said = ["tiny", "alpha 0.1, spectrum eigenvalues, kl_mode adaptive, beta 0.01, xi q90 (here 0.21)", "the baseline",
+            "60 steps, 32 prompts a step, 8 responses a prompt", "100 problems, one greedy response each",
+            "2026-01-01 00:00 to 2026-01-01 00:00 UTC", "no GPU; 900 MB in the largest process",
+            "2 processors, no accelerator"]  # fmt: skip
+    start = page.text.index("What was run, on what")
+    assert [words for words in said if words not in page.text[start : page.text.index("The paper's claims")]] == []
+
+
+def test_the_page_has_every_claim_with_command_cost_status_and_numbers(page, all_runs):
+    content = evaluate(collect(*all_runs))["claims"]
+    for claim in read_claims():
+        found = content[claim.id]
+        assert page.text.count(claim.claim) == 2  # in the table and above the numbers
+        assert claim.shown_by in page.text
+        assert claim.command in page.text
+        for outcome in found["outcomes"]:
+            assert all(part["text"] in page.text for part in outcome["parts"])
+    table = page.text[page.text.index("claim, in our words") :]
+    assert re.search(r"at a higher reward than GRPO\.\s*partly\s*Figs\. 3 and 8\s*0\.\d+ CPU h\s*make demo", table)
+    assert re.search(r"Table 1\s*\N{EN DASH}\s*none yet", table)
+
+
+def test_settings_stand_beside_the_papers(page):
+    text = page.text[page.text.index("Settings that are not the paper's") :]
+    assert re.search(r"rollouts per prompt\s*16\s*8\s*Table 3", text)
+    assert re.search(r"xi\s*10\s*q90\s*Table 3", text)
+    assert re.search(r"learning rate\s*1e-6\s*not given", text)
+
+
+def test_a_figure_names_the_papers(page):
+    assert "Answers Figure 8 of the paper. Caption of dsd." in page.text
+    assert page.text.count("of the paper. Caption") == 1
+
+
+def test_tables_of_the_paper_have_a_place(page, all_runs, tmp_path):
+    nothing = "No policy of this configuration stands for one of the paper's"
+    assert nothing in page.text
+    table = Table("table-2", "Table 2", "As printed and here.", (Column("a", "a"),), ({"a": "51.2"},))
+    text = report(all_runs, tmp_path, paper_tables=[table]).text
+    assert "As printed and here." in text
+
+
+def test_what_a_configuration_says_is_text_not_markup(all_runs, tmp_path):
+    root, config = all_runs
+    bad = "<script>alert('&')</script>"
+    page = report((root, config | {"name": bad}), tmp_path, limits=[bad])
+    assert page.all("script") == []
+    assert page.text.count(bad) > 2
+
+
+def test_every_table_and_figure_has_a_page_of_its_own(all_runs, tmp_path):
+    tables = build_tables(collect(*all_runs))
+    svg = tmp_path / "dsd.svg"
+    svg.write_text('<svg xmlns="http://www.w3.org/2000/svg" width="72pt" height="72pt"/>')
+    figures = [Figure("dsd", "DSD & more", "Caption <of> it.", svg, svg)]
+    out = tmp_path / "report"
+    (out / "tables").mkdir(parents=True)
+    (out / "tables" / "99-old.html").write_text("from another configuration")
+    assert write_pages(tables, figures, out) == [out / "tables", out / "figures"]
+    names = [path.name for path in sorted((out / "tables").iterdir())]
+    assert names == [f"{number:02d}-{table.name}.html" for number, table in enumerate(tables, 1)]
+    for path, table in zip(sorted((out / "tables").iterdir()), tables, strict=True):
+        page = Page(path.read_text())
+        assert table.caption in page.text
+        assert len(page.all("table")) == 1
+        assert page.all("nav") == page.all("script") == []
+    text = (out / "figures" / "01-dsd.html").read_text()
+    assert "<title>DSD &amp; more</title>" in text
+    assert "Caption <of> it." in Page(text).text

@@ -2,8 +2,10 @@
 
 import csv
 import io
+import json
 import math
 import re
+import shutil
 
 import pytest
 
@@ -16,7 +18,8 @@ from results_fixture import METHODS, config_of, make_results
 
 all_runs, one_seed, no_runs = results_fixture.all_runs, results_fixture.one_seed, results_fixture.no_runs
 
-NAMES = ["final", "differences", "benchmarks", "paired", "probes", "dictionary", "cost", "stages"]
+NAMES = ["final", "differences", "benchmarks", "paired", "probes", "dictionary", "ablation-figure-6",
+         "ablation-figure-6-paper", "cost", "stages", "table1", "table2", "table5", "table6"]  # fmt: skip
 
 
 def tables_of(folder):
@@ -61,10 +64,10 @@ def test_latex_cells():
     assert r"\caption{Two runs \& 5 \% of a\_b.}" in text
     assert r"\cmidrule(lr){2-3}" in text
     lines = text.splitlines()
-    both = lines.index(r"both & 0.200 & \textbf{$-$0.52} \\")
-    assert lines[both + 1] == r" & \scriptsize $\pm$ 1.271 & \scriptsize $\pm$ 0.06 \\"
+    both = lines.index(r"both & 0.200 & \textbf{$-$0.52} \\[-2pt]")
+    assert lines[both + 1] == r" & \scriptsize $\pm$ 1.271 & \scriptsize $\pm$ 0.06 \\[-2pt]"
     assert lines[both + 2] == r" & \scriptsize s 0.1414 & \scriptsize s 0.007 \\"
-    assert lines[both + 3] == r"one & 0.250 & -- \\"
+    assert lines[both + 3] == r"one & 0.250 & -- \\[-2pt]"
     assert lines[both + 4] == r" & \scriptsize (1 of 2) &  \\"
     assert text.count("{") == text.count("}")
 
@@ -184,8 +187,23 @@ def test_cost_table_is_relative_to_grpo(all_runs):
 def test_stage_table_sums_over_runs(all_runs):
     rows = {row["verb"]: row for row in tables_of(all_runs)["stages"].rows}
     order = ["data", "base", "dictionary", "train", "extract", "koopman", "generate", "grade", "evaluate"]
-    assert list(rows) == order
+    assert list(rows) == [*order, "all"]
     assert (rows["evaluate"]["runs"], rows["evaluate"]["wall_seconds"]) == (22, 22 * 12.0)
+    for key in ("runs", "wall_seconds", "cpu_hours", "gpu_hours"):
+        assert rows["all"][key] == pytest.approx(sum(rows[name][key] for name in order))
+    assert rows["train"]["cpu_hours"] == pytest.approx(10 * 0.8 * 34.5 / 3600, abs=1e-4)
+    assert rows["all"]["gpu_hours"] == 0
+
+
+def test_gpu_hours_are_wall_time_times_devices(one_seed, tmp_path):
+    root = shutil.copytree(one_seed[0], tmp_path / "synthetic")
+    path = root / "train/tiny/relax/seed-1/run.json"
+    record = json.loads(path.read_text())
+    record["machine"]["accelerator"] = "4 x NVIDIA H100 80GB HBM3"
+    record["wall_seconds"] = 1800.0
+    path.write_text(json.dumps(record))
+    rows = {row["verb"]: row for row in tables_of((root, one_seed[1]))["stages"].rows}
+    assert (rows["train"]["gpu_hours"], rows["all"]["gpu_hours"], rows["base"]["gpu_hours"]) == (2, 2, 0)
 
 
 def test_missing_runs_are_marked(one_seed):

@@ -1,4 +1,4 @@
-"""The export to a real MLflow store: what a person finds there, and that it may be done twice, after a crash, later."""
+"""The export to a real MLflow store: what is in it, run twice, after a crash and by a later pipeline."""
 
 import json
 import shutil
@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import yaml
 from mlflow.tracking import MlflowClient
-from mlflow.tracking._tracking_service.utils import _artifact_repos_cache
 
-import store_fixture
+import export_fixture
 from conftest import REPOSITORY
+from export_fixture import CONFIG, ids, record, runs_of, seed, uri_of
 from relax import config
 from relax.errors import DataError
 from relax.store import jobs
@@ -20,9 +20,9 @@ from relax.store.client import HASH_TAG
 from relax.store.export import export
 from relax.store.views import COLOURS, colour, view_tags
 from relax.tracking import read_record
-from store_fixture import CONFIG, demo_config, ids, record, runs_of, seed, uri_of
+from store_fixture import demo_config
 
-empty_store, results = store_fixture.empty_store, store_fixture.results
+results, empty_store = export_fixture.results, export_fixture.empty_store
 
 
 # What is in the store ---------------------------------------------------------------------------
@@ -224,10 +224,12 @@ def test_an_experiment_deleted_in_the_interface_comes_back(results) -> None:
 
 
 def test_a_moved_folder_takes_its_store_along(results, tmp_path) -> None:
-    export(results, CONFIG, uri_of(results))
+    # In a process of its own, as in life: MLflow remembers for a process where the files of a run lie.
+    (tmp_path / "c.yaml").write_text(yaml.safe_dump(CONFIG))
+    command = ["track", "--configfile", "c.yaml", "--root", str(results), "--out", "track.json"]
+    subprocess.run([sys.executable, "-m", "relax", *command], cwd=tmp_path, check=True)
     moved = tmp_path / "elsewhere"
     shutil.move(results, moved)
-    _artifact_repos_cache.clear()  # MLflow remembers addresses as long as a process lives
     assert export(moved, CONFIG, uri_of(moved))["unchanged"] == 2
     seed(moved, 3)
     export(moved, CONFIG, uri_of(moved))

@@ -1,4 +1,4 @@
-"""The export while jobs run, beside another one, with a broken or locked store, and with secrets about."""
+"""The export to a real MLflow store while jobs run, to a store that is none or locked, and with secrets."""
 
 import fcntl
 import os
@@ -14,15 +14,16 @@ import pytest
 import yaml
 from mlflow.tracking import MlflowClient
 
-import store_fixture
+import export_fixture
 from conftest import REPOSITORY
+from export_fixture import CONFIG, ids, record, runs_of, seed, uri_of
 from relax.errors import MachineError
 from relax.store.client import PATH_TAG
 from relax.store.export import export
 from relax.tracking import masked
-from store_fixture import CONFIG, ids, make_experiment, record, runs_of, seed, uri_of
+from store_fixture import make_experiment
 
-empty_store, results = store_fixture.empty_store, store_fixture.results
+results, empty_store = export_fixture.results, export_fixture.empty_store
 
 
 # While jobs run -------------------------------------------------------------------------------------
@@ -166,7 +167,19 @@ def test_a_planted_secret_shows_up_nowhere(tmp_path) -> None:
         ["track", "--configfile", "c.yaml", "--root", "results/synthetic", "--out", "track.json"],
         ["tables", "--from-mlflow", address, "--out", "again"],
         ["tables", "--configfile", "c.yaml", "--root", "results/synthetic", "--out", "tables"],
-        ["report", "--configfile", "c.yaml", "--root", "results/synthetic", "--figures", "figures", "--out", "r.html"],
+        [
+            "report",
+            "--configfile",
+            "c.yaml",
+            "--root",
+            "results/synthetic",
+            "--figures",
+            "figures",
+            "--out",
+            "r.html",
+            "--pages",
+            "pages",
+        ],
     ):
         if command[0] == "report":
             (tmp_path / "figures").mkdir()

@@ -1,10 +1,13 @@
 """``relax why`` on a real run: whole chains, and every fault that was planted in a copy."""
 
+import json
+import re
 import shutil
 from pathlib import Path
 
 import pytest
 
+from relax.tracking import digest_path
 from workflow_fixture import run
 
 pytestmark = pytest.mark.slow
@@ -26,15 +29,59 @@ def why(folder: Path, *arguments: str) -> str:
 
 def test_the_chain_of_a_table_goes_down_to_the_data(copy: Path) -> None:
     text = why(copy, "results/smoke/tables/final.md")
-    assert text.startswith("smoke/tables/final.md\n  tables: relax tables, ")
-    for link in ("train/tiny/relax-sv/seed-1: relax train", "evaluate/tiny/grpo/seed-1/noisy-sum: relax evaluate",
-                 "responses/tiny/grpo/seed-1: relax generate", "grades/tiny/initial/seed-0: relax grade",
-                 "base/tiny: relax base", "dictionary/tiny: relax dictionary", "data: relax data"):  # fmt: skip
+    for link in ("train/tiny/relax-sv/seed-1: relax train --policy tiny --method relax-sv --seed 1, ",
+                 "evaluate/tiny/grpo/seed-1/noisy-sum: relax evaluate", "responses/tiny/grpo/seed-1: relax generate",
+                 "grades/tiny/initial/seed-0: relax grade", "base/tiny: relax base",
+                 "dictionary/tiny: relax dictionary", "data: relax data"):  # fmt: skip
         assert link in text
     assert text.rstrip().endswith(WHOLE)
     assert text.count("data: relax data") == 1  # each record once
     assert "seed data 0" in text
-    assert "torch 2." in text
+
+
+def test_it_names_configuration_commit_versions_machine_and_every_hash(copy: Path) -> None:
+    text = why(copy, "results/smoke/tables/final.md")
+    root = copy / "results" / "smoke"
+    records = [json.loads((root / place / "run.json").read_text()) for place in ("data", "train/tiny/grpo/seed-1")]
+    head = text[: text.index("\ntables: ")]
+    assert head.startswith(f"smoke/tables/final.md  {digest_path(root / 'tables/final.md')}\n")
+    assert f"config/config.yaml + config/smoke.yaml, hash {records[0]['config_hash']}" in head
+    assert f"{records[0]['machine']['system']}, {records[0]['machine']['cpus']} processors, no accelerator" in head
+    for name, version in records[0]["versions"].items():
+        assert f"{name} {version}" in head
+    for record in records:
+        assert f"settings {record['settings_hash']}" in text
+        for path, recorded in (record["inputs"] | record["outputs"]).items():
+            place = path.partition("results/smoke/")[2]
+            assert f"{place} {recorded}" in text or f"{Path(place).name} {recorded}" in text
+
+
+@pytest.mark.parametrize(
+    ("path", "made", "behind"),
+    [
+        ("figures/dsd.svg", "figures: relax figures, ", "koopman/tiny/relax-sv/seed-1"),
+        ("report.html", "report: relax report, ", "figures: relax figures"),
+        ("report/tables/01-final.html", "report: relax report, ", "evaluate/tiny/grpo/seed-1/noisy-sum"),
+        ("tables/claims.json", "tables: relax tables, ", "train/tiny/relax-sv/seed-1"),
+    ],
+)
+def test_figures_report_and_claims_have_chains_too(copy: Path, path: str, made: str, behind: str) -> None:
+    text = why(copy, f"results/smoke/{path}")
+    assert f"\n{made}" in text
+    assert re.search(rf"^ +{behind}", text, re.MULTILINE)
+    assert "data: relax data" in text
+    assert text.rstrip().endswith(WHOLE)
+
+
+def test_a_folder_under_another_name_is_the_same(copy: Path) -> None:
+    (copy / "results" / "smoke").rename(copy / "renamed")
+    assert why(copy, "renamed/tables/final.md").rstrip().endswith(WHOLE)
+
+
+def test_a_reader_who_has_enough_is_no_error(copy: Path) -> None:
+    ended = run(copy, "bash", "-o", "pipefail", "-c", "relax why results/smoke/tables/final.md | head -n 1")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout.startswith("smoke/tables/final.md  ")
 
 
 def test_one_method_alone(copy: Path) -> None:
@@ -57,13 +104,19 @@ def test_what_was_changed_or_lost_since_is_named(copy: Path) -> None:
         stream.write("{}\n")
     (root / "data" / "test.jsonl").unlink()
     shutil.rmtree(root / "grades/tiny/initial")
+    edited = root / "train/tiny/relax-sv/seed-1/run.json"
+    record = json.loads(edited.read_text())
+    record["settings"]["method"]["alpha"] = 0.5
+    edited.write_text(json.dumps(record))
     text = why(copy, "results/smoke/tables/final.md")
     assert "! train/tiny/grpo/seed-1/metrics.jsonl is not what it wrote: hash " in text
     assert "! data/test.jsonl, which it wrote, is missing" in text
     assert "! grades/tiny/initial/seed-0, which it read, is missing" in text
     assert "no record says who made grades/tiny/initial/seed-0" in text
+    assert f"! its settings do not give their recorded hash {record['settings_hash']}" in text
+    assert "! train/tiny/relax-sv/seed-1/run.json is not what it read: hash " in text
     assert WHOLE not in text
-    assert "faults, marked !" in text
+    assert f"{sum(line.lstrip().startswith('! ') for line in text.splitlines())} faults, marked !" in text
 
 
 def test_what_no_record_made_is_said_so(copy: Path) -> None:

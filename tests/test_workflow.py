@@ -1,5 +1,6 @@
 """The workflow as a user meets it: plans, real runs, reruns of what changed, faults before any work."""
 
+import base64
 import json
 import re
 import shutil
@@ -57,6 +58,7 @@ def test_the_smoke_run_leaves_everything(smoke) -> None:
     text = (root / "report.html").read_text()
     assert "Does token entropy fall under GRPO?" in text
     assert "http://" not in text.replace("http://www.w3.org", "")
+    assert "The paper's claims" in text
     finished = root / "tables" / "runs.csv"
     assert len(finished.read_text().splitlines()) == 1 + 3  # initial policy, grpo, relax-sv
     records = sorted(p.relative_to(root).parts[0] for p in root.rglob("run.json") if "mlartifacts" not in p.parts)
@@ -138,10 +140,29 @@ def test_another_foundation_is_refused(smoke) -> None:
 
 
 @pytest.mark.slow
-def test_snakemakes_own_report_works_offline(smoke) -> None:
+def test_snakemakes_own_report_is_one_page_with_report_tables_and_figures(smoke) -> None:
     result = snakemake(smoke, "--configfile", "config/smoke.yaml", "--report", "snakemake-report.html")
     assert result.returncode == 0, result.stderr
-    assert (smoke / "snakemake-report.html").stat().st_size > 500_000
+    page = (smoke / "snakemake-report.html").read_text()
+    shown = json.loads(re.search(r"var results = (\{.*\});", page)[1])
+    root = smoke / "results" / "smoke"
+    for kind in ("tables", "figures"):
+        pages = sorted((root / "report" / kind).glob("*.html"))
+        assert len(pages) > 5
+        for path in pages:
+            entry = shown[path.relative_to(smoke).as_posix()]
+            (label,) = entry["labels"].values()
+            assert label.startswith(path.name[:2] + " ")
+            assert base64.b64decode(entry["data_uri"].partition("base64,")[2]) == path.read_bytes()
+            assert "smoke" in entry["caption"]
+    report = shown["results/smoke/report.html"]
+    assert base64.b64decode(report["data_uri"].partition("base64,")[2]) == (root / "report.html").read_bytes()
+    description = json.loads(re.search(r"var workflow_desc = (\".*\");", page)[1])
+    assert "results['results/smoke/report.html'].data_uri" in description
+    # Nothing is fetched when it is opened: no script, style or picture has an address outside.
+    body = re.sub(r"<script\b[^>]*>.*?</script>", "", page, flags=re.DOTALL)
+    assert re.findall(r"<(?:script|link|img|iframe)\b[^>]*\b(?:src|href)=", body) == []
+    assert re.findall(r"<script\b[^>]*\bsrc=", page) == []
 
 
 @pytest.mark.slow

@@ -7,15 +7,12 @@ finding says so.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 
-from relax.errors import DataError
-from relax.results.paper import COST, FOLDER, LAYOUTS, Row, read_table
-
-#: Joins the names of two methods in a row of printed gains.
-LESS = " - "
+from relax.paper import COST, FOLDER, LAYOUTS, Row, beside, fits, half_digit, read_table, rounded
+from relax.results.marks import Mark, marks
 
 
 @dataclass(frozen=True)
@@ -50,7 +47,7 @@ class Check:
     @property
     def expected(self) -> str:
         """What follows, with as many digits as are printed; a half is rounded up."""
-        return _shown(self.exact, -_exponent(self.printed))
+        return rounded(self.exact, -_exponent(self.printed))
 
     @property
     def rounding(self) -> bool:
@@ -67,11 +64,13 @@ class Audit:
         checks: in print order.
         skipped: (table, row, why) of the rows in which nothing could be checked.
         notes: gains that follow from the printed averages, but not from the columns.
+        marks: which rows must be marked as the best and the runner-up.
     """
 
     checks: list[Check] = field(default_factory=list)
     skipped: list[tuple[str, str, str]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    marks: list[Mark] = field(default_factory=list)
 
     @property
     def findings(self) -> list[Check]:
@@ -87,18 +86,8 @@ class Audit:
         return sum(rows.values()), len(rows)
 
 
-def half_digit(printed: Decimal) -> Fraction:
-    """Half of the last printed digit: 1/20 for 7.0, 1/2 for 7."""
-    return Fraction(10) ** _exponent(printed) / 2
-
-
-def fits(printed: Decimal, exact: Fraction) -> bool:
-    """Is a printed value within half of its last digit?"""
-    return abs(Fraction(printed) - exact) <= half_digit(printed)
-
-
 def audit(folder: Path = FOLDER) -> Audit:
-    """Check every printed average, gain and increase against the numbers it is made of.
+    """Check every printed average, gain and increase against the numbers it is made of, and rank the columns.
 
     Args:
         folder: with the CSV files of the printed tables.
@@ -106,7 +95,7 @@ def audit(folder: Path = FOLDER) -> Audit:
     Raises:
         DataError: a file is missing, cut off or malformed.
     """
-    found = Audit()
+    found = Audit(marks=marks(folder))
     for layout in LAYOUTS:
         rows = read_table(layout, folder)
         for row in rows:
@@ -114,8 +103,8 @@ def audit(folder: Path = FOLDER) -> Audit:
                 found.skipped.append((layout.table, row.label, f"no number for {', '.join(row.missing)}"))
             elif layout is COST:
                 found.checks.append(_increase(layout.table, row))
-            elif LESS in row.names[-1]:
-                _gains(found, layout.table, row, rows)
+            elif row.difference_of is not None:
+                _gains(found, layout.table, row, [beside(row, method, rows) for method in row.difference_of])
             elif row.average is None:
                 found.skipped.append((layout.table, row.label, "no average is printed"))
             else:
@@ -126,19 +115,19 @@ def audit(folder: Path = FOLDER) -> Audit:
 def _average(table: str, row: Row, printed: Decimal) -> Check:
     numbers = _numbers(row)
     total, n = sum(numbers), len(numbers)
-    mean, slack = Fraction(total) / n, sum(map(half_digit, numbers)) / n
-    arithmetic = f"{' + '.join(map(str, numbers))} = {total}; {total} / {n} = {_finer(mean, printed)}"
+    mean, slack = Fraction(total) / n, row.slack()
+    arithmetic = f"{' + '.join(map(str, numbers))} = {total}; {total} / {n} = {finer(mean, printed)}"
     others = [d for d in range(2, 2 * n + 1) if d != n and fits(printed, Fraction(total) / d)]
     cause = ""
     if not fits(printed, mean) and len(others) == 1:
         divisor = others[0]
-        shown = _finer(Fraction(total) / divisor, printed)
+        shown = finer(Fraction(total) / divisor, printed)
         cause = f"{total} / {divisor} = {shown}: the sum of {n} columns divided by {divisor}."
     return Check(table, row.label, "average", printed, mean, mean - slack, mean + slack, arithmetic, cause)
 
 
 def _gains(found: Audit, table: str, gains: Row, rows: Sequence[Row]) -> None:
-    better, base = (_beside(gains, method, rows) for method in gains.names[-1].split(LESS))
+    better, base = rows
     if missing := sorted({*better.missing, *base.missing}):
         found.skipped.append((table, gains.label, f"no number for {', '.join(missing)} in the two rows"))
         return
@@ -147,11 +136,11 @@ def _gains(found: Audit, table: str, gains: Row, rows: Sequence[Row]) -> None:
         if None not in cells:
             found.checks.append(_gain(table, gains.label, f"{column} gain", *cells))
     if gains.average is not None and better.average is not None and base.average is not None:
-        exact = _mean(better) - _mean(base)
+        exact = better.mean() - base.mean()
         if fits(gains.average, Fraction(better.average - base.average)) and not fits(gains.average, exact):
             found.notes.append(
                 f"{table}, {gains.label}: the average gain {gains.average} is {better.average} - {base.average}, "
-                f"two printed averages; the means of the columns differ by {_finer(exact, gains.average)}."
+                f"two printed averages; the means of the columns differ by {finer(exact, gains.average)}."
             )
 
 
@@ -169,15 +158,8 @@ def _increase(table: str, row: Row) -> Check:
         100 * ((Fraction(after) + sign * half_digit(after)) / (Fraction(before) - sign * half_digit(before)) - 1)
         for sign in (-1, 1)
     ]
-    arithmetic = f"100 x ({after} / {before} - 1) = {_finer(exact, printed)}"
+    arithmetic = f"100 x ({after} / {before} - 1) = {finer(exact, printed)}"
     return Check(table, row.label, "increase in %", printed, exact, *ends, arithmetic)
-
-
-def _beside(gains: Row, method: str, rows: Sequence[Row]) -> Row:
-    for row in rows:
-        if row.names == (*gains.names[:-1], method):
-            return row
-    raise DataError(f"{gains.where}: gains of {gains.names[-1]!r}, but no row {method!r} of the same model.")
 
 
 def _numbers(row: Row) -> list[Decimal]:
@@ -188,92 +170,11 @@ def _with_average(row: Row) -> list[Decimal | None]:
     return [*row.numbers.values(), row.average]
 
 
-def _mean(row: Row) -> Fraction:
-    return Fraction(sum(_numbers(row))) / len(row.numbers)
-
-
 def _exponent(number: Decimal) -> int:
     """-1 for 7.0, 0 for 7."""
     return int(number.as_tuple().exponent)
 
 
-def _shown(value: Fraction, digits: int) -> str:
-    quotient = Decimal(value.numerator) / Decimal(value.denominator)
-    return str(quotient.quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP))
-
-
-def _finer(value: Fraction, printed: Decimal) -> str:
+def finer(value: Fraction, printed: Decimal) -> str:
     """One digit more than is printed."""
-    return _shown(value, 1 - _exponent(printed))
-
-
-INTRODUCTION = """\
-# What does not follow from the paper's own numbers
-
-Written by `relax audit --out docs/audit.md` from the printed numbers in [results/paper/](../results/paper/README.md).
-Each printed average is set beside the mean of its row, each printed gain beside the difference of its two rows, each
-printed increase in cost beside the seconds. Nothing else is used, and no number is corrected in the files. A printed
-value follows if it is within half of its last digit. The numbers it is computed from are rounded as well; where that
-alone could explain a difference, the finding says so.
-
-Whoever compares with these tables should recompute the averages and show both. A finding says that two printed
-numbers do not fit each other, not which of them is wrong, and a slip in our transcription would look the same. The
-benchmark scores themselves cannot be checked so, and neither can bold and runner-up marks: they are not in the files.
-"""
-
-
-def to_markdown(found: Audit) -> str:
-    """The findings, every value checked, and the rows that were not; readable as plain text."""
-    parts = [_summary(found), "## Findings"]
-    parts += [_finding(check) for check in found.findings] or ["None."]
-    head = ["Table", "Row", "Value", "Printed", "Follows", ""]
-    body = [
-        [c.table, c.row, c.quantity, str(c.printed), c.expected, "" if c.follows else "differs"] for c in found.checks
-    ]
-    parts += ["## Every value checked", _grid([head, *body])]
-    if found.notes:
-        parts += ["## Differences of printed averages", "\n".join(f"- {note}" for note in found.notes)]
-    if found.skipped:
-        skipped = [f"- {table}, {row}: {why}." for table, row, why in found.skipped]
-        parts += ["## Rows not checked", "\n".join(skipped)]
-    return "\n\n".join(parts) + "\n"
-
-
-def to_page(found: Audit) -> str:
-    """The same with an introduction, as kept in ``docs/audit.md``."""
-    return f"{INTRODUCTION}\n{to_markdown(found)}"
-
-
-def _summary(found: Audit) -> str:
-    right, checked = found.rows()
-    lines = [
-        f"{len(found.checks)} printed values in {checked} rows checked, {len(found.findings)} do not follow. "
-        f"Everything follows in {right} of {checked} rows:",
-        "",
-    ]
-    for table in dict.fromkeys(layout.table for layout in LAYOUTS):
-        right, checked = found.rows(table)
-        skipped = sum(name == table for name, *_ in found.skipped)
-        lines.append(f"- {table}: {right} of {checked}" + (f" ({skipped} more not checked)." if skipped else "."))
-    return "\n".join(lines)
-
-
-def _finding(check: Check) -> str:
-    lines = [
-        f"- {check.table}, {check.row}: {check.quantity} {check.printed} is printed, {check.expected} follows.",
-        f"  {check.arithmetic}.",
-    ]
-    if check.cause:
-        lines.append(f"  {check.cause}")
-    if check.rounding:
-        ends = " and ".join(_finer(end, check.printed) for end in (check.lowest, check.highest))
-        lines.append(f"  Rounding may explain it: before rounding, the value lies between {ends}.")
-    return "\n".join(lines)
-
-
-def _grid(lines: Sequence[Sequence[str]]) -> str:
-    """A Markdown table with padded cells; the first line is the header."""
-    widths = [max(3, *map(len, column)) for column in zip(*lines, strict=True)]
-    padded = [[text.ljust(width) for text, width in zip(line, widths, strict=True)] for line in lines]
-    rule = ["-" * width for width in widths]
-    return "\n".join("| " + " | ".join(line) + " |" for line in (padded[0], rule, *padded[1:]))
+    return rounded(value, 1 - _exponent(printed))

@@ -16,11 +16,12 @@ TRAJECTORY_COLUMNS = ["id", "kind", "length", "correct", "condition", "leverage"
                       "dsd_singular_values_ridge_0.1", "shuffled_eigenvalues",
                       "shuffled_singular_values"]  # fmt: skip
 EIGENVALUE_COLUMNS = ["id", "kind", "real", "imag", "residual"]
+MATRIX_COLUMNS = ["id", "matrix"]
 GRADE_COLUMNS = ["id", "cluster", "decoding", "sample", "correct"]
 #: Columns in which few trajectories would make the mean: their median stands for a run.
 SKEWED = ("condition", "leverage")
 #: Folders whose records count; tables and figures do not, or they would depend on themselves.
-STAGES = ("data", "base", "dictionary", "train", "latent", "koopman", "responses", "grades", "evaluate")
+STAGES = ("data", "overlap", "base", "dictionary", "train", "latent", "koopman", "responses", "grades", "evaluate")
 #: Verbs whose records belong to one policy, method and seed, and whose files are read here.
 OF_RUNS = ("train", "koopman", "grade", "evaluate")
 COST_COLUMNS = ["wall_seconds", "cpu_seconds", "peak_memory_mb"]
@@ -54,6 +55,9 @@ def collect(root: str | Path, config: Mapping[str, Any]) -> Results:
                            for f, r in by_verb["koopman"]], KEYS + TRAJECTORY_COLUMNS)  # fmt: skip
     eigenvalues = _stack([_parquet(f / "eigenvalues.parquet", r, EIGENVALUE_COLUMNS)
                           for f, r in by_verb["koopman"]], KEYS + EIGENVALUE_COLUMNS)  # fmt: skip
+    matrices = _stack([_parquet(f / "matrices.parquet", r, MATRIX_COLUMNS) for f, r in by_verb["koopman"]
+                       if (f / "matrices.parquet").is_file()],  # older runs have none
+                      KEYS + MATRIX_COLUMNS)  # fmt: skip
     grades = _stack(
         [
             _parquet(f / name / "grades.parquet", r, GRADE_COLUMNS).assign(benchmark=name)
@@ -74,6 +78,7 @@ def collect(root: str | Path, config: Mapping[str, Any]) -> Results:
         scores=scores,
         trajectories=trajectories,
         eigenvalues=eigenvalues,
+        matrices=matrices,
         dictionaries=pd.DataFrame(
             [{"policy": _dictionary_name(r["identity"]), **r["metrics"]} for r in records if r["verb"] == "dictionary"],
         ),
@@ -228,8 +233,16 @@ def _costs(records: list[dict[str, Any]]) -> pd.DataFrame:
         {"verb": record["verb"]}
         | {name: record["identity"].get(name) for name in names}
         | {name: record.get(name) for name in COST_COLUMNS}
+        | {"accelerator_seconds": record.get("wall_seconds") and record["wall_seconds"] * devices(record)}
         | {"started": record.get("started"), "commit": (record.get("git") or {}).get("commit")}
         | {"folder": record["folder"]}
         for record in records
     ]
-    return pd.DataFrame(rows, columns=["verb", *names, *COST_COLUMNS, "started", "commit", "folder"])
+    columns = ["verb", *names, *COST_COLUMNS, "accelerator_seconds", "started", "commit", "folder"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def devices(record: Mapping[str, Any]) -> int:
+    """Number of accelerators that a record's machine names, such as 2 of ``2 x NVIDIA H100``; 0 on a CPU."""
+    named = (record.get("machine") or {}).get("accelerator")
+    return int(named.partition(" x ")[0]) if named else 0

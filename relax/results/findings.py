@@ -1,12 +1,12 @@
 """What was seen, in sentences computed from the runs, whichever way it went."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 
 from relax.results.model import BASELINE, INITIAL, SPECTRA, Arm, Results
-from relax.results.statistics import Summary, summarise
+from relax.results.statistics import Summary, paired_difference, summarise
 from relax.results.tables import WORDS, ridge_of
 
 #: The same KL without DSD.
@@ -63,7 +63,7 @@ def _entropy(results: Results, policy: str) -> Iterator[Finding]:
     question = "Does token entropy fall under GRPO?"
     labels = {"train/entropy": "token entropy (nats, training rollouts)",
               "train/reward": "reward (share correct, training rollouts)"}  # fmt: skip
-    details = [_change(results, policy, question, label, key) for key, label in labels.items()]
+    details = [change_along(results, policy, question, label, key) for key, label in labels.items()]
     yield _summary(question, f"Under {BASELINE}", dict(zip(("token entropy", "reward"), details, strict=True)))
     yield from details
 
@@ -75,34 +75,40 @@ def _dsd(results: Results, policy: str) -> Iterator[Finding]:
         for kind, words in (("policy", "on-policy"), ("probe", "on the probes")):
             name = f"DSD of {WORDS[spectrum]} {words}"
             key = f"koopman/{kind}/dsd_{spectrum}"
-            details[name] = _change(results, policy, question, f"{name}, ridge {ridge}", key)
+            details[name] = change_along(results, policy, question, f"{name}, ridge {ridge}", key)
         label = f"DSD of {WORDS[spectrum]} on-policy minus that of the same states in random order"
-        others.append(_change(results, policy, question, label, f"koopman/policy/dsd_{spectrum}_minus_shuffled"))
+        others.append(change_along(results, policy, question, label, f"koopman/policy/dsd_{spectrum}_minus_shuffled"))
     label = "response length (states), with which DSD changes by itself"
-    others.append(_change(results, policy, question, label, "koopman/policy/length"))
+    others.append(change_along(results, policy, question, label, "koopman/policy/length"))
     yield _summary(question, f"Under {BASELINE}, at ridge {ridge}", details)
     yield from details.values()
     yield from others
 
 
 def _relax_dsd(results: Results, policy: str) -> Iterator[Finding]:
-    question, ridge = "Does ReLaX raise DSD against GRPO?", ridge_of(results)
+    question = "Does ReLaX raise DSD against GRPO?"
     for arm in _relax_arms(results):
         if not results.finished(policy, arm.name):
             yield Finding(question, "not run", f"{arm.name}: no finished runs.")
             continue
-        details = {}
-        for kind, words in (("policy", "on-policy"), ("probe", "on the probes")):
-            for suffix, at in (("", ridge), ("_ridge_0.1", "0.1")):
-                trained = " (what training rewards)" if kind == "policy" and not suffix else ""
-                label = f"DSD of {WORDS[arm.spectrum]} {words}, ridge {at}{trained}"
-                key = f"koopman/{kind}/dsd_{arm.spectrum}{suffix}"
-                details[f"{words} at ridge {at}"] = _against(results, policy, question, arm.name, BASELINE, label, key)
-        yield Finding(question, "", f"{arm.name}, DSD of {WORDS[arm.spectrum]}: {_who_sees(details)}")
+        details = dsd_gains(results, policy, question, arm)
+        yield Finding(question, "", f"{arm.name}, DSD of {WORDS[arm.spectrum]}: {who_sees(details)}")
         yield from details.values()
 
 
-def _who_sees(details: dict[str, Finding]) -> str:
+def dsd_gains(results: Results, policy: str, question: str, arm: Arm) -> dict[str, Finding]:
+    """DSD of an arm against GRPO's: the trained-on measure first, then those that check it."""
+    details = {}
+    for kind, words in (("policy", "on-policy"), ("probe", "on the probes")):
+        for suffix, at in (("", ridge_of(results)), ("_ridge_0.1", "0.1")):
+            trained = " (what training rewards)" if kind == "policy" and not suffix else ""
+            label = f"DSD of {WORDS[arm.spectrum]} {words}, ridge {at}{trained}"
+            key = f"koopman/{kind}/dsd_{arm.spectrum}{suffix}"
+            details[f"{words} at ridge {at}"] = against(results, policy, question, arm.name, BASELINE, label, key)
+    return details
+
+
+def who_sees(details: dict[str, Finding]) -> str:
     """Who sees the gain of an arm; the first entry is the trained-on measure, the others are its checks."""
     (_, trained), *others = details.items()
     if trained.verdict in ("no interval", "not run"):
@@ -112,12 +118,12 @@ def _who_sees(details: dict[str, Finding]) -> str:
     groups = {word: [name for name, found in others if found.verdict == word] for word in ("higher", "lower")}
     rest = [name for name, found in others if found.verdict == COMPARED["no clear change"]]
     text = "a clear gain of the trained-on measure" + (
-        f", also {_and(groups['higher'])}" if groups["higher"] else " only"
+        f", also {listed(groups['higher'])}" if groups["higher"] else " only"
     )
     if groups["lower"]:
-        text += f"; a clear loss {_and(groups['lower'])}"
+        text += f"; a clear loss {listed(groups['lower'])}"
     if rest:
-        text += f"; not shown {_and(rest)}: there the interval contains zero, which does not prove absence"
+        text += f"; not shown {listed(rest)}: there the interval contains zero, which does not prove absence"
     return text + "."
 
 
@@ -138,7 +144,7 @@ def _control(results: Results, policy: str) -> Iterator[Finding]:
         return
     arms = [arm for arm in _relax_arms(results) if results.finished(policy, arm.name)]
     for arm in arms:
-        yield Finding(question, "", _explain(results, policy, arm))
+        yield Finding(question, "", explain(results, policy, arm))
     yield from _gains_over(results, policy, question, CONTROL, BASELINE)
     for arm in arms:
         if arm.kl != "none":  # the others stand against GRPO above
@@ -150,7 +156,7 @@ def _gains_over(results: Results, policy: str, question: str, method: str, other
         yield Finding(question, "not run", f"{method}: no finished runs.")
         return
     labels = _gains(results)
-    details = {label: _against(results, policy, question, method, other, label, key) for label, key in labels}
+    details = {label: against(results, policy, question, method, other, label, key) for label, key in labels}
     yield _summary(question, f"{method} against {other}", details)
     yield from details.values()
 
@@ -166,11 +172,11 @@ def _summary(question: str, subject: str, details: dict[str, Finding]) -> Findin
     groups: dict[str, list[str]] = {}
     for name, found in details.items():
         groups.setdefault(found.verdict, []).append(name)
-    parts = [f"{words.get(verdict, f'{verdict} in')} {_and(names)}" for verdict, names in groups.items()]
+    parts = [f"{words.get(verdict, f'{verdict} in')} {listed(names)}" for verdict, names in groups.items()]
     return Finding(question, "", f"{subject}: {'; '.join(parts)}.")
 
 
-def _explain(results: Results, policy: str, arm: Arm) -> str:
+def explain(results: Results, policy: str, arm: Arm) -> str:
     """What the comparisons with GRPO and with its KL control add up to, for one arm."""
     gains = _gains(results)
     over_grpo = {label: results.difference(policy, arm.name, key) for label, key in gains}
@@ -178,18 +184,18 @@ def _explain(results: Results, policy: str, arm: Arm) -> str:
         return f"{arm.name}: one seed cannot tell."
     rose = [label for label, found in over_grpo.items() if found.verdict == "rose"]
     if arm.kl == "none":
-        shown = f"{_and(rose)} higher" if rose else "entropy, reward and accuracy not shown to be higher"
+        shown = f"{listed(rose)} higher" if rose else "entropy, reward and accuracy not shown to be higher"
         return f"{arm.name}, whose DSD term stands without a KL: {shown} than under {BASELINE}."
     if not rose:
         return f"{arm.name}: entropy, reward and accuracy are not shown to be higher than under {BASELINE}."
     keys = dict(gains)
     both = [x for x in rose if results.difference(policy, arm.name, keys[x], CONTROL).verdict == "rose"]
     if not both:
-        shown = f"{_and(rose)}, higher than under {BASELINE}, not shown to be higher than under {CONTROL}"
+        shown = f"{listed(rose)}, higher than under {BASELINE}, not shown to be higher than under {CONTROL}"
         return f"{arm.name}: {shown}: a KL term alone may account for it."
     rest = [x for x in rose if x not in both]
-    more = f"; not shown for {_and(rest)}" if rest else ""
-    return f"{arm.name}: {_and(both)} higher than under {CONTROL} too, which has a KL term alone{more}."
+    more = f"; not shown for {listed(rest)}" if rest else ""
+    return f"{arm.name}: {listed(both)} higher than under {CONTROL} too, which has a KL term alone{more}."
 
 
 def _gains(results: Results) -> list[tuple[str, str]]:
@@ -207,54 +213,71 @@ def _relax_arms(results: Results) -> list[Arm]:
     return [arm for arm in results.arms().values() if arm.relax]
 
 
-def _change(results: Results, policy: str, question: str, label: str, key: str) -> Finding:
-    """GRPO's end of training against the initial policy. The one initial policy has no spread of its own."""
+def change_along(results: Results, policy: str, question: str, label: str, key: str) -> Finding:
+    """GRPO's end of training against the initial policy. The one initial policy has no spread of its own.
+
+    Args:
+        results: the runs.
+        policy: name of the initial policy.
+        question: of the finding.
+        label: what the quantity is called.
+        key: its column of ``results.runs``.
+    """
     start = results.summary(policy, INITIAL, key)
     end = results.by_seed(policy, BASELINE, key)
     if not end or not start.n:
         return Finding(question, "not run", f"{BASELINE}, {label}: not measured.")
     change = summarise(value - start.mean for value in end.values())
     mean = summarise(end.values()).mean
-    numbers = f"from {_short(start.mean)} to {_short(mean)}; {_with_interval(change)}"
+    numbers = f"from {short(start.mean)} to {short(mean)}; {with_interval(change)}"
     return Finding(question, change.verdict, f"{BASELINE}, {label}: {change.verdict}, {numbers}.")
 
 
-def _against(results: Results, policy: str, question: str, method: str, baseline: str, label: str, key: str) -> Finding:
-    """One method against another, paired by seed, on one quantity."""
-    change = results.difference(policy, method, key, baseline)
+def against(results: Results, policy: str, question: str, method: str, baseline: str, label: str, key: str) -> Finding:
+    """One method against another, paired by seed, on one quantity; arguments as of :func:`change_along`."""
+    values = (results.by_seed(policy, name, key) for name in (method, baseline))
+    return compared(question, method, baseline, label, *values)
+
+
+def compared(
+    question: str, method: str, baseline: str, label: str, mine: Mapping[int, float], other: Mapping[int, float]
+) -> Finding:
+    """The values of one method against those of another (seed -> value), paired by seed."""
+    change = paired_difference(mine, other)
     if change.n == 0:
         text = f"{method} against {baseline}, {label}: no seed finished in both."
         return Finding(question, "not run", text)
-    seeds = results.by_seed(policy, method, key).keys() & results.by_seed(policy, baseline, key).keys()
-    mine, other = (
-        summarise(v for s, v in results.by_seed(policy, name, key).items() if s in seeds).mean
-        for name in (method, baseline)
-    )
-    factor = f", {mine / other:.3g} times" if "DSD" in label and other > 0 else ""
+    seeds = mine.keys() & other.keys()
+    own, base = (summarise(values[seed] for seed in seeds).mean for values in (mine, other))
+    factor = f", {own / base:.3g} times" if "DSD" in label and base > 0 else ""
     verdict = COMPARED.get(change.verdict, change.verdict)
-    numbers = f"{_short(mine)} against {_short(other)}{factor}"
-    text = f"{method} against {baseline}, {label}: {verdict}, {numbers}; {_with_interval(change)}."
+    numbers = f"{short(own)} against {short(base)}{factor}"
+    text = f"{method} against {baseline}, {label}: {verdict}, {numbers}; {with_interval(change)}."
     return Finding(question, verdict, text)
 
 
-def _with_interval(change: Summary) -> str:
+def with_interval(change: Summary, what: str = "difference") -> str:
+    """Mean, 95 % interval and number of seeds, in words."""
     if change.n == 1:
-        return f"difference {_signed(change.mean)}, n = 1 seed, no interval"
+        return f"{what} {signed(change.mean)}, n = 1 seed, no interval"
     if change.half_width <= 1e-9 * max(1.0, abs(change.mean)):
-        return f"difference {_signed(change.mean)} in each of n = {change.n} seeds, so no usable interval"
-    interval = f"95 % [{_signed(change.low)}, {_signed(change.high)}]"
-    return f"difference {_signed(change.mean)}, {interval}, n = {change.n} seeds"
+        return f"{what} {signed(change.mean)} in each of n = {change.n} seeds, so no usable interval"
+    interval = f"95 % [{signed(change.low)}, {signed(change.high)}]"
+    return f"{what} {signed(change.mean)}, {interval}, n = {change.n} seeds"
 
 
-def _short(value: float) -> str:
+def short(value: float) -> str:
+    """Three digits."""
     return f"{value:.3g}".replace("-", "\N{MINUS SIGN}")
 
 
-def _signed(value: float) -> str:
+def signed(value: float) -> str:
+    """Two digits with their sign; 0 without."""
     if math.isclose(value, 0, abs_tol=1e-12):
         return "0"
     return f"{value:+.2g}".replace("-", "\N{MINUS SIGN}")
 
 
-def _and(names: list[str]) -> str:
+def listed(names: list[str]) -> str:
+    """``a, b and c``."""
     return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1]

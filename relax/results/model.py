@@ -96,9 +96,12 @@ class Results:
         series: one row per run and step, columns as in metrics.jsonl.
         scores: one row per run, benchmark and metric: value, stderr (over problems), problems.
         trajectories, eigenvalues: the Koopman files, with policy, method and seed.
+        matrices: Koopman matrices (m * m numbers, row by row) of some on-policy trajectories, with policy, method, seed
+            and id; empty where the runs are older than that file.
         dictionaries: one row per policy: metrics and settings of the dictionary.
         grades: one row per response to a benchmark problem: correct or not.
-        costs: one row per record: verb, identity, seconds, memory (MB), start, commit, folder.
+        costs: one row per record: verb, identity, seconds (wall, CPU, and of accelerators: wall times devices), memory
+            (MB), start, commit, folder.
     """
 
     matrix: Matrix
@@ -110,6 +113,7 @@ class Results:
     scores: pd.DataFrame
     trajectories: pd.DataFrame
     eigenvalues: pd.DataFrame
+    matrices: pd.DataFrame
     dictionaries: pd.DataFrame
     costs: pd.DataFrame
     grades: pd.DataFrame
@@ -140,13 +144,17 @@ class Results:
         chosen = self.runs[(self.runs.policy == policy) & (self.runs.method == method)]
         return int(chosen.finished.sum())
 
-    def arms(self) -> dict[str, Arm]:
-        """Method name -> what it is: by the records of its runs, else by the configuration."""
+    def settings(self) -> dict[str, dict[str, Any]]:
+        """Method name -> its settings: by the records of its runs, else by the configuration."""
         settings = {name: dict(self.config.get("methods", {}).get(name, {})) for name in self.matrix.methods}
         for record in self.records:
             if record["verb"] == "train" and isinstance(record["settings"].get("method"), dict):
                 settings[record["identity"]["method"]].update(record["settings"]["method"])
-        return {name: Arm.of(name, given) for name, given in settings.items()}
+        return settings
+
+    def arms(self) -> dict[str, Arm]:
+        """Method name -> what it is."""
+        return {name: Arm.of(name, given) for name, given in self.settings().items()}
 
     def ablations(self, policy: str) -> list[Ablation]:
         """What the configuration asks for of which the matrix has two methods or more."""

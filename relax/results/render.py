@@ -1,145 +1,43 @@
-"""A table as data, and its Markdown, LaTeX and CSV. What a cell holds is decided once, here."""
+"""Markdown, LaTeX and CSV of a table; what is in a cell, :mod:`relax.results.cells` says, whose names are here too."""
 
 import csv
 import io
+import itertools
 import math
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass
 
-from relax.results.statistics import Summary
+from relax.results.cells import DELTA, MARKS, MINUS, MISSING, Cell, Column, Compared, Estimate, Table, Value, cell
 
-MISSING = "\N{EN DASH}"
-MINUS = "\N{MINUS SIGN}"
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A cell: a summary over runs, and how many runs were asked for."""
-
-    summary: Summary
-    asked: int
-
-
-Value = Estimate | str | int | float | None
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column.
-
-    Args:
-        key: of the rows, and name in the CSV file.
-        title: as shown.
-        group: shown once above neighbouring columns that share it.
-        spec: format specification of its numbers.
-        difference: set a cell in bold when its interval leaves out zero.
-        shown: False keeps a column to the CSV file.
-    """
-
-    key: str
-    title: str
-    group: str = ""
-    spec: str = ".3f"
-    difference: bool = False
-    shown: bool = True
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table: ``rows`` map column keys to values; a key that is not there is an empty cell."""
-
-    name: str
-    title: str
-    caption: str
-    columns: tuple[Column, ...]
-    rows: tuple[Mapping[str, Value], ...]
-
-    @property
-    def shown(self) -> tuple[Column, ...]:
-        return tuple(column for column in self.columns if column.shown)
-
-    def groups(self) -> list[tuple[str, int]]:
-        """(group, number of columns) from left to right."""
-        result: list[tuple[str, int]] = []
-        for column in self.shown:
-            if result and result[-1][0] == column.group:
-                result[-1] = (column.group, result[-1][1] + 1)
-            else:
-                result.append((column.group, 1))
-        return result
-
-
-@dataclass(frozen=True)
-class Cell:
-    """The words of a cell: number, half width of the interval, standard deviation, missing runs."""
-
-    main: str
-    half_width: str = ""
-    std: str = ""
-    runs: str = ""
-    bold: bool = False
-
-    @property
-    def number(self) -> bool:
-        """Is it set as a number?"""
-        return self.main == MISSING or self.main.lstrip(f"+{MINUS}").replace(",", "")[:1].isdigit()
-
-
-def cell(column: Column, value: Value) -> Cell:
-    """What a cell shows, whatever the format of the table."""
-    if isinstance(value, Estimate):
-        found = value.summary
-        runs = f"({found.n} of {value.asked})" if 0 < found.n < value.asked else ""
-        if found.n == 0 or math.isnan(found.mean):
-            return Cell(MISSING)
-        main = _number(found.mean, column.spec)
-        if found.n == 1:
-            return Cell(main, runs=runs)
-        bold = column.difference and found.verdict in ("rose", "fell")
-        spread = column.spec.lstrip("+")
-        return Cell(main, _number(found.half_width, spread), _number(found.std, _finer(spread)), runs, bold)
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return Cell(MISSING)
-    return Cell(_number(value, column.spec) if isinstance(value, float) else str(value))
-
-
-def _finer(spec: str) -> str:
-    """One digit more: over two runs a standard deviation is a ninth of the interval's half width."""
-    return re.sub(r"\d+", lambda digits: str(int(digits[0]) + 1), spec) if spec.endswith("f") else spec
-
-
-def _number(value: float, spec: str) -> str:
-    text = format(value, spec)
-    if float(text.replace(",", "")) == 0:
-        text = text.replace("-", "")  # no minus zero
-    text = re.sub(r"e([+-])0*(\d+)", lambda m: f"e{m[1].strip('+')}{m[2]}", text)
-    return text.replace("-", MINUS, 1) if text.startswith("-") else text
+__all__ = ["MARKS", "MINUS", "MISSING", "Cell", "Column", "Compared", "Estimate", "Table", "Value", "cell", "csv_text",
+           "latex", "to_csv", "to_latex", "to_markdown"]  # fmt: skip
 
 
 def _plain(found: Cell) -> str:
-    """``0.931 ± 0.044 (s 0.005) (1 of 2)``, as far as there is each."""
-    spread = f" ± {found.half_width} (s {found.std})" if found.half_width else ""
-    return f"{found.main}{spread}" + (f" {found.runs}" if found.runs else "")
+    """``0.931 ± 0.044 (s 0.005) (1 of 2)``, as far as there is each, and the lines below it."""
+    spread = f" ± {found.half_width}" if found.half_width else ""
+    parts = [found.main + spread, f"(s {found.std})" if found.std else "", found.runs]
+    # In narrow columns a line below would be broken at its spaces.
+    below = [line.replace(" ", "\N{NO-BREAK SPACE}") for line in found.below]
+    return "<br>".join([" ".join(filter(None, parts)), *below])
 
 
 def to_markdown(table: Table) -> str:
     """GitHub's Markdown: title, table, caption."""
 
-    def show(column: Column, row: Mapping[str, Value]) -> str:
-        found = cell(column, row.get(column.key))
+    def show(found: Cell) -> str:
         text = _plain(found).replace("|", "\\|")
         return f"**{text}**" if found.bold else text
 
     names = [f"{c.group}: {c.title}" if c.group else c.title for c in table.shown]
-    lines = [names, ["---"] * len(names)] + [[show(c, row) for c in table.shown] for row in table.rows]
+    lines = [names, ["---"] * len(names)] + [[show(found) for found in cells] for cells, _ in table.body()]
     body = "\n".join("| " + " | ".join(line) + " |" for line in lines)
     return f"## {table.title}\n\n{body}\n\n{table.caption}\n"
 
 
 _LATEX = {"\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "_": r"\_", "#": r"\#", "$": r"\$", "{": r"\{",
           "}": r"\}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "±": r"$\pm$", MINUS: "$-$",
-          "ξ": r"$\xi$", MISSING: "--", "<": "$<$", ">": "$>$"}  # fmt: skip
+          "ξ": r"$\xi$", "\N{GREEK SMALL LETTER ALPHA}": r"$\alpha$", "β": r"$\beta$", DELTA: r"$\Delta$",
+          "∞": r"$\infty$", "†": r"$^\dagger$", MARKS["reproduced"]: r"$\bullet$",
+          MARKS["not reproduced"]: r"$\circ$", MISSING: "--", "<": "$<$", ">": "$>$"}  # fmt: skip
 
 
 def latex(text: str) -> str:
@@ -147,18 +45,13 @@ def latex(text: str) -> str:
     return "".join(_LATEX.get(character, character) for character in text)
 
 
-def _latex_rows(table: Table, row: Mapping[str, Value]) -> list[str]:
-    """A row of numbers and below it, smaller, as far as there are any, half widths, deviations and runs."""
-    cells = [cell(column, row.get(column.key)) for column in table.shown]
-    lines = [[rf"\textbf{{{latex(found.main)}}}" if found.bold else latex(found.main) for found in cells]]
-    for spread in (
-        [rf"$\pm$ {latex(found.half_width)}" if found.half_width else "" for found in cells],
-        [f"s {latex(found.std)}" if found.std else "" for found in cells],
-        [latex(found.runs) for found in cells],
-    ):
-        if any(spread):
-            lines.append([rf"\scriptsize {text}" if text else "" for text in spread])
-    return [" & ".join(line) + r" \\" for line in lines]
+def _latex_rows(cells: list[Cell]) -> list[str]:
+    """A row of numbers and below it, smaller, what stands below each."""
+    rows = [[rf"\textbf{{{latex(found.main)}}}" if found.bold else latex(found.main) for found in cells]]
+    for line in itertools.zip_longest(*(found.lines for found in cells), fillvalue=""):
+        rows.append([rf"\scriptsize {latex(text)}" if text else "" for text in line])
+    # Moved together, the lines of a row are seen to belong to it.
+    return [" & ".join(row) + r" \\" + "[-2pt]" * (row is not rows[-1]) for row in rows]
 
 
 def _latex_title(title: str) -> str:
@@ -175,21 +68,21 @@ def to_latex(table: Table) -> str:
             rules.append(rf"\cmidrule(lr){{{at}-{at + span - 1}}}")
         at += span
     grouped = [" & ".join(header) + r" \\", " ".join(rules)] if rules else []
-    first = next((row for row in table.rows), {})
-    kinds = ["r" if cell(c, first.get(c.key)).number else "l" for c in table.shown]
+    body = table.body()
+    kinds = ["r" if found.number else "l" for found in (body[0][0] if body else [cell(c, None) for c in table.shown])]
     lines = [
         "% needs \\usepackage{booktabs,adjustbox}",
         r"\begin{table}",
-        r"\centering\small\setlength{\tabcolsep}{3pt}",
+        r"\centering\small\setlength{\tabcolsep}{3pt}\setlength{\belowcaptionskip}{5pt}",
         rf"\caption{{{latex(table.caption)}}}",
         rf"\label{{tab:{table.name}}}",
-        r"\begin{adjustbox}{max width=\textwidth}",
+        r"\begin{adjustbox}{max width=\textwidth, max totalheight=0.85\textheight}",
         rf"\begin{{tabular}}{{{''.join(kinds)}}}",
         r"\toprule",
         *grouped,
         " & ".join(_latex_title(c.title) for c in table.shown) + r" \\",
         r"\midrule",
-        *(line for row in table.rows for line in _latex_rows(table, row)),
+        *(line for cells, begins in body for line in [r"\midrule"] * begins + _latex_rows(cells)),
         r"\bottomrule",
         r"\end{tabular}",
         r"\end{adjustbox}",
@@ -198,23 +91,47 @@ def to_latex(table: Table) -> str:
     return "\n".join(lines) + "\n"
 
 
+#: What a kind of cell takes in a CSV file behind the name of its column.
+_PARTS = {
+    Estimate: ("", "_half_width", "_std", "_n"),
+    Compared: ("_printed", "_recomputed", "", "_half_width", "_std", "_n", "_difference", "_verdict"),
+}
+_PAIRED = ("_difference", "_difference_half_width", "_difference_n")
+
+
 def to_csv(table: Table) -> str:
-    """Full precision; an estimate takes four columns: mean, half width, standard deviation, n."""
-    parts = ("", "_half_width", "_std", "_n")
-    estimates = {c.key for c in table.columns if any(isinstance(r.get(c.key), Estimate) for r in table.rows)}
-    header = [c.key + part for c in table.columns for part in (parts if c.key in estimates else ("",))]
-    lines: list[list[Value]] = [header]
+    """Full precision; an estimate and a comparison with print take several columns each."""
+    parts = {column.key: _parts([row.get(column.key) for row in table.rows]) for column in table.columns}
+    lines: list[list[Value]] = [[c.key + part for c in table.columns for part in parts[c.key]]]
     for row in table.rows:
-        line: list[Value] = []
-        for column in table.columns:
-            value = row.get(column.key)
-            if isinstance(value, Estimate):
-                found = value.summary
-                line += [_full(found.mean), _full(found.half_width), _full(found.std), found.n]
-            else:
-                line += [_full(value)] + ([""] * 3 if column.key in estimates else [])
-        lines.append(line)
+        fields = [(_fields(row.get(c.key)), parts[c.key]) for c in table.columns]
+        lines.append([_full(found.get(part)) for found, wanted in fields for part in wanted])
     return csv_text(lines)
+
+
+def _parts(values: list[Value]) -> tuple[str, ...]:
+    """The columns that the cells of one column need."""
+    kind = next((type(value) for value in values if type(value) in _PARTS), None)
+    parts = _PARTS[kind] if kind else ("",)
+    if not any(isinstance(value, Compared) and value.recomputed is not None for value in values):
+        parts = tuple(part for part in parts if part != "_recomputed")
+    paired = any(isinstance(value, Estimate) and value.difference is not None for value in values)
+    return parts + _PAIRED * paired
+
+
+def _fields(value: Value) -> dict[str, Value]:
+    """The fields of a cell by the name of their part."""
+    if isinstance(value, Compared):
+        print_ = {"_printed": "" if value.printed is None else str(value.printed), "_verdict": value.verdict}
+        recomputed = None if value.recomputed is None else float(value.recomputed)
+        ours = _fields(value.ours) if value.ours else {}
+        return {**ours, **print_, "_recomputed": recomputed, "_difference": value.difference}
+    if isinstance(value, Estimate):
+        found, beside = value.summary, value.difference
+        own = {"": found.mean, "_half_width": found.half_width, "_std": found.std, "_n": found.n}
+        paired = (beside.mean, beside.half_width, beside.n) if beside else ()
+        return own | dict(zip(_PAIRED, paired, strict=False))
+    return {"": value}
 
 
 def csv_text(lines: list[list[Value]]) -> str:

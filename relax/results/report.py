@@ -1,9 +1,10 @@
-"""The report: one self-contained HTML page about finished runs."""
+"""The report: one self-contained HTML page about finished runs, and its tables and figures as pages of their own."""
 
 import base64
 import re
-from collections import Counter
+import tempfile
 from collections.abc import Mapping, Sequence
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,16 @@ from typing import Any
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from relax.files import atomic_write
-from relax.results.figures_style import Figure
+from relax.files import atomic_folder, atomic_write
+from relax.results.claims import MEANING, hours, read_claims
+from relax.results.claims_runs import evaluate
+from relax.results.deviations import deviations, read_settings
+from relax.results.figures_style import Figure, save
 from relax.results.findings import NOTE, findings
 from relax.results.model import INITIAL, Results
+from relax.results.paper_tables import summary
+from relax.results.pipeline import pipeline, timeline
+from relax.results.provenance import versions, what_ran
 from relax.results.render import Table, cell
 from relax.results.tables import seeds_of
 
@@ -29,17 +36,63 @@ def write_report(
     figures: Sequence[Figure],
     out: str | Path,
     limits: Sequence[str] = (),
+    paper_tables: Sequence[Table] = (),
 ) -> Path:
     """Write the page; it holds everything it shows and needs no script and no network.
 
     Args:
-        results: the runs; findings, machine and list of runs come from them.
+        results: the runs; claims, findings, machine and list of runs come from them.
         config: shown as given.
         tables: as :func:`relax.results.tables.build_tables` makes them.
         figures: as :func:`relax.results.figures.write_figures` returns them.
         out: path of the page.
-        limits: paragraphs on deviations from the paper and limits of the experiment.
+        limits: paragraphs on limits of the experiment.
+        paper_tables: tables of the paper with its numbers beside those of the runs; empty where nothing compares.
     """
+    found = evaluate(results)
+    page = _template("report.html.j2").render(
+        name=results.matrix.name,
+        lead=_lead(results),
+        facts=what_ran(results),
+        claims=[{"claim": claim, **found["claims"][claim.id]} for claim in read_claims()],
+        meaning=MEANING,
+        note=NOTE,
+        made_with=versions(results),
+        questions=[(q, list(f)) for q, f in groupby(findings(results), key=lambda finding: finding.question)],
+        tables=[table for table in tables if table.name not in COST],
+        cost_tables=[table for table in tables if table.name in COST],
+        paper_tables=paper_tables,
+        paper_summary=summary(results),
+        figures=[_embed(figure) for figure in figures],
+        pipeline=_drawn(results),
+        deviations=deviations(config, read_settings()),
+        limits=limits,
+        outside=results.outside,
+        runs=results.costs.astype(object).where(results.costs.notna(), None).to_dict("records"),
+        config=yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True, width=70),
+    )
+    atomic_write(out, page)
+    return Path(out)
+
+
+def write_pages(tables: Sequence[Table], figures: Sequence[Figure], out_dir: str | Path) -> list[Path]:
+    """Write every table and every figure as a page of its own, numbered in their order.
+
+    ``tables/01-final.html`` and so on, ``figures/01-training.html``: what Snakemake's own report shows. Pages that were
+    there before are gone. Returns the two folders.
+    """
+    template, out = _template("page.html.j2"), Path(out_dir)
+    pages = {"tables": [(table.name, {"table": table}) for table in tables],
+             "figures": [(figure.name, {"figure": _embed(figure)}) for figure in figures]}  # fmt: skip
+    for kind, items in pages.items():
+        with atomic_folder(out / kind) as folder:
+            for number, (name, shown) in enumerate(items, 1):
+                text = template.render({"table": None, "figure": None, **shown})
+                (folder / f"{number:02d}-{name}.html").write_text(text, encoding="utf-8")
+    return [out / kind for kind in pages]
+
+
+def _template(name: str) -> Any:
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -48,23 +101,8 @@ def write_report(
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.globals.update(cell=cell)
-    page = environment.get_template("report.html.j2").render(
-        name=results.matrix.name,
-        lead=_lead(results),
-        note=NOTE,
-        made_with=_made_with(results),
-        questions=[(q, list(f)) for q, f in groupby(findings(results), key=lambda finding: finding.question)],
-        tables=[table for table in tables if table.name not in COST],
-        cost_tables=[table for table in tables if table.name in COST],
-        figures=[_embed(figure) for figure in figures],
-        limits=limits,
-        outside=results.outside,
-        runs=results.costs.astype(object).where(results.costs.notna(), None).to_dict("records"),
-        config=yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True, width=70),
-    )
-    atomic_write(out, page)
-    return Path(out)
+    environment.globals.update(cell=cell, hours=hours)
+    return environment.get_template(name)
 
 
 def _lead(results: Results) -> list[str]:
@@ -87,30 +125,11 @@ def _evaluated(results: Results) -> str:
     return f"{sum(record['verb'] == 'evaluate' for record in results.records)} of {asked}"
 
 
-def _made_with(results: Results) -> list[tuple[str, str]]:
-    """Commit, machine and versions of the records; every distinct value with its count where they differ."""
-    columns: dict[str, list[Any]] = {}
-    for record in results.records:
-        git, machine = record.get("git") or {}, record.get("machine") or {}
-        about = {
-            "commit": git.get("commit"),
-            "uncommitted changes": {True: "yes", False: "no"}.get(git.get("dirty")),
-            "configuration hash": record.get("config_hash"),
-            "system": machine.get("system"),
-            "processors": machine.get("cpus"),
-            "accelerator": machine.get("accelerator") or "none",
-            **(record.get("versions") or {}),
-        }
-        for key, value in about.items():
-            columns.setdefault(key, []).append("unknown" if value is None else str(value))
-    return [(key, _distinct(values)) for key, values in columns.items()]
-
-
-def _distinct(values: list[str]) -> str:
-    counts = Counter(values)
-    if len(counts) == 1:
-        return values[0]
-    return ", ".join(f"{value} ({count} records)" for value, count in counts.most_common())
+def _drawn(results: Results) -> list[dict[str, Any]]:
+    """The pipeline and its timeline, drawn for this page alone."""
+    with tempfile.TemporaryDirectory() as folder:
+        drawn = [save(partial(draw, results), Path(folder)) for draw in (pipeline, timeline)]
+        return [_embed(figure) for figure in drawn if figure is not None]
 
 
 def _embed(figure: Figure) -> dict[str, Any]:
@@ -123,6 +142,7 @@ def _embed(figure: Figure) -> dict[str, Any]:
         "name": figure.name,
         "title": figure.title,
         "caption": figure.caption,
+        "paper": figure.paper,
         "source": source,
         "inches": width,
     }

@@ -3,21 +3,17 @@
 from pathlib import Path
 
 from relax.files import atomic_write
+from relax.results.ablations import ablation_tables
 from relax.results.benchmarks import beside, paired
+from relax.results.columns import INTERVAL, SPEC, WORDS, quantities, ridge_of, seeds_of
 from relax.results.model import BASELINE, SPECTRA, Results
+from relax.results.paper_tables import paper_tables
 from relax.results.render import Column, Estimate, Table, Value, csv_text, to_csv, to_latex, to_markdown
 from relax.results.statistics import summarise
 
-WORDS = {"eigenvalues": "eigenvalues", "singular_values": "singular values"}
-SPEC = {"eigenvalues": ".3f", "singular_values": ".2f"}
-INTERVAL = (
-    "Cells: mean over seeds ± half width of its 95 % Student t interval (s: sample standard deviation); one "
-    "run has no interval; fewer runs than asked for are marked (1 of 2)."
-)
-
 
 def build_tables(results: Results) -> list[Table]:
-    """All tables, in the order in which a reader wants them."""
+    """The tables of the runs, in the order in which a reader wants them; those of the paper are apart."""
     return [
         final(results),
         differences(results),
@@ -25,15 +21,20 @@ def build_tables(results: Results) -> list[Table]:
         paired(results),
         probes(results),
         dictionary(results),
+        *ablation_tables(results),
         cost(results),
         stages(results),
     ]
 
 
 def write_tables(results: Results, out_dir: str | Path) -> list[Path]:
-    """Write every table as .md, .tex and .csv, and ``runs.csv`` with one row per run. Returns the paths."""
+    """Write every table, those of the paper too, as .md, .tex and .csv, and ``runs.csv`` with one row per run.
+
+    Returns:
+        The paths.
+    """
     out, written = Path(out_dir), []
-    for table in build_tables(results):
+    for table in [*build_tables(results), *paper_tables(results)]:
         for suffix, text in (("md", to_markdown(table)), ("tex", to_latex(table)), ("csv", to_csv(table))):
             written.append(out / f"{table.name}.{suffix}")
             atomic_write(written[-1], text)
@@ -41,40 +42,6 @@ def write_tables(results: Results, out_dir: str | Path) -> list[Path]:
     runs = results.runs.astype(object).where(results.runs.notna(), "")
     atomic_write(written[-1], csv_text([list(runs.columns), *runs.itertuples(index=False)]))
     return written
-
-
-def quantities(results: Results) -> list[Column]:
-    """What a trained policy is judged by: columns of ``results.runs`` with title, group and digits."""
-    columns = [
-        Column(f"evaluate/{name}/{metric}", metric + " greedy" * results.is_greedy(name, metric), name)
-        for name in results.matrix.benchmarks
-        for metric in results.metrics_of(name)
-    ]
-    training = "training, end"
-    columns += [
-        Column("train/reward", "reward", training),
-        Column("train/entropy", "entropy (nats)", training),
-        Column("train/length", "length (tokens)", training, ".1f"),
-        Column("train/share_above_xi", "share above ξ", training, ".2f"),
-    ]
-    for kind, name in (("policy", "on-policy"), ("probe", "probes")):
-        columns += [
-            Column(f"koopman/{kind}/dsd_{s}", WORDS[s], f"DSD {name}, ridge {ridge_of(results)}", SPEC[s])
-            for s in SPECTRA
-        ]
-    return columns
-
-
-def ridge_of(results: Results) -> str:
-    """The ridge of training as a reader writes it."""
-    ridge = results.dictionary_setting("ridge")
-    return "of training" if ridge is None else f"{ridge:g}"
-
-
-def seeds_of(results: Results) -> str:
-    """``2 seeds (1, 2)``."""
-    seeds = results.matrix.seeds
-    return f"{len(seeds)} {'seed' if len(seeds) == 1 else 'seeds'} ({', '.join(map(str, seeds))})"
 
 
 def _labels(results: Results) -> tuple[Column, ...]:
@@ -271,25 +238,31 @@ def _ratio(results: Results, policy: str, method: str, key: str) -> Estimate:
     return Estimate(summarise(mine[seed] / base[seed] for seed in seeds), results.asked(method))
 
 
+#: Stages in the order of the pipeline.
+STAGES = ("data", "overlap", "base", "dictionary", "train", "extract", "koopman", "generate", "grade", "evaluate")
+
+
 def stages(results: Results) -> Table:
-    """What every stage cost, over all its runs."""
-    order = ["data", "base", "dictionary", "train", "extract", "koopman", "generate", "grade", "evaluate", "tables",
-             "figures"]  # fmt: skip
-    rows = []
-    for verb, group in results.costs.groupby("verb"):
+    """What every stage cost, over all its runs, and all of them together."""
+    sums = {"wall_seconds": ("wall_seconds", 1), "cpu_hours": ("cpu_seconds", 3600),
+            "gpu_hours": ("accelerator_seconds", 3600)}  # fmt: skip
+    costs, rows = results.costs, []
+    groups = sorted(costs.groupby("verb"), key=lambda item: STAGES.index(item[0]) if item[0] in STAGES else len(STAGES))
+    for verb, group in [*groups, ("all", costs)] if len(costs) else []:
         row: dict[str, Value] = {"verb": verb, "runs": len(group)}
-        row |= {name: float(group[name].sum()) for name in ("wall_seconds", "cpu_seconds")}
+        row |= {name: float(group[key].fillna(0).sum()) / unit for name, (key, unit) in sums.items()}
         rows.append(row | {"peak_memory_mb": float(group.peak_memory_mb.max())})
-    rows.sort(key=lambda row: order.index(row["verb"]) if row["verb"] in order else len(order))
     columns = (
         Column("verb", "stage"),
         Column("runs", "runs"),
         Column("wall_seconds", "wall (s), sum", spec=",.0f"),
-        Column("cpu_seconds", "CPU (s), sum", spec=",.0f"),
+        Column("cpu_hours", "CPU (h), sum", spec=",.3f"),
+        Column("gpu_hours", "GPU (h), sum", spec=",.3f"),
         Column("peak_memory_mb", "peak memory (MB)", spec=",.0f"),
     )
     caption = (
-        "Cost of every finished stage, summed over its runs (which may have run side by side); peak memory "
-        "is the largest of a single process."
+        "Cost of every finished stage, summed over its runs (which may have run side by side); GPU hours are wall "
+        "time times the devices that a run saw; peak memory is the largest of a single process, of the host. Tables, "
+        "figures and report are not in it: they are made of these runs."
     )
     return Table("stages", "Cost of each stage", caption, columns, tuple(rows))

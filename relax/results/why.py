@@ -1,17 +1,19 @@
 """``relax why``: the chain of run records behind a result, and where a link is missing or a hash differs."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from relax.config import digest
 from relax.errors import DataError
 from relax.tracking import RECORD, digest_path, find_records
 
 #: What identifies a run, in the order in which it is written.
 IDENTITY = ("policy", "method", "seed", "benchmark")
-#: Versions that are shown; the record has the others.
-SHOWN_VERSIONS = ("torch", "transformers", "trl", "lm-eval", "vllm")
+#: So many outputs of a record are shown, or else the one that was asked for.
+SHOWN = 8
 
 
 @dataclass
@@ -21,7 +23,8 @@ class Link:
     Attributes:
         folder: of the record, relative to the results folder.
         record: its content.
-        faults: what does not fit: inputs or outputs that are missing, or have changed since.
+        faults: what does not fit: inputs or outputs that are missing, or have changed since; settings that do not give
+            their hash.
         behind: the records that made its inputs.
     """
 
@@ -36,27 +39,43 @@ class Chain:
 
     Args:
         root: ``results/<name>``.
+
+    Raises:
+        DataError: a record does not parse, or is not one.
     """
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.records = {folder.relative_to(root).as_posix(): record for folder, record in find_records(root)}
+        found = [(folder.relative_to(root).as_posix(), record) for folder, record in find_records(root)]
+        self.records = {folder: _whole(root / folder, record) for folder, record in found}
+        names = {root.name, *(record["identity"].get("name") for record in self.records.values())}
+        self._inside = [f"results/{name}/" for name in sorted(filter(None, names), key=len, reverse=True)]
         self._digests: dict[str, str] = {}
         self._links: dict[str, Link] = {}
 
     def place(self, path: str | Path) -> str:
-        """A path, as recorded on whatever machine, relative to the results folder; absolute if it lies elsewhere."""
-        text, inside = Path(path).as_posix(), f"results/{self.root.name}/"
-        if inside in text:
-            return text.partition(inside)[2]
-        resolved = Path(path).absolute()
-        return resolved.relative_to(self.root).as_posix() if resolved.is_relative_to(self.root) else text
+        """A path, as recorded on whatever machine, relative to the results folder; as it is if it lies elsewhere."""
+        text, resolved = Path(path).as_posix(), Path(path).absolute()
+        if resolved.is_relative_to(self.root):
+            return resolved.relative_to(self.root).as_posix()
+        return next((text.partition(inside)[2] for inside in self._inside if inside in text), text)
+
+    def digest(self, place: str) -> str:
+        """Hash of a file or folder as it is now."""
+        if place not in self._digests:
+            self._digests[place] = digest_path(self.root / place)
+        return self._digests[place]
 
     def maker(self, place: str) -> str | None:
-        """Folder of the record that made a file or folder: the nearest one that holds it and names it."""
+        """Folder of the record that made a file or folder: the nearest one that holds and names it, or any that names
+        it (the report lies above its record)."""
         for folder in (place, *(parent.as_posix() for parent in Path(place).parents)):
             record = self.records.get(folder)
             if record and (folder == place or any(self._holds(output, place) for output in record["outputs"])):
+                return folder
+        for folder, record in self.records.items():
+            made = [self.place(output) for output in record["outputs"]]
+            if any(place == output or place.startswith(f"{output}/") for output in made):
                 return folder
         return None
 
@@ -66,11 +85,13 @@ class Chain:
             return self._links[folder]
         record = self.records[folder]
         made = self._links[folder] = Link(folder, record)
-        for path, digest in record["outputs"].items():
-            self._check(made, self.place(path), digest, "it wrote")
-        for path, digest in record["inputs"].items():
+        if digest(record["settings"]) != record["settings_hash"]:
+            made.faults.append(f"its settings do not give their recorded hash {record['settings_hash']}")
+        for path, recorded in record["outputs"].items():
+            self._check(made, self.place(path), recorded, "it wrote")
+        for path, recorded in record["inputs"].items():
             place = self.place(path)
-            self._check(made, place, digest, "it read")
+            self._check(made, place, recorded, "it read")
             maker = self.maker(Path(place).parent.as_posix() if place.endswith(f"/{RECORD}") else place)
             if maker is None:
                 made.faults.append(f"no record says who made {place}")
@@ -78,19 +99,27 @@ class Chain:
                 made.behind.append(self.link(maker))
         return made
 
-    def _check(self, link: Link, place: str, digest: str, what: str) -> None:
-        path = self.root / place
-        if not path.exists():
+    def _check(self, link: Link, place: str, recorded: str, what: str) -> None:
+        if not (self.root / place).exists():
             link.faults.append(f"{place}, which {what}, is missing")
-            return
-        if place not in self._digests:
-            self._digests[place] = digest_path(path)
-        if self._digests[place] != digest:
-            link.faults.append(f"{place} is not what {what}: hash {self._digests[place]}, recorded {digest}")
+        elif self.digest(place) != recorded:
+            link.faults.append(f"{place} is not what {what}: hash {self.digest(place)}, recorded {recorded}")
 
     def _holds(self, output: str, place: str) -> bool:
         made = self.place(output)
         return place == made or place.startswith(f"{made}/") or made.startswith(f"{place}/")
+
+
+def _whole(folder: Path, record: Any) -> Mapping[str, Any]:
+    kinds = {"verb": str, "identity": dict, "settings": dict, "settings_hash": str, "seeds": dict, "inputs": dict,
+             "outputs": dict, "started": str}  # fmt: skip
+    for key, kind in kinds.items():
+        if not isinstance(record, dict) or not isinstance(record.get(key), kind):
+            raise DataError(
+                f"{folder / RECORD}: not a run record ({key!r} is missing or not a {kind.__name__}); remove this "
+                "folder and run its step again."
+            )
+    return record
 
 
 def why(path: str | Path, only: Mapping[str, Any]) -> str:
@@ -114,40 +143,89 @@ def why(path: str | Path, only: Mapping[str, Any]) -> str:
     maker = chain.maker(place)
     if maker is None:
         raise DataError(f"{path}: no run record says that it made this; it may be a log, or made by hand.")
-    link = chain.link(maker)
-    lines = [f"{root.name}/{place}", *_tree(link, only, set(), 1)]
-    faults = sum(line.lstrip().startswith("! ") for line in lines)
-    shown = sum("relax " in line for line in lines)
+    links = list(_chosen(chain.link(maker), only, set()))
+    seen = [link for link, _ in links]
+    usual = _usual(seen)
+    lines = [f"{root.name}/{place}  {chain.digest(place)}", "", "where nothing else is said:"]
+    lines += [f"  {key:<13}  {value}" for key, value in usual.items()]
+    lines.append("")
+    for link, depth in links:
+        lines += _record(chain, link, place, usual, "  " * depth)
+    faults = sum(len(link.faults) for link in seen)
     verdict = "every link is there and every hash as recorded" if not faults else f"{faults} faults, marked !"
-    return "\n".join([*lines, "", f"{shown} runs behind it; {verdict}."])
+    return "\n".join([*lines, "", f"{len(seen)} {'run' if len(seen) == 1 else 'runs'} behind it; {verdict}."])
 
 
-def _tree(link: Link, only: Mapping[str, Any], seen: set[str], depth: int) -> Iterator[str]:
-    indent = "  " * depth
-    if link.folder in seen:
-        yield f"{indent}{link.folder}: above"
-        return
+def _chosen(link: Link, only: Mapping[str, Any], seen: set[str], depth: int = 0) -> Iterator[tuple[Link, int]]:
+    """(record, depth) from the last record down to the data, every record once."""
     seen.add(link.folder)
-    yield f"{indent}{link.folder}: {_words(link.record)}"
-    for fault in link.faults:
-        yield f"{indent}  ! {fault}"
-    for source in _sources(link.record):
-        yield f"{indent}  from {source}"
+    yield link, depth
     for behind in link.behind:
-        if _wanted(behind.record["identity"], only):
-            yield from _tree(behind, only, seen, depth + 1)
+        if behind.folder not in seen and _wanted(behind.record["identity"], only):
+            yield from _chosen(behind, only, seen, depth + 1)
 
 
-def _words(record: Mapping[str, Any]) -> str:
-    git, versions = record.get("git") or {}, record.get("versions") or {}
-    commit = (git.get("commit") or "no commit")[:12] + (" with changes" if git.get("dirty") else "")
-    seeds = " ".join(f"{name} {value}" for name, value in record["seeds"].items())
-    shown = " ".join(f"{name} {versions[name]}" for name in SHOWN_VERSIONS if name in versions)
-    parts = [
-        f"relax {record['verb']}", record["started"], f"commit {commit}", f"settings {record['settings_hash']}",
-        f"seed {seeds}" if seeds else "", shown,
-    ]  # fmt: skip
-    return ", ".join(part for part in parts if part)
+def _about(record: Mapping[str, Any]) -> dict[str, str]:
+    """What most records of a results folder share."""
+    git, machine = record.get("git") or {}, record.get("machine") or {}
+    processors, accelerator = machine.get("cpus"), machine.get("accelerator") or "no accelerator"
+    return {
+        "configuration": f"{' + '.join(configuration(record)) or 'none'}, hash {record.get('config_hash')}",
+        "commit": (git.get("commit") or "none") + (" with uncommitted changes" if git.get("dirty") else ""),
+        "versions": ", ".join(f"{name} {version}" for name, version in (record.get("versions") or {}).items()),
+        "machine": f"{machine.get('system')}, {processors} processors, {accelerator}",
+    }
+
+
+def _usual(links: list[Link]) -> dict[str, str]:
+    about = [_about(link.record) for link in links]
+    return {key: Counter(found[key] for found in about).most_common(1)[0][0] for key in about[0]}
+
+
+def _record(chain: Chain, link: Link, asked: str, usual: Mapping[str, str], indent: str) -> Iterator[str]:
+    """The lines about a record: command, date, settings, seeds; what is unusual; faults; what it read and wrote."""
+    record = link.record
+    seeds = ", ".join(f"{name} {value}" for name, value in record["seeds"].items())
+    started = record["started"][:19].replace("T", " ")
+    parts = [f"{command(record)}, {started} UTC, settings {record['settings_hash']}", f"seed {seeds}" if seeds else ""]
+    yield f"{indent}{link.folder}: {', '.join(filter(None, parts))}"
+    yield from (f"{indent}  {key} {value}" for key, value in _about(record).items() if value != usual[key])
+    yield from (f"{indent}  ! {fault}" for fault in link.faults)
+    yield from (f"{indent}  from {source}" for source in _sources(record))
+    read = {chain.place(path): recorded for path, recorded in record["inputs"].items()}
+    files = [f"{place} {recorded}" for place, recorded in read.items() if not place.endswith(f"/{RECORD}")]
+    files += [f"{len(read) - len(files)} run records"] if len(files) < len(read) else []
+    if files:
+        yield f"{indent}  read {', '.join(files)}"
+    wrote = {chain.place(path): recorded for path, recorded in record["outputs"].items()}
+    own = [place for place in wrote if place == asked or len(wrote) <= SHOWN]
+    names = [f"{place.removeprefix(f'{link.folder}/')} {wrote[place]}" for place in own]
+    names += [f"{len(wrote) - len(own)} {'other ' if own else ''}files"] if len(own) < len(wrote) else []
+    if names:
+        yield f"{indent}  wrote {', '.join(names)}"
+
+
+def command(record: Mapping[str, Any]) -> str:
+    """The command of a record without its configuration files and paths, which stand elsewhere."""
+    arguments = list(record.get("arguments") or [record["verb"]])
+    options: list[list[str]] = []
+    for text in arguments[1:]:
+        if text.startswith("--") or not options:
+            options.append([])
+        options[-1].append(text)
+    named = [option for option in options if option[0].removeprefix("--") in (*IDENTITY, "part")]
+    return " ".join(["relax", record["verb"], *(text for option in named for text in option)])
+
+
+def configuration(record: Mapping[str, Any]) -> list[str]:
+    """The configuration files that a verb was given, as typed; of those outside the repository the name alone."""
+    arguments, files = list(record.get("arguments") or []), []
+    start = arguments.index("--configfile") + 1 if "--configfile" in arguments else len(arguments)
+    for text in arguments[start:]:
+        if text.startswith("--"):
+            break
+        files.append(text.rpartition("/")[2] if text.startswith("/") else text)
+    return files
 
 
 def _sources(record: Mapping[str, Any]) -> list[str]:

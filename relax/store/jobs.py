@@ -118,9 +118,9 @@ def _tags(record: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, str
 
 
 def parameters_of(record: Mapping[str, Any]) -> dict[str, str]:
-    """The settings that say something, as ``training.steps: 120``; of tables and figures the matrix alone."""
+    """The settings that say something, as ``training.steps: 120``; of tables, figures, report the matrix alone."""
     settings = record["settings"]
-    if record["verb"] in ("tables", "figures"):
+    if record["verb"] in ("tables", "figures", "report"):
         settings = {"matrix": settings.get("matrix", {})}
     found = {}
     for key, value in flat(settings).items():

@@ -13,7 +13,7 @@ from typing import Any
 CURVES = ("reward", "entropy", "length", "dsd/eigenvalues", "dsd/singular_values", "probe/eigenvalues",
           "probe/singular_values", "share_above_xi", "kl", "grad_norm")  # fmt: skip
 #: Of methods, in the order of the matrix, as in the figures; MLflow alone gives two methods the same colour.
-COLOURS = ("#000000", "#e69f00", "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#8c564b")
+COLOURS = ("#000000", "#e69f00", "#0068a8", "#009e73", "#882255", "#7cc8f2", "#c24a00", "#d483b0")
 #: Final numbers of training that stand in the list of runs.
 FINAL = ("final/reward", "final/entropy", "final/dsd/eigenvalues", "final/dsd/singular_values")
 

@@ -1,5 +1,6 @@
 # Helpers; no rules. Only the standard library and relax.config: every cluster job parses this again.
 import fcntl
+import html
 import os
 import re
 import secrets
@@ -172,3 +173,12 @@ def tracking_settings(wildcards):
 def checkpoints(wildcards):
     """Never a declared output: Snakemake deletes those before it runs a job again."""
     return f"{ROOT}/checkpoints/{wildcards.policy}/{wildcards.method}/seed-{wildcards.seed}"
+
+
+def page_label(wildcards):
+    """Number and title of a page, in Snakemake's own report; read when the pages are there."""
+    for kind in ("tables", "figures"):
+        path = Path(ROOT) / "report" / kind / f"{wildcards.page}.html"
+        if path.is_file():
+            title = re.search("<title>(.*?)</title>", path.read_text(encoding="utf-8"))[1]
+            return {kind.removesuffix("s"): f"{wildcards.page[:2]} {html.unescape(title)}"}

@@ -38,6 +38,7 @@ rule koopman:
     output:
         trajectories=f"{ROOT}/koopman/{{policy}}/{{method}}/seed-{{seed}}/trajectories.parquet",
         eigenvalues=f"{ROOT}/koopman/{{policy}}/{{method}}/seed-{{seed}}/eigenvalues.parquet",
+        matrices=f"{ROOT}/koopman/{{policy}}/{{method}}/seed-{{seed}}/matrices.parquet",
         record=f"{ROOT}/koopman/{{policy}}/{{method}}/seed-{{seed}}/run.json",
     log:
         f"{ROOT}/logs/koopman/{{policy}}/{{method}}/seed-{{seed}}.log",

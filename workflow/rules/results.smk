@@ -29,15 +29,21 @@ rule tables:
         f"{ROOT}/tables/run.json",
         report(
             f"{ROOT}/tables/final.csv",
-            caption="../report/tables.rst",
-            category="Tables",
-            labels={"table": "final policies"},
+            caption="../report/numbers.rst",
+            category="4. Numbers",
+            labels={"file": "final policies"},
         ),
         report(
             f"{ROOT}/tables/differences.csv",
-            caption="../report/tables.rst",
-            category="Tables",
-            labels={"table": "differences from GRPO"},
+            caption="../report/numbers.rst",
+            category="4. Numbers",
+            labels={"file": "differences from GRPO"},
+        ),
+        report(
+            f"{ROOT}/tables/runs.csv",
+            caption="../report/numbers.rst",
+            category="4. Numbers",
+            labels={"file": "one row per run"},
         ),
     log:
         f"{ROOT}/logs/tables.log",
@@ -86,7 +92,28 @@ rule report:
         RECORDS,
         figures=f"{ROOT}/figures/figures.json",
     output:
-        report(f"{ROOT}/report.html", caption="../report/report.rst", category="Report"),
+        page=report(
+            f"{ROOT}/report.html",
+            caption="../report/report.rst",
+            category="1. Report",
+            labels={"page": "the whole report"},
+        ),
+        # Pages for Snakemake's own report: as many as there are tables and figures.
+        tables=report(
+            directory(f"{ROOT}/report/tables"),
+            patterns=["{page}.html"],
+            caption="../report/table.rst",
+            category="2. Tables",
+            labels=page_label,
+        ),
+        figures=report(
+            directory(f"{ROOT}/report/figures"),
+            patterns=["{page}.html"],
+            caption="../report/figure.rst",
+            category="3. Figures",
+            labels=page_label,
+        ),
+        record=f"{ROOT}/report/run.json",
     log:
         f"{ROOT}/logs/report.log",
     benchmark:
@@ -98,12 +125,13 @@ rule report:
         config=configfiles,
         root=results_folder,
         figures=subpath(input.figures, parent=True),
+        pages=subpath(output.record, parent=True),
         settings=results_settings,
     message:
         "report"
     shell:
         "relax report --configfile {params.config} --root {params.root:q} --figures {params.figures:q}"
-        " --out {output:q} --log {log:q}"
+        " --pages {params.pages:q} --out {output.page:q} --log {log:q}"
 
 
 # The store itself is no output: Snakemake would delete it before an export that only adds to it.
@@ -112,6 +140,7 @@ rule track:
         RECORDS,
         f"{ROOT}/tables/run.json",
         f"{ROOT}/figures/run.json",
+        f"{ROOT}/report/run.json",
     output:
         f"{ROOT}/track.json",
     log:

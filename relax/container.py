@@ -1,0 +1,73 @@
+"""The image that a run happens in, as far as it can be told from inside."""
+
+import functools
+import hashlib
+import json
+import os
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+#: Where this package's files lie: in an image that this repository builds, with `commit.json` and `packages.json`.
+CODE = Path(__file__).resolve().parents[1]
+
+#: There is one where the driver is loaded.
+NVIDIA = Path("/dev/nvidiactl")
+
+
+def built_from() -> dict[str, Any] | None:
+    """Commit and dirty flag that the image's code was built from; None where the code is in no image."""
+    path = CODE / "commit.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+
+
+def container() -> dict[str, str | None] | None:
+    """What identifies the image; None outside one.
+
+    Returns:
+        ``image``: path of the Apptainer image; None for Docker's.
+        ``digest``: SHA-256 of that file. A Docker image cannot know its own: it is what the variable
+        ``RELAX_IMAGE_DIGEST`` says, and None where nobody handed one in.
+        ``packages``: SHA-256 of the image's list of packages; None in an image that this repository did not build.
+        ``prefix``: the Python environment in use.
+    """
+    packages = CODE / "packages.json"
+    file = os.environ.get("APPTAINER_CONTAINER") or os.environ.get("SINGULARITY_CONTAINER")
+    if not file and not packages.is_file():
+        return None
+    given = re.search(r"sha256:[0-9a-f]{64}", os.environ.get("RELAX_IMAGE_DIGEST", ""))
+    # An image outside the folders that Apptainer mounts cannot be read from inside.
+    readable = file is not None and os.path.isfile(file)
+    return {
+        "image": file,
+        "digest": image_digest(file) if readable else given and given.group(),
+        "packages": _sha256(packages) if packages.is_file() else None,
+        "prefix": sys.prefix,
+    }
+
+
+def hand_on_gpus() -> None:
+    """Where this machine has NVIDIA's GPUs, have every Apptainer below this process show them, as `--nv` does."""
+    if NVIDIA.exists():
+        os.environ["APPTAINER_NV"] = os.environ["SINGULARITY_NV"] = "1"
+
+
+@functools.cache
+def image_digest(file: str) -> str:
+    """SHA-256 of an image file, as ``sha256:...``.
+
+    Taken from ``file.sha256`` beside it, in the format of `sha256sum`, where that is not older than the image: an
+    image for GPUs has several GB, and every job asks.
+    """
+    image, beside = Path(file), Path(f"{file}.sha256")
+    if beside.is_file() and beside.stat().st_mtime_ns >= image.stat().st_mtime_ns:
+        known = re.match(r"[0-9a-f]{64}\b", beside.read_text(encoding="utf-8"))
+        if known:
+            return f"sha256:{known.group()}"
+    return _sha256(image)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return f"sha256:{hashlib.file_digest(stream, 'sha256').hexdigest()}"
