@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from relax import __version__, config, verbs
-from relax.errors import RelaxError
+from relax.errors import Interrupted, RelaxError
 
 logger = logging.getLogger("relax")
 EXIT_CODES = (
@@ -36,6 +36,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if arguments.traceback:
             traceback.print_exc()
         logger.error("relax %s: %s", arguments.verb, error)
+        if isinstance(error, Interrupted) and "RELAX_STOPPED" in os.environ:
+            Path(os.environ["RELAX_STOPPED"]).touch()  # a Slurm job then asks for its place again: profiles/slurm/job.sh
         return error.exit_code
     except KeyboardInterrupt:
         logger.error("relax %s: interrupted; nothing half-written is left.", arguments.verb)
@@ -150,7 +152,8 @@ def _parser() -> argparse.ArgumentParser:
     verb("tables", verbs.tables, "build the tables from the run records", "root", "out")
     verb("figures", verbs.figures, "draw the figures from the run records", "root", "out")
     verb("report", verbs.report, "write the report", "root", "figures", "out")
-    verb("track", verbs.track, "export the run records to MLflow", "root", "out")
+    sub = verb("track", verbs.track, "export the run records to MLflow", "root", "out")
+    sub.add_argument("--uri", metavar="URI", help="MLflow tracking URI, in place of the configuration's")
     _dsd_options(subparsers.add_parser("dsd", help=DSD_HELP, description=DSD_HELP, epilog=EXIT_CODES))
     _why_options(subparsers.add_parser("why", help=WHY_HELP, description=WHY_HELP, epilog=EXIT_CODES))
     _audit_options(subparsers.add_parser("audit", help=AUDIT_HELP, description=AUDIT_HELP, epilog=EXIT_CODES))

@@ -39,9 +39,6 @@ rule tables:
         f"{ROOT}/logs/tables.log",
     benchmark:
         f"{ROOT}/benchmarks/tables.tsv"
-    resources:
-        mem_mb=2000,
-        runtime=30,
     params:
         config=configfiles,
         root=results_folder,
@@ -63,9 +60,6 @@ rule figures:
         f"{ROOT}/logs/figures.log",
     benchmark:
         f"{ROOT}/benchmarks/figures.tsv"
-    resources:
-        mem_mb=2000,
-        runtime=30,
     params:
         config=configfiles,
         root=results_folder,
@@ -87,9 +81,6 @@ rule report:
         f"{ROOT}/logs/report.log",
     benchmark:
         f"{ROOT}/benchmarks/report.tsv"
-    resources:
-        mem_mb=2000,
-        runtime=30,
     params:
         config=configfiles,
         root=results_folder,
@@ -114,9 +105,6 @@ rule track:
         f"{ROOT}/logs/track.log",
     benchmark:
         f"{ROOT}/benchmarks/track.tsv"
-    resources:
-        mem_mb=2000,
-        runtime=30,
     params:
         config=configfiles,
         root=results_folder,
@@ -124,4 +112,5 @@ rule track:
     message:
         "MLflow"
     shell:
-        "relax track --configfile {params.config} --root {params.root:q} --out {output:q} --log {log:q}"
+        "relax track --configfile {params.config} --root {params.root:q} --uri {params.uri:q} --out {output:q}"
+        " --log {log:q}"
