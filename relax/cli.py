@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from relax import __version__, config, verbs
-from relax.errors import RelaxError
+from relax.errors import Interrupted, RelaxError
 from relax.tracking import masked
 
 logger = logging.getLogger("relax")
@@ -37,6 +37,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if arguments.traceback:
             print(masked(traceback.format_exc()), file=sys.stderr, end="")
         logger.error("relax %s: %s", arguments.verb, error)
+        if isinstance(error, Interrupted) and "RELAX_STOPPED" in os.environ:
+            Path(os.environ["RELAX_STOPPED"]).touch()  # a Slurm job then asks for its place again: profiles/slurm/job.sh
         return error.exit_code
     except BrokenPipeError:  # `relax why ... | head`: whoever read has enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -164,7 +166,8 @@ def _parser() -> argparse.ArgumentParser:
     _tables_options(subparsers.add_parser("tables", help=TABLES_HELP, description=TABLES_HELP, epilog=EXIT_CODES))
     verb("figures", verbs.figures, "draw the figures from the run records", "root", "out")
     verb("report", verbs.report, "write the report", "root", "figures", "pages", "out")
-    verb("track", verbs.track, "export the run records to MLflow", "root", "out")
+    sub = verb("track", verbs.track, "export the run records to MLflow", "root", "out")
+    sub.add_argument("--uri", metavar="URI", help="MLflow tracking URI, in place of the configuration's")
     _dsd_options(subparsers.add_parser("dsd", help=DSD_HELP, description=DSD_HELP, epilog=EXIT_CODES))
     _why_options(subparsers.add_parser("why", help=WHY_HELP, description=WHY_HELP, epilog=EXIT_CODES))
     _audit_options(subparsers.add_parser("audit", help=AUDIT_HELP, description=AUDIT_HELP, epilog=EXIT_CODES))
