@@ -38,7 +38,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             print(masked(traceback.format_exc()), file=sys.stderr, end="")
         logger.error("relax %s: %s", arguments.verb, error)
         if isinstance(error, Interrupted) and "RELAX_STOPPED" in os.environ:
-            Path(os.environ["RELAX_STOPPED"]).touch()  # a Slurm job then asks for its place again: profiles/slurm/job.sh
+            # A Slurm job then asks for its place again: profiles/slurm/job.sh.
+            Path(os.environ["RELAX_STOPPED"]).touch()
         return error.exit_code
     except BrokenPipeError:  # `relax why ... | head`: whoever read has enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
