@@ -29,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     _environment(arguments.verb)
     try:
         _logging(arguments.log)
-        if arguments.verb == "fetch" or "configfile" not in arguments:
+        if arguments.verb in ("fetch", "doctor") or "configfile" not in arguments:
             return arguments.run(arguments)
         arguments.run(arguments, config.load(arguments.configfile))
     except RelaxError as error:
@@ -37,7 +37,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             traceback.print_exc()
         logger.error("relax %s: %s", arguments.verb, error)
         if isinstance(error, Interrupted) and "RELAX_STOPPED" in os.environ:
-            Path(os.environ["RELAX_STOPPED"]).touch()  # a Slurm job then asks for its place again: profiles/slurm/job.sh
+            Path(
+                os.environ["RELAX_STOPPED"]
+            ).touch()  # a Slurm job then asks for its place again: profiles/slurm/job.sh
         return error.exit_code
     except KeyboardInterrupt:
         logger.error("relax %s: interrupted; nothing half-written is left.", arguments.verb)
@@ -154,6 +156,7 @@ def _parser() -> argparse.ArgumentParser:
     verb("report", verbs.report, "write the report", "root", "figures", "out")
     sub = verb("track", verbs.track, "export the run records to MLflow", "root", "out")
     sub.add_argument("--uri", metavar="URI", help="MLflow tracking URI, in place of the configuration's")
+    _doctor_options(subparsers.add_parser("doctor", help=DOCTOR_HELP, description=DOCTOR_HELP, epilog=EXIT_CODES))
     _dsd_options(subparsers.add_parser("dsd", help=DSD_HELP, description=DSD_HELP, epilog=EXIT_CODES))
     _why_options(subparsers.add_parser("why", help=WHY_HELP, description=WHY_HELP, epilog=EXIT_CODES))
     _audit_options(subparsers.add_parser("audit", help=AUDIT_HELP, description=AUDIT_HELP, epilog=EXIT_CODES))
@@ -163,6 +166,14 @@ def _parser() -> argparse.ArgumentParser:
 def _messages(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--log", type=Path, metavar="FILE", help="write all messages to this file")
     sub.add_argument("--traceback", action="store_true", help="show where an error was raised")
+
+
+def _doctor_options(sub: argparse.ArgumentParser) -> None:
+    sub.set_defaults(run=verbs.doctor)
+    sub.add_argument("--configfile", nargs="+", type=Path, default=[], metavar="FILE",
+                     help="configuration files, over config/config.yaml")  # fmt: skip
+    sub.add_argument("--slurm", action="store_true", help="look at the cluster as well; nothing is submitted")
+    _messages(sub)
 
 
 def _why_options(sub: argparse.ArgumentParser) -> None:
@@ -236,6 +247,7 @@ def _number(text: str, expected: str, fits: Callable[[float], bool]) -> float:
     return value
 
 
+DOCTOR_HELP = "is this machine, or cluster, ready for an experiment: each finding with its fix"
 AUDIT_HELP = "what does not follow from the paper's own printed numbers, with the arithmetic"
 WHY_HELP = "the run records behind a result, and where a link is missing or a hash differs"
 DSD_HELP = "spectra and DSD of any causal language model's responses, without training"
