@@ -286,6 +286,13 @@ def reference(a: argparse.Namespace) -> int:
     return 0
 
 
+def doctor(a: argparse.Namespace) -> int:
+    """Findings about this machine, or cluster."""
+    from relax.doctor import doctor
+
+    return doctor(a.configfile, a.slurm)
+
+
 def why(a: argparse.Namespace) -> int:
     """The chain of records behind a result."""
     from relax.results.why import why

@@ -77,3 +77,13 @@ def needs(config: Config, rule: str, policy: str, attempt: int, site: Site) -> d
         "tasks_per_gpu": 0 if count else None,
         "slurm_extra": f"--signal=USR1@{min(WARNING, 60 * limit // 4)}" if rule == "train" else None,
     }
+
+
+def disk_gb(config: Config) -> tuple[float, float]:
+    """Gigabytes of all trained policies (float32), and of the two checkpoints that the largest training keeps.
+
+    A checkpoint holds weights and Adam's two moments in float32, 12 bytes a parameter.
+    """
+    matrix = config["matrix"]
+    sizes = [parameters(config, policy) for policy in matrix["policies"]]
+    return 4 * sum(sizes) * len(matrix["methods"]) * len(matrix["seeds"]), 2 * 12 * max(sizes)

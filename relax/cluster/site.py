@@ -11,10 +11,10 @@ from pathlib import Path
 
 import yaml
 
-from relax.config import REPOSITORY
 from relax.errors import ConfigError
 
-FOLDER = REPOSITORY / "profiles" / "slurm"
+#: Below the folder that Snakemake runs in.
+FOLDER = Path("profiles/slurm")
 FILE = FOLDER / "site.yaml"
 #: What a site cannot do without: ``none`` says that there is none, an unset one is refused.
 REQUIRED = ("slurm_account", "cpu_partition", "gpu_partition", "scratch")

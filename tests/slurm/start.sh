@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# A whole Slurm on this machine, for tests: munged, slurmctld, three slurmd (c1 and c2, and g1 with two fake GPUs);
-# with --accounting also slurmdbd and mariadb. Lives until its standard input is closed.
+# A whole Slurm on this machine, for tests: munged, slurmctld and a slurmd for each of five nodes, two fake GPUs in one of
+# them; with --accounting also slurmdbd and mariadb. Lives until its standard input is closed.
 #
 #   unshare --mount --pid --fork --kill-child --mount-proc --propagation private start.sh STATE PORT [--accounting]
 #
@@ -31,7 +31,7 @@ store="AccountingStorageType=accounting_storage/none"
 if [ "$accounting" = --accounting ]; then
   store="AccountingStorageType=accounting_storage/slurmdbd
 AccountingStorageHost=localhost
-AccountingStoragePort=$((port + 4))
+AccountingStoragePort=$((port + 6))
 AccountingStoragePass=$state/mrun/s
 AccountingStorageTRES=gres/gpu
 AccountingStoreFlags=job_comment
@@ -79,10 +79,13 @@ NodeName=DEFAULT CPUs=8 RealMemory=12000 State=UNKNOWN
 NodeName=c1 NodeHostname=$host NodeAddr=127.0.0.1 Port=$((port + 1))
 NodeName=c2 NodeHostname=$host NodeAddr=127.0.0.1 Port=$((port + 2))
 NodeName=g1 NodeHostname=$host NodeAddr=127.0.0.1 Port=$((port + 3)) Gres=gpu:h200:2
+NodeName=s1 NodeHostname=$host NodeAddr=127.0.0.1 Port=$((port + 4))
+NodeName=s2 NodeHostname=$host NodeAddr=127.0.0.1 Port=$((port + 5))
 PartitionName=DEFAULT MaxTime=01:00:00 DefaultTime=00:10:00 DefMemPerCPU=256 State=UP PriorityTier=1
 PartitionName=cpu Nodes=c1,c2 Default=YES
 PartitionName=gpu Nodes=g1 GraceTime=60
 PartitionName=urgent Nodes=g1 PriorityTier=2
+PartitionName=spare Nodes=s1,s2
 PartitionName=closed Nodes=c2 State=DOWN
 CONF
 
@@ -98,7 +101,7 @@ if [ "$accounting" = --accounting ]; then
     sleep 0.1
   done
   (umask 077; printf '%s\n' AuthType=auth/munge "AuthInfo=socket=$state/mrun/s" DbdHost=localhost \
-    "DbdPort=$((port + 4))" SlurmUser=root "LogFile=$state/log/dbd.log" "PidFile=$state/run/dbd.pid" \
+    "DbdPort=$((port + 6))" SlurmUser=root "LogFile=$state/log/dbd.log" "PidFile=$state/run/dbd.pid" \
     StorageType=accounting_storage/mysql StorageHost=localhost StorageLoc=slurm_acct_db StorageUser=root \
     > /etc/slurm/slurmdbd.conf)
   MYSQL_UNIX_PORT="$state/dbrun/s" slurmdbd          # root logs in by the Unix socket: no password
@@ -108,14 +111,14 @@ if [ "$accounting" = --accounting ]; then
   sacctmgr -Q -i add user "$(id -un)" Account=lab
 fi
 slurmctld
-for node in c1 c2 g1; do slurmd -N "$node"; done
+for node in c1 c2 g1 s1 s2; do slurmd -N "$node"; done
 for _ in $(seq 600); do
-  if [ "$(sinfo -h -N -p cpu,gpu -t idle -o %N 2> /dev/null | sort -u | wc -l)" = 3 ]; then
+  if [ "$(sinfo -h -N -t idle -o %N 2> /dev/null | sort -u | wc -l)" = 5 ]; then
     echo ready
     cat > /dev/null
     exit
   fi
   sleep 0.1
 done
-echo "the three nodes do not come up; logs in $state/log" >&2
+echo "the five nodes do not come up; logs in $state/log" >&2
 exit 1

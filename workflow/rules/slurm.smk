@@ -4,18 +4,20 @@ import atexit
 import signal
 
 from relax.cluster import slurm
+from relax.cluster.preflight import refuse_faults
 
 # Asked before the jobs are planned: a job that ends in between would be planned again.
 EARLIER = slurm.earlier_jobs(Path(ROOT)) if is_main_process() else None
 
 
 def prepare_slurm():
-    """Before the first job of a main process: nobody else's jobs alive, nothing about the site left open."""
+    """Before the first job of a main process: nobody else's jobs alive, nothing that the cluster would refuse."""
     if EARLIER:
         refuse(EARLIER)
     if workflow.executor_plugin.name == "slurm":
         try:
             SITE.refuse_unset()
+            refuse_faults(CONFIG, SITE)
         except RelaxError as error:
             refuse(error)
         # The plugin's name for this run, and of all its jobs in Slurm.
