@@ -85,7 +85,8 @@ def test_two_processes_train_one_policy_and_stop_and_go_on_together(smoke, tmp_p
     for process in two(smoke, tmp_path / "straight"):
         _, text = process.communicate(timeout=300)
         assert process.returncode == 0, text
-    assert {p.name for p in (tmp_path / "straight" / "result").iterdir()} == {"model", "metrics.jsonl", "run.json"}
+    written = {p.name for p in (tmp_path / "straight" / "result").iterdir()}
+    assert written == {"model", "metrics.jsonl", "rollouts.jsonl", "run.json"}
 
     halted = two(smoke, tmp_path / "halted")
     wait_for_checkpoint(tmp_path / "halted", 2, halted[0])

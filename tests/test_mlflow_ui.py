@@ -165,7 +165,7 @@ def test_texts_and_tables_open(interface, place, name, words) -> None:
 
 
 def test_a_figure_opens(interface) -> None:
-    window = interface.artefact("figures", "training.png")
+    window = interface.artefact("figures", "dynamics.png")
     width = window.wait("return [...document.images].map(i => i.naturalWidth).filter(w => w > 500)[0]")
     assert width > 500
     interface.picture("figure")
