@@ -27,8 +27,8 @@ def container() -> dict[str, str | None] | None:
 
     Returns:
         ``image``: path of the Apptainer image; None for Docker's.
-        ``digest``: SHA-256 of that file. A Docker image cannot know its own: it is what the variable
-        ``RELAX_IMAGE_DIGEST`` says, and None where nobody handed one in.
+        ``digest``: SHA-256 of that file. A Docker image cannot know its own, nor an Apptainer image in a folder that
+        is not mounted: it is what the variable ``RELAX_IMAGE_DIGEST`` says, and None where nobody handed one in.
         ``packages``: SHA-256 of the image's list of packages; None in an image that this repository did not build.
         ``prefix``: the Python environment in use.
     """
@@ -37,7 +37,6 @@ def container() -> dict[str, str | None] | None:
     if not file and not packages.is_file():
         return None
     given = re.search(r"sha256:[0-9a-f]{64}", os.environ.get("RELAX_IMAGE_DIGEST", ""))
-    # An image outside the folders that Apptainer mounts cannot be read from inside.
     readable = file is not None and os.path.isfile(file)
     return {
         "image": file,
@@ -47,25 +46,29 @@ def container() -> dict[str, str | None] | None:
     }
 
 
-def hand_on_gpus() -> None:
-    """Where this machine has NVIDIA's GPUs, have every Apptainer below this process show them, as `--nv` does."""
+def hand_on(image: str) -> None:
+    """Say to every Apptainer below this process what its inside cannot see: this machine's GPUs, where there are any
+    (NVIDIA's, as `--nv` does), and the image's digest, where it lies beside the image.
+    """
     if NVIDIA.exists():
         os.environ["APPTAINER_NV"] = os.environ["SINGULARITY_NV"] = "1"
+    if known := _beside(Path(image)):
+        os.environ["RELAX_IMAGE_DIGEST"] = known
 
 
 @functools.cache
 def image_digest(file: str) -> str:
-    """SHA-256 of an image file, as ``sha256:...``.
+    """SHA-256 of an image file, as ``sha256:...``; an image for GPUs has several GB, so what lies beside it counts."""
+    return _beside(Path(file)) or _sha256(Path(file))
 
-    Taken from ``file.sha256`` beside it, in the format of `sha256sum`, where that is not older than the image: an
-    image for GPUs has several GB, and every job asks.
-    """
-    image, beside = Path(file), Path(f"{file}.sha256")
-    if beside.is_file() and beside.stat().st_mtime_ns >= image.stat().st_mtime_ns:
-        known = re.match(r"[0-9a-f]{64}\b", beside.read_text(encoding="utf-8"))
-        if known:
-            return f"sha256:{known.group()}"
-    return _sha256(image)
+
+def _beside(image: Path) -> str | None:
+    """The digest in ``image.sha256``, in the format of `sha256sum`, as long as the image is not newer."""
+    beside = Path(f"{image}.sha256")
+    if not (image.is_file() and beside.is_file() and beside.stat().st_mtime_ns >= image.stat().st_mtime_ns):
+        return None
+    known = re.match(r"[0-9a-f]{64}\b", beside.read_text(encoding="utf-8"))
+    return f"sha256:{known.group()}" if known else None
 
 
 def _sha256(path: Path) -> str:

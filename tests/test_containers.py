@@ -71,10 +71,10 @@ def test_both_copy_the_same_files_and_the_build_sees_no_others() -> None:
         assert target == f"/relax/{source}"
 
     ignore = [line for line in (REPOSITORY / ".dockerignore").read_text().splitlines() if not line.startswith("#")]
-    assert ignore[0] == "*"
-    let_in = {line[1:] for line in ignore if line.startswith("!")}
-    assert let_in == {source.replace("${LOCK}", "*") for source, _ in copied} | {"containers/wheels"}
-    assert {"**/__pycache__", "**/.*"} <= set(ignore[len(let_in) + 1 :])
+    let_in = {source.replace("${LOCK}", "*") for source, _ in copied} | {"containers/wheels"}
+    last = ["**/__pycache__", "**/.*", "!containers/wheels/.gitignore"]
+    assert (ignore[0], ignore[-3:]) == ("*", last)
+    assert set(ignore[1:-3]) == {f"!{path}" for path in let_in}
 
 
 def test_both_start_the_demo_as_make_does_with_the_same_environment() -> None:
@@ -213,12 +213,19 @@ def test_without_git_a_commit_is_unknown_and_nothing_fails(monkeypatch) -> None:
     assert git_state() == {"commit": None, "dirty": None}
 
 
-def test_gpus_are_handed_on_where_there_are_any(tmp_path, monkeypatch) -> None:
-    for name in ("APPTAINER_NV", "SINGULARITY_NV"):
+def test_what_an_image_cannot_see_is_handed_on(image, monkeypatch) -> None:
+    for name in ("APPTAINER_NV", "SINGULARITY_NV", "RELAX_IMAGE_DIGEST"):
         monkeypatch.setenv(name, "")
-    monkeypatch.setattr(container, "NVIDIA", tmp_path / "nvidiactl")
-    container.hand_on_gpus()
-    assert os.environ["APPTAINER_NV"] == ""
-    (tmp_path / "nvidiactl").touch()
-    container.hand_on_gpus()
+    monkeypatch.setattr(container, "NVIDIA", image / "nvidiactl")
+    sif = image / "relax-cpu.sif"
+    container.hand_on(str(sif))
+    sif.write_bytes(b"image")
+    container.hand_on(str(sif))
+    assert {os.environ[name] for name in ("APPTAINER_NV", "SINGULARITY_NV", "RELAX_IMAGE_DIGEST")} == {""}
+
+    (image / "nvidiactl").touch()
+    Path(f"{sif}.sha256").write_text(f"{'12' * 32}  relax-cpu.sif\n")
+    container.hand_on(str(sif))
     assert (os.environ["APPTAINER_NV"], os.environ["SINGULARITY_NV"]) == ("1", "1")
+    monkeypatch.setenv("APPTAINER_CONTAINER", "/nowhere/relax-cpu.sif")
+    assert container.container()["digest"] == f"sha256:{'12' * 32}"
