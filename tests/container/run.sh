@@ -13,8 +13,10 @@ cache=${RELAX_CONTAINER_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/relax-containers}
 passed=0
 
 if [ "${1:-}" = --clean ]; then
-  # Podman's layers are mounted nowhere when nothing runs.
-  ! grep -q " $cache/" /proc/mounts || { echo "something is still mounted below $cache" >&2; exit 1; }
+  # Podman leaves some of its layers mounted.
+  mounted() { awk -v below="$cache/" 'index($2, below) == 1 {print $2}' /proc/mounts; }
+  mounted | sort -r | xargs --no-run-if-empty umount
+  [ -z "$(mounted)" ] || { echo "something is still in use below $cache" >&2; exit 1; }
   rm -rf "$cache"
   exit
 fi
@@ -81,6 +83,7 @@ wheels() {
 image() {
   cd "$cache/clone"
   containers/build.sh cpu
+  podman image prune --force --filter until=336h > /dev/null
   echo "= $(($(podman image inspect --format '{{.Size}}' relax:cpu) / 1000000)) MB"
 }
 
@@ -174,7 +177,8 @@ apptainer_slurm() {
   local cluster=$!
   exec 8> "$cache/slurm.stdin.$$"
   rm "$cache/slurm.stdin.$$"
-  trap 'kill $cluster 2> /dev/null || true' EXIT
+  # The kernel ends the whole cluster with this process; it does not listen to SIGTERM.
+  trap 'kill -9 $cluster' EXIT
   for _ in $(seq 900); do ! grep -q ready "$cache/slurm.out" || break; sleep 0.1; done
   grep -q ready "$cache/slurm.out" || { cat "$cache/slurm.out"; exit 1; }
   # What a site would fill in; the others of its settings have defaults.
