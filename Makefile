@@ -1,7 +1,7 @@
 # `make demo` and `make test` are all the set-up there is; see README.md.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench check report lock clean
+.PHONY: help setup demo test test-slurm bench check report lock clean
 
 # The environment first on the path, so that the workflow's rules find `relax`.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -12,6 +12,7 @@ help:
 	@echo "make setup   make .venv from envs/cpu.lock"
 	@echo "make demo    train, analyse, evaluate and report on this machine (about ten minutes on two cores)"
 	@echo "make test    run the tests"
+	@echo "make test-slurm  what goes wrong on a cluster, on a real Slurm started here (root; about ten minutes on two cores)"
 	@echo "make bench   speed and memory of relax.koopman, a training step and the grader against targets (minutes, one thread)"
 	@echo "make check   format, lint, types"
 	@echo "make report  Snakemake's own report of the demo, results/demo/snakemake-report.html"
@@ -27,6 +28,10 @@ demo: setup
 test: setup
 	@echo "test: pytest, about ten minutes on two cores"
 	@python -m pytest
+
+test-slurm: setup
+	@echo "test-slurm: pytest -m slurm_trouble, about ten minutes on two cores"
+	@python -m pytest -m slurm_trouble
 
 bench: setup
 	@python benchmarks/koopman.py --out results/bench/koopman.json
