@@ -4,7 +4,7 @@
 # Debian sid in a root of its own, relax-cpu.sif, and `snakemake --sdm apptainer` locally and through Slurm, from a
 # host environment that holds Snakemake and nothing else.
 #
-# Everything lies in RELAX_CONTAINER_CACHE (about 6 GB) and is used again; `run.sh --clean` removes it.
+# Everything lies in RELAX_CONTAINER_CACHE (about 10 GB) and is used again; `run.sh --clean` removes it.
 # Exit codes: 0 passed, 1 failed, 77 skipped (what is missing is said).
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
