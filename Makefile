@@ -1,7 +1,7 @@
 # `make demo` and `make test` are all the set-up there is; see README.md.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-container bench check report container lock clean
+.PHONY: help setup demo test test-slurm test-container bench check report container lock clean
 
 # The environment first on the path, so that the workflow's rules find `relax`.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -14,6 +14,7 @@ help:
 	@echo "make test    run the tests"
 	@echo "make container       build the image relax:cpu with docker, podman or buildah (containers/README.md)"
 	@echo "make test-container  build and run the images for real (root, a quarter of an hour; docs/containers.md)"
+	@echo "make test-slurm  what goes wrong on a cluster, on a real Slurm started here (root; about ten minutes on two cores)"
 	@echo "make bench   speed and memory of relax.koopman, a training step and the grader against targets (minutes, one thread)"
 	@echo "make check   format, lint, types"
 	@echo "make report  the demo as one page for a reviewer, results/demo/snakemake-report.html"
@@ -35,6 +36,10 @@ container:
 
 test-container:
 	@tests/container/run.sh
+
+test-slurm: setup
+	@echo "test-slurm: pytest -m slurm_trouble, about ten minutes on two cores"
+	@python -m pytest -m slurm_trouble
 
 bench: setup
 	@python benchmarks/koopman.py --out results/bench/koopman.json

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from relax import __version__, config, verbs
-from relax.errors import RelaxError
+from relax.errors import Interrupted, RelaxError
 from relax.tracking import masked
 
 logger = logging.getLogger("relax")
@@ -30,13 +30,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     _environment(arguments.verb)
     try:
         _logging(arguments.log)
-        if arguments.verb in ("fetch", "tables") or "configfile" not in arguments:
+        if arguments.verb in ("fetch", "tables", "doctor") or "configfile" not in arguments:
             return arguments.run(arguments)
         arguments.run(arguments, config.load(arguments.configfile))
     except RelaxError as error:
         if arguments.traceback:
             print(masked(traceback.format_exc()), file=sys.stderr, end="")
         logger.error("relax %s: %s", arguments.verb, error)
+        if isinstance(error, Interrupted) and "RELAX_STOPPED" in os.environ:
+            # A Slurm job then asks for its place again: profiles/slurm/job.sh.
+            Path(os.environ["RELAX_STOPPED"]).touch()
         return error.exit_code
     except BrokenPipeError:  # `relax why ... | head`: whoever read has enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -164,7 +167,9 @@ def _parser() -> argparse.ArgumentParser:
     _tables_options(subparsers.add_parser("tables", help=TABLES_HELP, description=TABLES_HELP, epilog=EXIT_CODES))
     verb("figures", verbs.figures, "draw the figures from the run records", "root", "out")
     verb("report", verbs.report, "write the report", "root", "figures", "pages", "out")
-    verb("track", verbs.track, "export the run records to MLflow", "root", "out")
+    sub = verb("track", verbs.track, "export the run records to MLflow", "root", "out")
+    sub.add_argument("--uri", metavar="URI", help="MLflow tracking URI, in place of the configuration's")
+    _doctor_options(subparsers.add_parser("doctor", help=DOCTOR_HELP, description=DOCTOR_HELP, epilog=EXIT_CODES))
     _dsd_options(subparsers.add_parser("dsd", help=DSD_HELP, description=DSD_HELP, epilog=EXIT_CODES))
     _why_options(subparsers.add_parser("why", help=WHY_HELP, description=WHY_HELP, epilog=EXIT_CODES))
     _audit_options(subparsers.add_parser("audit", help=AUDIT_HELP, description=AUDIT_HELP, epilog=EXIT_CODES))
@@ -187,6 +192,14 @@ def _tables_options(sub: argparse.ArgumentParser) -> None:
                      help="in place of both: an MLflow store, e.g. sqlite:///results/demo/mlflow.db")  # fmt: skip
     sub.add_argument("--experiment", metavar="NAME", help="of the MLflow store, where it holds several")
     sub.add_argument("--out", type=Path, required=True, metavar="PATH", help=HELP["out"])
+    _messages(sub)
+
+
+def _doctor_options(sub: argparse.ArgumentParser) -> None:
+    sub.set_defaults(run=verbs.doctor)
+    sub.add_argument("--configfile", nargs="+", type=Path, default=[], metavar="FILE",
+                     help="configuration files, over config/config.yaml")  # fmt: skip
+    sub.add_argument("--slurm", action="store_true", help="look at the cluster as well; nothing is submitted")
     _messages(sub)
 
 
@@ -275,6 +288,7 @@ def _number(text: str, expected: str, fits: Callable[[float], bool]) -> float:
 
 
 TABLES_HELP = "build the tables from the run records, or from MLflow alone"
+DOCTOR_HELP = "is this machine, or cluster, ready for an experiment: each finding with its fix"
 AUDIT_HELP = "what does not follow from the paper's own printed numbers, with the arithmetic"
 CLAIMS_HELP = "the paper's claims, and what the tracked reference runs show of each"
 REFERENCE_HELP = "copy what is tracked of a finished run: tables, findings, status of the claims, records"

@@ -166,8 +166,11 @@ def data_settings(config: Config) -> Config:
 
 
 def base_settings(config: Config, policy: str) -> Config:
-    """Of the ``base`` stage."""
-    return {"policy": config["policies"][policy], "digits": config["data"]["digits"]}
+    """Of the ``base`` stage; the size of a policy of the hub decides no output."""
+    entry = dict(config["policies"][policy])
+    if "hub" in entry:
+        entry["hub"] = {key: value for key, value in entry["hub"].items() if key != "parameters"}
+    return {"policy": entry, "digits": config["data"]["digits"]}
 
 
 def dictionary_settings(config: Config, koopman_dim: int | None = None) -> Config:

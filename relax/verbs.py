@@ -234,7 +234,7 @@ def track(a: argparse.Namespace, loaded: config.Config) -> None:
     from relax.files import atomic_write
     from relax.store.export import export
 
-    uri = loaded["tracking"]["uri"] or f"sqlite:///{a.root.as_posix()}/mlflow.db"
+    uri = a.uri or loaded["tracking"]["uri"] or f"sqlite:///{a.root.as_posix()}/mlflow.db"
     counts = export(a.root, loaded, uri)
     atomic_write(a.out, json.dumps(counts) + "\n")
     logger.info("track: %s", ", ".join(f"{n} runs {what}" for what, n in counts.items() if n or what == "added"))
@@ -284,6 +284,13 @@ def reference(a: argparse.Namespace) -> int:
     if changed := changed_records(a.out):
         logger.warning("reference: %d records were made with uncommitted changes: %s", len(changed), ", ".join(changed))
     return 0
+
+
+def doctor(a: argparse.Namespace) -> int:
+    """Findings about this machine, or cluster."""
+    from relax.doctor import doctor
+
+    return doctor(a.configfile, a.slurm)
 
 
 def why(a: argparse.Namespace) -> int:

@@ -24,7 +24,7 @@ data:
        where: {{level: [easy]}}}}
 prompt: {{chat_template: true, system: Add.}}
 policies:
-  tiny-hub: {{hub: {{repo: lab/tiny, revision: {REVISION}, released: "2024-01-01"}}}}
+  tiny-hub: {{hub: {{repo: lab/tiny, revision: {REVISION}, parameters: 0.0001, released: "2024-01-01"}}}}
 dictionary: {{rollouts: 32, probes: 8, koopman_dim: 6, position: predicting}}
 training:
   {{steps: 2, prompts_per_step: 4, rollouts_per_prompt: 4, updates_per_generation: 2, micro_batch: 4, probe_every: 1,

@@ -1,4 +1,4 @@
-# Helpers; no rules. Only the standard library and relax.config: every cluster job parses this again.
+# Helpers; no rules. Only the standard library and light modules of ours: every cluster job parses this again.
 import fcntl
 import html
 import os
@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from relax import config as settings
+from relax.cluster.resources import needs
+from relax.cluster.site import read_site
 from relax.errors import ConfigError, RelaxError
 
 BASE = "config/config.yaml"
@@ -32,13 +34,17 @@ def load_configuration():
             )
         loaded = settings.load(configuration_files())
         settings.check_results_folder(loaded, Path("results") / loaded["name"])
-        return configuration_files(), loaded
+        return configuration_files(), loaded, read_site()
     except RelaxError as error:
-        print(error, file=sys.stderr)
-        sys.exit(error.exit_code)
+        refuse(error)
 
 
-FILES, CONFIG = load_configuration()
+def refuse(error):
+    print(error, file=sys.stderr)
+    sys.exit(error.exit_code)
+
+
+FILES, CONFIG, SITE = load_configuration()
 MATRIX = CONFIG["matrix"]
 ROOT = f"results/{CONFIG['name']}"
 
@@ -108,9 +114,14 @@ def dimension_option(wildcards):
     return f" --koopman-dim {wildcards.own.removeprefix('-m')}" if wildcards.own else ""
 
 
-def gpus(wildcards):
-    """One GPU for a policy of the hub, none for a tiny one."""
-    return 1 if "hub" in CONFIG["policies"][wildcards.policy] else 0
+def job(rule):
+    """A rule's resources by the configuration's table, for policy and attempt; Slurm jobs are asked for with them."""
+
+    def resource(name):
+        return lambda wildcards, attempt: needs(CONFIG, rule, wildcards.policy, attempt, SITE)[name]
+
+    names = needs(CONFIG, rule, MATRIX["policies"][0], 1, SITE)
+    return {name: resource(name) for name in names}
 
 
 # Parameters that take `input` do not make Snakemake run a job again when they change: the same
@@ -167,12 +178,18 @@ def results_settings(wildcards):
 
 def tracking_settings(wildcards):
     # Only its hash: Snakemake keeps parameters, and an address may hold a password.
-    return settings.digest(CONFIG["tracking"]["uri"])
+    return settings.digest(CONFIG["tracking"]["uri"] or SITE.mlflow_uri)
 
 
-def checkpoints(wildcards):
+def server_option(wildcards, input):
+    """The cluster's MLflow server, where the configuration names none."""
+    return f" --uri {shlex.quote(SITE.mlflow_uri)}" if SITE.mlflow_uri and not CONFIG["tracking"]["uri"] else ""
+
+
+def checkpoints(wildcards, input):
     """Never a declared output: Snakemake deletes those before it runs a job again."""
-    return f"{ROOT}/checkpoints/{wildcards.policy}/{wildcards.method}/seed-{wildcards.seed}"
+    place = f"{SITE.scratch}/{CONFIG['name']}" if SITE.scratch else ROOT
+    return f"{place}/checkpoints/{wildcards.policy}/{wildcards.method}/seed-{wildcards.seed}"
 
 
 def page_label(wildcards):

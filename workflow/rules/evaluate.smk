@@ -12,9 +12,6 @@ rule overlap:
         f"{ROOT}/logs/overlap.log",
     benchmark:
         f"{ROOT}/benchmarks/overlap.tsv"
-    resources:
-        mem_mb=4000,
-        runtime=30,
     params:
         config=configfiles,
         out=subpath(output.record, parent=True),
@@ -38,9 +35,7 @@ rule generate:
     benchmark:
         f"{ROOT}/benchmarks/generate/{{policy}}/{{method}}/seed-{{seed}}.tsv"
     resources:
-        mem_mb=4000,
-        runtime=120,
-        gpu=gpus,
+        **job("generate"),
     params:
         config=configfiles,
         out=subpath(output[0], parent=True),
@@ -62,8 +57,7 @@ rule grade:
     benchmark:
         f"{ROOT}/benchmarks/grade/{{policy}}/{{method}}/seed-{{seed}}.tsv"
     resources:
-        mem_mb=4000,
-        runtime=60,
+        **job("grade"),
     params:
         config=configfiles,
         responses=subpath(input[0], parent=True),
@@ -88,8 +82,7 @@ rule evaluate:
     benchmark:
         f"{ROOT}/benchmarks/evaluate/{{policy}}/{{method}}/seed-{{seed}}.tsv"
     resources:
-        mem_mb=2000,
-        runtime=30,
+        **job("evaluate"),
     params:
         config=configfiles,
         grades=subpath(input[0], parent=True),

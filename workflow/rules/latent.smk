@@ -15,9 +15,7 @@ rule extract:
     benchmark:
         f"{ROOT}/benchmarks/extract/{{policy}}/{{method}}/seed-{{seed}}.tsv"
     resources:
-        mem_mb=4000,
-        runtime=60,
-        gpu=gpus,
+        **job("extract"),
     params:
         config=configfiles,
         dictionary=subpath(input.weight, parent=True),
@@ -45,8 +43,7 @@ rule koopman:
     benchmark:
         f"{ROOT}/benchmarks/koopman/{{policy}}/{{method}}/seed-{{seed}}.tsv"
     resources:
-        mem_mb=4000,
-        runtime=30,
+        **job("koopman"),
     params:
         config=configfiles,
         latent=subpath(input.statistics, parent=True),

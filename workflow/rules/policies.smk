@@ -10,9 +10,6 @@ rule data:
         f"{ROOT}/logs/data.log",
     benchmark:
         f"{ROOT}/benchmarks/data.tsv"
-    resources:
-        mem_mb=2000,
-        runtime=30,
     params:
         config=configfiles,
         out=subpath(output.record, parent=True),
@@ -34,8 +31,7 @@ rule base:
     benchmark:
         f"{ROOT}/benchmarks/base/{{policy}}.tsv"
     resources:
-        mem_mb=4000,
-        runtime=60,
+        **job("base"),
     params:
         config=configfiles,
         out=subpath(output.record, parent=True),
@@ -60,9 +56,7 @@ rule dictionary:
     benchmark:
         f"{ROOT}/benchmarks/dictionary/{{policy}}{{own}}.tsv"
     resources:
-        mem_mb=4000,
-        runtime=60,
-        gpu=gpus,
+        **job("dictionary"),
     params:
         config=configfiles,
         out=subpath(output.record, parent=True),
@@ -91,9 +85,7 @@ rule train:
     # The long jobs first: what follows each of them fills the gaps.
     priority: 1
     resources:
-        mem_mb=4000,
-        runtime=240,
-        gpu=gpus,
+        **job("train"),
     params:
         config=configfiles,
         dictionary=subpath(input.weight, parent=True),

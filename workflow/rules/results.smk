@@ -49,9 +49,6 @@ rule tables:
         f"{ROOT}/logs/tables.log",
     benchmark:
         f"{ROOT}/benchmarks/tables.tsv"
-    resources:
-        mem_mb=2000,
-        runtime=30,
     params:
         config=configfiles,
         root=results_folder,
@@ -73,9 +70,6 @@ rule figures:
         f"{ROOT}/logs/figures.log",
     benchmark:
         f"{ROOT}/benchmarks/figures.tsv"
-    resources:
-        mem_mb=2000,
-        runtime=30,
     params:
         config=configfiles,
         root=results_folder,
@@ -118,9 +112,6 @@ rule report:
         f"{ROOT}/logs/report.log",
     benchmark:
         f"{ROOT}/benchmarks/report.tsv"
-    resources:
-        mem_mb=2000,
-        runtime=30,
     params:
         config=configfiles,
         root=results_folder,
@@ -147,14 +138,12 @@ rule track:
         f"{ROOT}/logs/track.log",
     benchmark:
         f"{ROOT}/benchmarks/track.tsv"
-    resources:
-        mem_mb=2000,
-        runtime=30,
     params:
         config=configfiles,
         root=results_folder,
-        uri=tracking_settings,
+        server=server_option,
+        settings=tracking_settings,
     message:
         "MLflow"
     shell:
-        "relax track --configfile {params.config} --root {params.root:q} --out {output:q} --log {log:q}"
+        "relax track --configfile {params.config} --root {params.root:q}{params.server} --out {output:q} --log {log:q}"

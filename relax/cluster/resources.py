@@ -1,0 +1,89 @@
+"""What each Slurm job asks for: the configuration's ``resources``, the policy, the attempt and the site's limits."""
+
+import math
+from typing import Any
+
+from relax.cluster.site import Site
+from relax.config import Config, schema
+
+#: Megabytes of the two Snakemakes that run around every job: 330 resident, with their plugins and shells.
+SNAKEMAKE_MB = 500
+#: Seconds before the time limit at which a training is told to save and stop: more than a generation of rollouts takes.
+WARNING = 900
+
+
+def parameters(config: Config, policy: str) -> float:
+    """Parameters of a policy in billions; of one made from scratch next to none."""
+    return config["policies"][policy].get("hub", {}).get("parameters", 0.0)
+
+
+def _row(config: Config, rule: str) -> Config:
+    keys = schema()["properties"]["resources"]["additionalProperties"]["properties"]
+    return {key: rule["default"] for key, rule in keys.items()} | config["resources"].get(rule, {})
+
+
+def gpus(config: Config, rule: str, policy: str) -> int:
+    """GPUs of a job: the row's ``gpus``, or else the smallest power of two that holds the policy.
+
+    A job whose row has no ``billions_per_gpu``, and a policy made from scratch, need none.
+
+    Args:
+        config: a loaded configuration.
+        rule: of the workflow, a key of ``resources``.
+        policy: name of the initial policy.
+    """
+    row, size = _row(config, rule), parameters(config, policy)
+    if row["gpus"] is not None:
+        return row["gpus"]
+    if row["billions_per_gpu"] is None or not size:
+        return 0
+    return 2 ** math.ceil(math.log2(max(1.0, size / row["billions_per_gpu"])))
+
+
+def needs(config: Config, rule: str, policy: str, attempt: int, site: Site) -> dict[str, Any]:
+    """Snakemake's resources of a job, by the names that the Slurm plugin reads; None leaves one out.
+
+    With P parameters in billions, G GPUs, L = ``training.max_response_length`` in thousands of tokens::
+
+        memory  = memory_gb + memory_gb_per_billion x P x max(1, G), and Snakemake's own
+        minutes = minutes + minutes_per_billion x P x L / max(1, G)
+        CPUs    = cpus, or cpus_per_gpu x G
+
+    Memory and minutes grow in proportion to the attempt, up to the site's limits. A training gets SIGUSR1 before its
+    time limit, 15 minutes or a quarter of the limit.
+
+    Args:
+        config: a loaded configuration.
+        rule: of the workflow, a key of ``resources``.
+        policy: name of the initial policy.
+        attempt: 1, 2, ...
+        site: the cluster.
+    """
+    row, size, count = _row(config, rule), parameters(config, policy), gpus(config, rule, policy)
+    memory = 1000 * (row["memory_gb"] + row["memory_gb_per_billion"] * size * max(1, count)) + SNAKEMAKE_MB
+    tokens = config["training"]["max_response_length"] / 1000
+    minutes = row["minutes"] + row["minutes_per_billion"] * size * tokens / max(1, count)
+    limit = math.ceil(min(minutes * attempt, 60 * (site.max_hours or math.inf)))
+    return {
+        "mem_mb": math.ceil(min(memory * attempt, 1000 * (site.max_memory_gb or math.inf))),
+        "runtime": limit,
+        "cpus_per_task": row["cpus_per_gpu"] * count or row["cpus"],
+        "slurm_account": site.slurm_account,
+        "slurm_partition": site.gpu_partition if count else site.cpu_partition,
+        "gpu": count or None,
+        "gpu_model": site.gpu_type if count else None,
+        # One task on one node; without these the plugin asks for a task a GPU, wherever there is one.
+        "nodes": 1 if count else None,
+        "tasks_per_gpu": 0 if count else None,
+        "slurm_extra": f"--signal=USR1@{min(WARNING, 60 * limit // 4)}" if rule == "train" else None,
+    }
+
+
+def disk_gb(config: Config) -> tuple[float, float]:
+    """Gigabytes of all trained policies (float32), and of the two checkpoints that the largest training keeps.
+
+    A checkpoint holds weights and Adam's two moments in float32, 12 bytes a parameter.
+    """
+    matrix = config["matrix"]
+    sizes = [parameters(config, policy) for policy in matrix["policies"]]
+    return 4 * sum(sizes) * len(matrix["methods"]) * len(matrix["seeds"]), 2 * 12 * max(sizes)
