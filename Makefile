@@ -28,8 +28,8 @@ demo: setup
 	@snakemake --cores all --quiet host reason
 
 test: setup
-	@echo "test: pytest, about ten minutes on two cores"
-	@python -m pytest
+	@echo "test: pytest, about twenty minutes on two cores"
+	@python -m pytest -n auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
 
 container:
 	@containers/build.sh cpu

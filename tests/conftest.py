@@ -16,6 +16,15 @@ import pytest  # noqa: E402
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """For `make test`, which runs them side by side: a file stays together, as its fixtures are costly, and all files
+    that look at the smoke run are one group, the first, as they take longest."""
+    looking = {item.path for item in items if "smoke" in getattr(item, "fixturenames", ())}
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group("smoke" if item.path in looking else item.path.name))
+    items.sort(key=lambda item: item.path not in looking)
+
+
 @pytest.fixture(autouse=True)
 def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     """Any connection out of this machine is a defect of the test or of the code."""

@@ -107,7 +107,7 @@ def test_the_outputs_are_those_of_a_local_run_byte_for_byte(experiment, smoke, t
     made = run(smoke, "relax", "tables", "--configfile", *files, "--root", "results/smoke", "--out", str(tmp_path))
     assert made.returncode == 0, made.stderr
     tables = {path.name for path in (there / "tables").glob("*.*")} - {"run.json"}
-    timed = {name for name in tables if name.split(".")[0] in ("cost", "runs", "stages")}
+    timed = {name for name in tables if name.split(".")[0] in ("claims", "cost", "runs", "stages")}
     assert {"final.csv", "final.md", "differences.csv", "benchmarks.csv", "findings.md"} <= tables - timed
     for name in tables - timed:
         assert (there / "tables" / name).read_bytes() == (tmp_path / name).read_bytes(), name
