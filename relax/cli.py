@@ -30,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     _environment(arguments.verb)
     try:
         _logging(arguments.log)
-        if arguments.verb in ("fetch", "tables", "doctor") or "configfile" not in arguments:
+        if arguments.verb in ("fetch", "tables", "doctor", "cost") or "configfile" not in arguments:
             return arguments.run(arguments)
         arguments.run(arguments, config.load(arguments.configfile))
     except RelaxError as error:
@@ -170,6 +170,7 @@ def _parser() -> argparse.ArgumentParser:
     sub = verb("track", verbs.track, "export the run records to MLflow", "root", "out")
     sub.add_argument("--uri", metavar="URI", help="MLflow tracking URI, in place of the configuration's")
     _doctor_options(subparsers.add_parser("doctor", help=DOCTOR_HELP, description=DOCTOR_HELP, epilog=EXIT_CODES))
+    _cost_options(subparsers.add_parser("cost", help=COST_HELP, description=COST_HELP, epilog=EXIT_CODES))
     _dsd_options(subparsers.add_parser("dsd", help=DSD_HELP, description=DSD_HELP, epilog=EXIT_CODES))
     _why_options(subparsers.add_parser("why", help=WHY_HELP, description=WHY_HELP, epilog=EXIT_CODES))
     _audit_options(subparsers.add_parser("audit", help=AUDIT_HELP, description=AUDIT_HELP, epilog=EXIT_CODES))
@@ -200,6 +201,16 @@ def _doctor_options(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--configfile", nargs="+", type=Path, default=[], metavar="FILE",
                      help="configuration files, over config/config.yaml")  # fmt: skip
     sub.add_argument("--slurm", action="store_true", help="look at the cluster as well; nothing is submitted")
+    _messages(sub)
+
+
+def _cost_options(sub: argparse.ArgumentParser) -> None:
+    sub.set_defaults(run=verbs.cost)
+    sub.add_argument("--configfile", nargs="+", type=Path, default=[], metavar="FILE",
+                     help="configuration files, over config/config.yaml")  # fmt: skip
+    sub.add_argument("--gpus", type=_whole(1), metavar="N", help="GPUs at the same time (default: no limit)")
+    sub.add_argument("--jobs", type=_whole(1), metavar="N",
+                     help="jobs at the same time (default: that of profiles/slurm)")  # fmt: skip
     _messages(sub)
 
 
@@ -289,6 +300,7 @@ def _number(text: str, expected: str, fits: Callable[[float], bool]) -> float:
 
 TABLES_HELP = "build the tables from the run records, or from MLflow alone"
 DOCTOR_HELP = "is this machine, or cluster, ready for an experiment: each finding with its fix"
+COST_HELP = "jobs, GPU hours, disk and time of an experiment by stage, before anything is submitted"
 AUDIT_HELP = "what does not follow from the paper's own printed numbers, with the arithmetic"
 CLAIMS_HELP = "the paper's claims, and what the tracked reference runs show of each"
 REFERENCE_HELP = "copy what is tracked of a finished run: tables, findings, status of the claims, records"

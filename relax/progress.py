@@ -31,15 +31,15 @@ class Progress:
             return
         self._last = now
         rate = (done - self._first) / (now - self._start) if now > self._start and done > self._first else 0.0
-        left = f", {_duration((self.total - done) / rate)} left" if rate and done < self.total else ""
+        left = f", {duration((self.total - done) / rate)} left" if rate and done < self.total else ""
         speed = f", {rate:.3g} {self.unit}/s" if rate else ""
         shown = "".join(f", {name} {value:.3g}" for name, value in numbers.items())
         logger.info("%s: %d of %d %s%s%s%s", self.label, done, self.total, self.unit, speed, left, shown)
 
 
-def _duration(seconds: float) -> str:
-    minutes, seconds = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes:02d} min"
-    return f"{minutes} min {seconds:02d} s" if minutes else f"{seconds} s"
+def duration(seconds: float) -> str:
+    """``42 s``, ``5.3 min``, ``2.1 h``."""
+    for unit, size in (("h", 3600), ("min", 60)):
+        if seconds >= size:
+            return f"{seconds / size:,.1f} {unit}"
+    return f"{seconds:.0f} s" if seconds >= 1 or seconds == 0 else "< 1 s"

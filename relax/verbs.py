@@ -293,6 +293,14 @@ def doctor(a: argparse.Namespace) -> int:
     return doctor(a.configfile, a.slurm)
 
 
+def cost(a: argparse.Namespace) -> int:
+    """What an experiment takes, before it is submitted."""
+    from relax.cost import cost
+
+    print(cost(a.configfile, a.gpus, a.jobs))
+    return 0
+
+
 def why(a: argparse.Namespace) -> int:
     """The chain of records behind a result."""
     from relax.results.why import why

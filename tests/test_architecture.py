@@ -30,6 +30,7 @@ ARROWS = {
     "results": LEAVES | {"evaluation"},
     "store": LEAVES,
     "cluster": {"config", "errors"},
+    "cost": LEAVES | {"cluster", "evaluation"},
     "doctor": LEAVES | {"cluster", "evaluation"},
 }
 

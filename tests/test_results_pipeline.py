@@ -10,10 +10,11 @@ import pandas as pd
 import pytest
 
 import results_fixture
+from relax.progress import duration
 from relax.results.collect import collect
 from relax.results.figures_style import save
 from relax.results.model import Matrix, Results
-from relax.results.pipeline import _lanes, duration, layers, links, pipeline, timeline, times
+from relax.results.pipeline import _lanes, layers, links, pipeline, timeline, times
 
 all_runs, one_seed, no_runs = results_fixture.all_runs, results_fixture.one_seed, results_fixture.no_runs
 

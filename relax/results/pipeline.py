@@ -12,6 +12,7 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.patches import FancyBboxPatch, PathPatch, Polygon
 from matplotlib.path import Path
 
+from relax.progress import duration
 from relax.results.figures_style import COLOURS, WIDTH, Drawing
 from relax.results.model import Results
 from relax.results.tables import STAGES
@@ -51,14 +52,6 @@ def times(results: Results) -> Times:
     last = datetime.fromtimestamp(max(ends), tz=starts[0].tzinfo) if ends else None
     sums = (float(costs[name].fillna(0).sum()) for name in ("wall_seconds", "cpu_seconds", "accelerator_seconds"))
     return Times(min(starts, default=None), last, *sums)
-
-
-def duration(seconds: float) -> str:
-    """``42 s``, ``5.3 min``, ``2.1 h``."""
-    for unit, size in (("h", 3600), ("min", 60)):
-        if seconds >= size:
-            return f"{seconds / size:,.1f} {unit}"
-    return f"{seconds:.0f} s" if seconds >= 1 or seconds == 0 else "< 1 s"
 
 
 def links(results: Results) -> set[tuple[str, str]]:

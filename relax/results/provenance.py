@@ -4,8 +4,9 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+from relax.progress import duration
 from relax.results.model import BASELINE, Results
-from relax.results.pipeline import duration, times
+from relax.results.pipeline import times
 from relax.results.why import configuration
 
 
