@@ -45,6 +45,7 @@ bench: setup
 	@python benchmarks/koopman.py --out results/bench/koopman.json
 	@python benchmarks/training.py --out results/bench/training.json
 	@python benchmarks/grading.py --out results/bench/grading.json
+	@python benchmarks/dry_run.py
 
 check: setup
 	ruff check .
