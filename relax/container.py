@@ -6,6 +6,7 @@ import json
 import os
 import re
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,17 @@ def container() -> dict[str, str | None] | None:
         "packages": _sha256(packages) if packages.is_file() else None,
         "prefix": sys.prefix,
     }
+
+
+def in_words(record: Mapping[str, Any]) -> str:
+    """The image of a run record: name of its file and digest, or that of its packages; ``none`` outside of one."""
+    found = record.get("container")
+    if not found:
+        return "none"
+    name = Path(found["image"]).name if found["image"] else "an image"
+    if found["digest"]:
+        return f"{name} {found['digest']}"
+    return f"{name} of unknown digest, packages {found['packages'] or 'unknown'}"
 
 
 def hand_on(image: str) -> None:

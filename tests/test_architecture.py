@@ -11,7 +11,7 @@ from conftest import REPOSITORY
 
 PACKAGE = REPOSITORY / "relax"
 #: Everyone may use these.
-LEAVES = {"config", "errors", "files", "paper", "progress", "tracking"}
+LEAVES = {"config", "container", "errors", "files", "paper", "progress", "tracking"}
 #: A stage may use what comes before it in the pipeline, and the mathematics.
 ARROWS = {
     "config": {"errors", "paper"},

@@ -164,6 +164,20 @@ def test_a_record_made_outside_an_image_says_so(tmp_path, monkeypatch) -> None:
     assert Run("data", {}, {}).finish(tmp_path, [tmp_path / "out"])["container"] is None
 
 
+@pytest.mark.parametrize(
+    ("found", "words"),
+    [
+        (None, "none"),
+        ({"image": "/shared/relax.sif", "digest": "sha256:12", "packages": "sha256:34"}, "relax.sif sha256:12"),
+        ({"image": None, "digest": "sha256:12", "packages": "sha256:34"}, "an image sha256:12"),
+        ({"image": None, "digest": None, "packages": "sha256:34"}, "an image of unknown digest, packages sha256:34"),
+    ],
+)
+def test_a_records_image_in_words_as_why_and_report_show_it(found, words) -> None:
+    assert container.in_words({"container": found}) == words
+    assert container.in_words({}) == "none"  # records of before there were images
+
+
 def test_a_record_made_in_an_image_names_commit_packages_and_digest(image, monkeypatch) -> None:
     (image / "out").write_text("x")
     digest = f"sha256:{'ab' * 32}"

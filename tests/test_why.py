@@ -47,6 +47,7 @@ def test_it_names_configuration_commit_versions_machine_and_every_hash(copy: Pat
     assert head.startswith(f"smoke/tables/final.md  {digest_path(root / 'tables/final.md')}\n")
     assert f"config/config.yaml + config/smoke.yaml, hash {records[0]['config_hash']}" in head
     assert f"{records[0]['machine']['system']}, {records[0]['machine']['cpus']} processors, no accelerator" in head
+    assert re.search(r"^  image +none$", head, re.MULTILINE)
     for name, version in records[0]["versions"].items():
         assert f"{name} {version}" in head
     for record in records:

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+from relax.container import in_words
 from relax.progress import duration
 from relax.results.model import BASELINE, Results
 from relax.results.pipeline import times
@@ -47,6 +48,7 @@ def versions(results: Results) -> list[tuple[str, str]]:
             "system": machine.get("system"),
             "processors": machine.get("cpus"),
             "accelerator": machine.get("accelerator") or "none",
+            "container image": in_words(record),
             **(record.get("versions") or {}),
         }
         for key, value in about.items():

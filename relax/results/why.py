@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from relax.config import digest
+from relax.container import in_words
 from relax.errors import DataError
 from relax.tracking import RECORD, digest_path, find_records
 
@@ -173,6 +174,7 @@ def _about(record: Mapping[str, Any]) -> dict[str, str]:
         "configuration": f"{' + '.join(configuration(record)) or 'none'}, hash {record.get('config_hash')}",
         "commit": (git.get("commit") or "none") + (" with uncommitted changes" if git.get("dirty") else ""),
         "versions": ", ".join(f"{name} {version}" for name, version in (record.get("versions") or {}).items()),
+        "image": in_words(record),
         "machine": f"{machine.get('system')}, {processors} processors, {accelerator}",
     }
 
