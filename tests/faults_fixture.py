@@ -40,7 +40,7 @@ def relax(*words: str | Path, before: tuple[str, ...] = (), **environment: str) 
 def one_sentence(ended: subprocess.CompletedProcess[str], code: int, *words: str) -> str:
     """The last line on the terminal, which is all that is said of a fault."""
     assert ended.returncode == code, ended.stderr
-    assert "Traceback" not in ended.stderr
+    assert "Traceback" not in ended.stderr, ended.stderr
     sentence = ended.stderr.strip().splitlines()[-1]
     assert not [word for word in words if word not in sentence], sentence
     return sentence

@@ -70,7 +70,8 @@ def test_a_disk_that_fills_up_during_an_export(disk: SmallDisk, results: Path) -
         disk.make_room()
     ended = relax(*command, before=disk.before)
     assert ended.returncode == 0, ended.stderr
-    with sqlite3.connect(root / "mlflow.db") as store:
+    shutil.copyfile(root / "mlflow.db", results / "copy.db")
+    with sqlite3.connect(results / "copy.db") as store:
         rows = store.execute(
             "SELECT value, status FROM runs JOIN tags ON runs.run_uuid = tags.run_uuid"
             " WHERE key = 'relax.record' AND lifecycle_stage = 'active' ORDER BY value"
@@ -83,7 +84,7 @@ def test_a_log_that_takes_no_more_lines_costs_no_work(results: Path) -> None:
     command = ("track", "--configfile", "config/config.yaml", "--root", results, "--out", results / "track.json")
     ended = relax(*command, "--log", "/dev/full")
     assert ended.returncode == 0, ended.stderr
-    said = ended.stderr.splitlines()
+    said = [line.partition(", ")[0] if "runs/s" in line else line for line in ended.stderr.splitlines()]
     assert said == [
         "track: 2 of 2 runs",
         "the log ends here, as it cannot be written any more (No space left on device); the work goes on",

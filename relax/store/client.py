@@ -34,6 +34,10 @@ def connect(uri: str) -> MlflowClient:
     # The store's schema changes write their own log lines; they are not the user's concern.
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    # A fault of a store is one sentence, from faults(); MLflow would print pages before it, and past our masking.
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
+    logging.getLogger("mlflow").handlers.clear()
+    logging.getLogger("mlflow").propagate = True
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
     return MlflowClient(tracking_uri=uri)
 
