@@ -17,6 +17,10 @@ from relax.files import lock, writable_folder
 BASE = "config/config.yaml"
 
 
+def is_main_process():
+    return workflow.is_main_process
+
+
 def configuration_files():
     """The files in the order they are merged, as a user would type them: the base first, then overlays."""
     here = Path.cwd()
@@ -32,6 +36,8 @@ def load_configuration():
             raise ConfigError(
                 "--config is not read by the verbs; put the keys into a file and name it with --configfile."
             )
+        if is_main_process():
+            writable_folder(".snakemake")  # Snakemake's memory, without which it would end in pages of its own
         loaded = settings.load(configuration_files())
         settings.check_results_folder(loaded, Path("results") / loaded["name"])
         return configuration_files(), loaded, read_site()
@@ -58,10 +64,6 @@ wildcard_constraints:
     method=one_of([*MATRIX["methods"], "initial"]),
     seed=r"\d+",
     own=r"(-m\d+)?",
-
-
-def is_main_process():
-    return workflow.is_main_process
 
 
 def hold_results():
