@@ -18,7 +18,7 @@ from relax.errors import DataError, MachineError, RelaxError
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 #: Not ours to mend either: permissions, a read-only or broken disk, a network file system that lost a file.
 _REFUSED = (*_FULL, errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO, errno.ESTALE)
-#: The same, as libraries put it that raise no OSError: safetensors, SQLite, and torch, which keeps the reason to itself.
+#: The same, as libraries put it that raise no OSError: safetensors, SQLite, and torch, which names no reason.
 _SAID = re.compile(
     "No space left on device|Disk quota exceeded|database or disk is full|Permission denied|Read-only file system"
     "|Input/output error|Stale file handle|(?P<torch>inline_container|PytorchStreamWriter)"

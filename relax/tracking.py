@@ -169,13 +169,13 @@ class Run:
         ahead = self._newest - time.time()
         if ahead > CLOCKS:
             raise MachineError(
-                f"{newest}: was written {ahead / 60:.0f} minutes in the future of this machine's clock, so that outputs "
+                f"{newest}: was written {ahead / 60:.0f} minutes in the future of this machine's clock, and outputs "
                 "would look older than it; set the clocks of all machines right, or, where this one is, `touch` the "
                 "file (of a folder: all in it), and run the same command again."
             )
 
     def _wait_for_the_clock(self) -> None:
-        """Snakemake throws away outputs that are older than an input, as they are on a machine whose clock is behind."""
+        """Snakemake throws away outputs that are older than an input, as those of a clock that is behind are."""
         behind = self._newest - time.time()
         if behind > 0:
             logger.info("%s: this machine's clock is behind that of the inputs; waiting %.0f s", self.verb, behind)

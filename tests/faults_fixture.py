@@ -38,7 +38,7 @@ def relax(*words: str | Path, before: tuple[str, ...] = (), **environment: str) 
 
 
 def one_sentence(ended: subprocess.CompletedProcess[str], code: int, *words: str) -> str:
-    """The last line on the terminal, which is all that is said of a fault."""
+    """The last line on the terminal, which is all that is said of a fault; of `relax` and of Snakemake."""
     assert ended.returncode == code, ended.stderr
     assert "Traceback" not in ended.stderr, ended.stderr
     sentence = ended.stderr.strip().splitlines()[-1]
@@ -52,9 +52,10 @@ class SmallDisk:
     Args:
         folder: where it is mounted, as those commands name it.
         size: in bytes.
+        home: folder that those commands run in.
     """
 
-    def __init__(self, folder: Path, size: int) -> None:
+    def __init__(self, folder: Path, size: int, home: Path = REPOSITORY) -> None:
         self.folder = folder
         folder.mkdir(parents=True)
         mount = f'mount -t tmpfs -o size={size} none "$0" && echo mounted && exec sleep 600'
@@ -66,7 +67,7 @@ class SmallDisk:
             self.close()
             pytest.skip("a small disk needs root and mount namespaces")
         entering = ("nsenter", f"--mount=/proc/{self._holder.pid}/ns/mnt")
-        self.before = (*entering, "sh", "-c", 'cd "$0" && exec "$@"', str(REPOSITORY))
+        self.before = (*entering, "sh", "-c", 'cd "$0" && exec "$@"', str(home))
         #: The same folder, for this process.
         self.inside = Path(f"/proc/{self._holder.pid}/root{folder}")
 

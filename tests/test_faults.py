@@ -135,8 +135,8 @@ def test_what_is_a_disks_fault(error: Exception, reason: str | None) -> None:
 
 
 def test_a_full_quota_on_an_empty_disk_is_said_to_be_full(tmp_path: Path) -> None:
-    with pytest.raises(MachineError, match=r"x: cannot write there \(Disk quota exceeded; [\d.]+ MB free\); make room"), \
-            writing(tmp_path / "x"):  # fmt: skip
+    words = r"x: cannot write there \(Disk quota exceeded; [\d.]+ MB free\); make room"
+    with pytest.raises(MachineError, match=words), writing(tmp_path / "x"):
         raise OSError(errno.EDQUOT, "Disk quota exceeded")
     assert "choose another folder" in str(cannot_write("/proc/x", "Permission denied"))
 
@@ -164,7 +164,11 @@ def test_a_results_folder_that_is_a_file(tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("mine")
     for out, reason in ((tmp_path / "taken", "a file of that name is there"), (tmp_path / "taken" / "x", "Not a dir")):
         one_sentence(relax("data", *SMOKE, "--out", out), 4, f"{out}: cannot write there ({reason}")
-    one_sentence(relax("data", *SMOKE, "--out", tmp_path / "x", "--log", tmp_path), 4, f"{tmp_path}: cannot write there (Is a dir")
+    one_sentence(
+        relax("data", *SMOKE, "--out", tmp_path / "x", "--log", tmp_path),
+        4,
+        f"{tmp_path}: cannot write there (Is a dir",
+    )
     assert (tmp_path / "taken").read_text() == "mine"
     assert not (tmp_path / "x").exists()
 
