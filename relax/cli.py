@@ -14,7 +14,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from relax import __version__, config, verbs
-from relax.errors import Interrupted, RelaxError
+from relax.errors import Interrupted, MachineError, RelaxError
+from relax.files import cannot_write, refusal, writable_folder
 from relax.tracking import masked
 
 logger = logging.getLogger("relax")
@@ -47,7 +48,26 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         logger.error("relax %s: interrupted; nothing half-written is left.", arguments.verb)
         return 130
+    except Exception as error:
+        reason = refusal(error)
+        if reason is None or arguments.traceback:
+            print(masked(traceback.format_exc()), file=sys.stderr, end="")
+        if reason is None:
+            return 1
+        logger.error("relax %s: %s", arguments.verb, cannot_write(getattr(error, "filename", None), reason))
+        return MachineError.exit_code
+    finally:
+        _flush()
     return 0
+
+
+def _flush() -> None:
+    """Where a full disk does not take the last words, Python would end with a code of its own."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _environment(verb: str) -> None:
@@ -75,23 +95,36 @@ def _logging(log: Path | None) -> None:
         log = log and log.with_name(f"{log.name}.rank{os.environ['RANK']}")
     root = logging.getLogger()
     root.handlers = [logging.NullHandler()]
-    terminal = sys.stderr
+    shown = logging.StreamHandler(sys.stderr)
+    shown.setFormatter(_Masking("%(message)s"))
+    logger.handlers = [shown]
     if log is not None:
-        from relax.files import writable_folder
-
         writable_folder(log.parent)
-        log.write_text("")
-        terminal = os.fdopen(os.dup(2), "w", buffering=1)
+        try:
+            log.write_text("")
+        except OSError as error:
+            raise cannot_write(log, str(error.strerror)) from error
+        shown.setStream(os.fdopen(os.dup(2), "w", buffering=1))
         with log.open("a") as stream:
             for standard in (1, 2):
                 os.dup2(stream.fileno(), standard)
-        written = logging.StreamHandler(sys.stderr)
+        written = _LogFile(sys.stderr)
         written.setFormatter(_Masking("%(asctime)s %(levelname)s %(name)s: %(message)s"))
         root.handlers = [written]
         logging.captureWarnings(True)
-    shown = logging.StreamHandler(terminal)
-    shown.setFormatter(_Masking("%(message)s"))
-    logger.handlers = [shown]
+
+
+class _LogFile(logging.StreamHandler):
+    """Where the disk takes no more lines, the terminal says so once, and the work goes on."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        error = sys.exc_info()[1]
+        if not isinstance(error, OSError):
+            return super().handleError(record)
+        logging.getLogger().removeHandler(self)
+        for standard in (1, 2):  # what libraries print would raise in the middle of the work
+            os.dup2(os.open(os.devnull, os.O_WRONLY), standard)
+        logger.warning("the log ends here, as it cannot be written any more (%s); the work goes on", error.strerror)
 
 
 class _Masking(logging.Formatter):

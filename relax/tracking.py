@@ -8,6 +8,7 @@ these records.
 import contextlib
 import hashlib
 import json
+import logging
 import os
 import platform
 import re
@@ -24,8 +25,10 @@ from typing import Any
 
 from relax.config import digest
 from relax.container import built_from, container
-from relax.errors import DataError
+from relax.errors import DataError, MachineError
 from relax.files import atomic_write
+
+logger = logging.getLogger("relax")
 
 RECORD = "run.json"
 #: Packages whose versions can change a number.
@@ -44,8 +47,10 @@ TABLE_FILES = {
 #: Set by a pipeline's main process for all its jobs (workflow/rules/common.smk): start and a random id, and
 #: what was typed.
 PIPELINE, PIPELINE_COMMAND = "RELAX_PIPELINE_RUN", "RELAX_PIPELINE_COMMAND"
-#: What MLflow reads credentials from, beside the tracking URI.
-SECRETS = ("MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN")
+#: What MLflow and the hub read credentials from, beside the tracking URI.
+SECRETS = ("MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN", "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
+#: Seconds by which clocks may differ; beyond that Slurm's own authentication (munge) refuses a node.
+CLOCKS = 300
 _CREDENTIALS = re.compile(r"""(?<=://)(?:[^\s/@:"']*:[^\s@"']*|[^\s/@:"']+)@""")
 
 
@@ -85,6 +90,11 @@ def digest_path(path: str | Path) -> str:
 
 def _counts(path: Path) -> bool:
     return path.is_file() and path.name != RECORD and not path.name.startswith(".")
+
+
+def last_change(path: str | Path) -> float:
+    """When a file, or the newest thing in a folder, was written, by the clock of whoever wrote it."""
+    return max(p.lstat().st_mtime for p in (Path(path), *Path(path).rglob("*")))
 
 
 def git_state() -> dict[str, Any]:
@@ -148,10 +158,32 @@ class Run:
         for path in self.inputs:
             if not Path(path).exists():
                 raise DataError(f"{path}: no such file or folder; it is an input of `relax {self.verb}`.")
+        self._check_clocks()
         self.digests = {str(path): digest_path(path) for path in self.inputs}
+
+    def _check_clocks(self) -> None:
+        """Refuse, before the work, inputs from a future that :meth:`_wait_for_the_clock` would not wait for."""
+        changes = {str(path): last_change(path) for path in self.inputs}
+        newest = max(changes, key=lambda path: changes[path], default=None)
+        self._newest = changes[newest] if newest else 0.0
+        ahead = self._newest - time.time()
+        if ahead > CLOCKS:
+            raise MachineError(
+                f"{newest}: was written {ahead / 60:.0f} minutes in the future of this machine's clock, and outputs "
+                "would look older than it; set the clocks of all machines right, or, where this one is, `touch` the "
+                "file (of a folder: all in it), and run the same command again."
+            )
+
+    def _wait_for_the_clock(self) -> None:
+        """Snakemake throws away outputs that are older than an input, as those of a clock that is behind are."""
+        behind = self._newest - time.time()
+        if behind > 0:
+            logger.info("%s: this machine's clock is behind that of the inputs; waiting %.0f s", self.verb, behind)
+            time.sleep(behind)
 
     def finish(self, out: str | Path, outputs: list[str | Path], **extra: Any) -> dict[str, Any]:
         """Write ``out/run.json``; ``outputs`` must exist. Returns the record."""
+        self._wait_for_the_clock()
         usage = resource.getrusage(resource.RUSAGE_SELF)
         record = {
             "verb": self.verb,

@@ -71,9 +71,9 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def smoke(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Another copy, after the smoke configuration has run to its end: results/smoke is whole."""
-    from workflow_fixture import copy_repository, snakemake
+    from workflow_fixture import ENVIRONMENT, PLANTED, copy_repository, snakemake
 
     clone = copy_repository(tmp_path_factory.mktemp("a path with spaces") / "relax")
-    result = snakemake(clone, "--configfile", "config/smoke.yaml", "--cores", "2")
+    result = snakemake(clone, "--configfile", "config/smoke.yaml", "--cores", "2", env={**ENVIRONMENT, **PLANTED})
     assert result.returncode == 0, result.stderr[-5000:]
     return clone

@@ -76,7 +76,9 @@ def test_the_workflow_imports_the_standard_library_and_relax_config_only() -> No
         for line in path.read_text().splitlines():
             if line.startswith(("import ", "from ")):
                 module = line.split()[1]
-                light = module in ("relax", "relax.config", "relax.errors") or module.startswith("relax.cluster")
+                light = module in ("relax", "relax.config", "relax.errors", "relax.files") or module.startswith(
+                    "relax.cluster"
+                )
                 assert light or module.split(".")[0] in sys.stdlib_module_names, f"{path.name}: {line}"
 
 

@@ -14,6 +14,12 @@ ENVIRONMENT = {
     "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
     "OMP_NUM_THREADS": "1",
 }
+#: Secrets that must show up in no file, planted in every run of the smoke configuration.
+PLANTED = {
+    "HF_TOKEN": "hf_plantedTokenOfTheHub", "HUGGING_FACE_HUB_TOKEN": "hf_plantedTokenOfOldHubs",
+    "MLFLOW_TRACKING_USERNAME": "plantedUser", "MLFLOW_TRACKING_PASSWORD": "plantedPassword",
+    "MLFLOW_TRACKING_TOKEN": "plantedBearer",
+}  # fmt: skip
 
 
 def copy_repository(destination: Path) -> Path:

@@ -14,6 +14,7 @@ from mlflow.tracking import MlflowClient
 from sqlalchemy.exc import SQLAlchemyError
 
 from relax.errors import MachineError
+from relax.files import cannot_write, refusal
 from relax.tracking import ARTEFACTS, masked
 
 #: Tags of a job's run: folder of the record it shows, and version of that record.
@@ -33,6 +34,10 @@ def connect(uri: str) -> MlflowClient:
     # The store's schema changes write their own log lines; they are not the user's concern.
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    # A fault of a store is one sentence, from faults(); MLflow would print pages before it, and past our masking.
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
+    logging.getLogger("mlflow").handlers.clear()
+    logging.getLogger("mlflow").propagate = True
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
     return MlflowClient(tracking_uri=uri)
 
@@ -42,12 +47,14 @@ def faults(uri: str) -> Iterator[None]:
     """Whatever a store raises within the block, as one sentence without credentials.
 
     Raises:
-        MachineError: the store cannot be reached, is no store, or is locked.
+        MachineError: the store cannot be reached or written, is no store, or is locked.
     """
     try:
         yield
     except (MlflowException, SQLAlchemyError, sqlite3.Error, OSError) as error:
         where, said = masked(uri), masked(str(error))
+        if (beside := artefacts_beside(uri)) and (reason := refusal(error)):
+            raise cannot_write(beside.parent, f"MLflow: {reason}") from error
         if "database is locked" in said:
             raise MachineError(f"{where}: another process keeps the store locked; try again after it.") from error
         if "Max retries exceeded" in said:

@@ -7,7 +7,6 @@ counts once it has ended (status FINISHED), which is the last thing written.
 """
 
 import contextlib
-import fcntl
 import logging
 import sqlite3
 from collections.abc import Iterator, Mapping
@@ -20,7 +19,8 @@ from mlflow.entities import Experiment, Run
 from mlflow.tracking import MlflowClient
 
 from relax.config import digest
-from relax.errors import DataError, MachineError
+from relax.errors import DataError
+from relax.files import lock
 from relax.progress import Progress
 from relax.store import jobs
 from relax.store.client import (
@@ -75,15 +75,11 @@ def export(root: str | Path, config: Mapping[str, Any], uri: str) -> dict[str, i
 def _alone(root: Path) -> Iterator[None]:
     """One export per results folder; a second one waits. The kernel lets go of the lock when a process dies."""
     try:
-        stream = (root / ".track.lock").open("w")
-    except OSError as error:
-        raise MachineError(f"{root}: cannot write there ({error.strerror}); change its permissions.") from error
+        stream = lock(root / ".track.lock")
+    except BlockingIOError:
+        logger.info("track: another export of %s is at work; waiting for it", root)
+        stream = lock(root / ".track.lock", wait=True)
     with stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            logger.info("track: another export of %s is at work; waiting for it", root)
-            fcntl.flock(stream, fcntl.LOCK_EX)
         yield
 
 

@@ -1,7 +1,6 @@
 """Going on after a kill: which checkpoint counts, one process per folder, stopping at a safe point."""
 
 import contextlib
-import fcntl
 import shutil
 import signal
 from collections.abc import Iterator
@@ -12,7 +11,7 @@ import torch
 from transformers import TrainerCallback
 
 from relax.errors import MachineError
-from relax.files import writable_folder
+from relax.files import lock, writable_folder
 
 #: Written last into a checkpoint folder: one without it was interrupted.
 COMPLETE = "complete"
@@ -39,14 +38,14 @@ def sole_user(folder: str | Path) -> Iterator[None]:
     """Hold a lock on a checkpoint folder; the kernel lets go of it when the process dies.
 
     Raises:
-        MachineError: another process holds it.
+        MachineError: another process holds it, or there are no locks.
     """
     folder = writable_folder(folder)
-    with (folder / "lock").open("w") as stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise MachineError(f"{folder}: another process trains in this folder; wait for it or stop it.") from error
+    try:
+        stream = lock(folder / "lock")
+    except BlockingIOError as error:
+        raise MachineError(f"{folder}: another process trains in this folder; wait for it or stop it.") from error
+    with stream:
         yield
 
 

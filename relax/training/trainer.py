@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from trl import GRPOTrainer
 
 from relax.errors import NumericsError
+from relax.files import writing
 from relax.koopman import Dictionary
 from relax.latent.rollouts import Rollout
 from relax.latent.states import BATCH, completion_states, padded
@@ -330,8 +331,12 @@ class ReLaXTrainer(GRPOTrainer):
     # Checkpoints and an exact resume ------------------------------------------------------------
 
     def _save_checkpoint(self, model, trial) -> None:
-        super()._save_checkpoint(model, trial)
         folder = Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}"
+        with writing(folder):
+            self._write_checkpoint(model, trial, folder)
+
+    def _write_checkpoint(self, model, trial, folder: Path) -> None:
+        super()._save_checkpoint(model, trial)
         self.accelerator.wait_for_everyone()
         if self.accelerator.is_main_process:
             if self.exploration.dictionary is not None:

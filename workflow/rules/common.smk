@@ -1,5 +1,4 @@
 # Helpers; no rules. Only the standard library and light modules of ours: every cluster job parses this again.
-import fcntl
 import html
 import os
 import re
@@ -12,9 +11,14 @@ from pathlib import Path
 from relax import config as settings
 from relax.cluster.resources import needs
 from relax.cluster.site import read_site
-from relax.errors import ConfigError, RelaxError
+from relax.errors import ConfigError, MachineError, RelaxError
+from relax.files import lock, writable_folder
 
 BASE = "config/config.yaml"
+
+
+def is_main_process():
+    return workflow.is_main_process
 
 
 def configuration_files():
@@ -32,6 +36,8 @@ def load_configuration():
             raise ConfigError(
                 "--config is not read by the verbs; put the keys into a file and name it with --configfile."
             )
+        if is_main_process():
+            writable_folder(".snakemake")  # Snakemake's memory, without which it would end in pages of its own
         loaded = settings.load(configuration_files())
         settings.check_results_folder(loaded, Path("results") / loaded["name"])
         return configuration_files(), loaded, read_site()
@@ -60,21 +66,16 @@ wildcard_constraints:
     own=r"(-m\d+)?",
 
 
-def is_main_process():
-    return workflow.is_main_process
-
-
 def hold_results():
     """One pipeline per results folder. The kernel lets go of the lock when the process dies, however it
     dies, so that nobody has to unlock anything by hand (profiles/default turns Snakemake's own lock off)."""
     global LOCK
-    Path(ROOT).mkdir(parents=True, exist_ok=True)
-    LOCK = open(f"{ROOT}/.lock", "w")
     try:
-        fcntl.flock(LOCK, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        LOCK = lock(writable_folder(ROOT) / ".lock")
     except BlockingIOError:
-        print(f"{ROOT}: another pipeline works in this folder; wait for it or stop it.", file=sys.stderr)
-        sys.exit(4)
+        refuse(MachineError(f"{ROOT}: another pipeline works in this folder; wait for it or stop it."))
+    except RelaxError as error:
+        refuse(error)
 
 
 def name_pipeline():
