@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from relax import __version__, config, verbs
+from relax.cluster import launch, processes
 from relax.errors import Interrupted, RelaxError
 from relax.tracking import masked
 
@@ -36,6 +37,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except RelaxError as error:
         if arguments.traceback:
             print(masked(traceback.format_exc()), file=sys.stderr, end="")
+        if launch.FOLDER in os.environ:
+            processes.note(error)
+            return error.exit_code
         logger.error("relax %s: %s", arguments.verb, error)
         if isinstance(error, Interrupted) and "RELAX_STOPPED" in os.environ:
             # A Slurm job then asks for its place again: profiles/slurm/job.sh.
@@ -70,9 +74,10 @@ def _environment(verb: str) -> None:
 def _logging(log: Path | None) -> None:
     """Our lines to the terminal. With a log file: those, and whatever else any library says, to the file."""
     logger.setLevel(logging.INFO)
-    if os.environ.get("RANK", "0") != "0":  # one of several processes of a training: the first one speaks
+    launched = launch.FOLDER in os.environ
+    if processes.rank():  # one of several processes of a training: the first one speaks
         logger.setLevel(logging.ERROR)
-        log = log and log.with_name(f"{log.name}.rank{os.environ['RANK']}")
+        log = log and log.with_name(f"{log.name}.rank{processes.rank()}")
     root = logging.getLogger()
     root.handlers = [logging.NullHandler()]
     terminal = sys.stderr
@@ -80,7 +85,8 @@ def _logging(log: Path | None) -> None:
         from relax.files import writable_folder
 
         writable_folder(log.parent)
-        log.write_text("")
+        if not launched or processes.rank():  # the launcher and the first process share a file
+            log.write_text("")
         terminal = os.fdopen(os.dup(2), "w", buffering=1)
         with log.open("a") as stream:
             for standard in (1, 2):
@@ -89,6 +95,8 @@ def _logging(log: Path | None) -> None:
         written.setFormatter(_Masking("%(asctime)s %(levelname)s %(name)s: %(message)s"))
         root.handlers = [written]
         logging.captureWarnings(True)
+    if launched and not processes.rank():  # the launcher writes down and shows what is said
+        terminal, logger.propagate = processes.spoken("said").open("a", buffering=1), False
     shown = logging.StreamHandler(terminal)
     shown.setFormatter(_Masking("%(message)s"))
     logger.handlers = [shown]
@@ -141,8 +149,10 @@ def _parser() -> argparse.ArgumentParser:
         "out",
     )
     sub.add_argument("--koopman-dim", type=_whole(2), metavar="N", help="functions m, in place of the configuration's")
-    verb("train", verbs.train, "train one policy with one method and seed", "policy", "method", "seed", "data", "base",
-         "dictionary", "checkpoints", "out")  # fmt: skip
+    sub = verb("train", verbs.train, "train one policy with one method and seed", "policy", "method", "seed", "data",
+               "base", "dictionary", "checkpoints", "out")  # fmt: skip
+    sub.add_argument("--dry-run", action="store_true",
+                     help="print the commands of a training in several processes and start nothing")  # fmt: skip
     verb("extract", verbs.extract, "hidden states of a policy's responses, as statistics", "policy", "method", "seed",
          "model", "data", "dictionary", "out")  # fmt: skip
     verb(
