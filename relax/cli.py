@@ -30,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     _environment(arguments.verb)
     try:
-        _logging(arguments.log)
+        _logging(None if "dry_run" in arguments and arguments.dry_run else arguments.log)
         if arguments.verb in ("fetch", "tables", "doctor") or "configfile" not in arguments:
             return arguments.run(arguments)
         arguments.run(arguments, config.load(arguments.configfile))
