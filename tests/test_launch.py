@@ -1,0 +1,355 @@
+"""A training in several processes: the commands, who ends whom, and two processes of this machine (gloo)."""
+
+import math
+import os
+import shlex
+import signal
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from accelerate.commands.launch import _validate_launch_command, launch_command_parser
+from test_cluster import commands  # noqa: F401
+from trl import TrlParser
+from trl.scripts.vllm_serve import ScriptArguments
+
+from conftest import REPOSITORY
+from launch_fixture import accelerated, alive, begin, outcome, train_words
+from relax import config
+from relax.cluster import launch, processes
+from relax.cluster.launch import Command, Plan, plan
+from relax.cluster.preflight import preflight
+from relax.cluster.resources import Layout, layout, needs
+from relax.cluster.site import Site
+from relax.errors import ConfigError, DataError, Interrupted, MachineError
+from slurm_fixture import wait_until
+
+DEMO = REPOSITORY / "config" / "config.yaml"
+PAPER = REPOSITORY / "config" / "paper_text.yaml"
+WORDS = ["train", "--policy", "tiny"]
+
+
+def loaded(folder: Path, training: str, gpus: int) -> dict:
+    (folder / "own.yaml").write_text(f"training: {{{training}}}\nresources: {{train: {{gpus: {gpus}}}}}\n")
+    return config.load([DEMO, folder / "own.yaml"])
+
+
+def accelerate_arguments(command: Command):
+    """What accelerate itself understands of a command, after its own validation."""
+    words = command.words[command.words.index("accelerate") + 2 :]
+    return _validate_launch_command(launch_command_parser().parse_args(words))[0]
+
+
+# Where processes are ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("training", "gpus", "node", "expected"),
+    [
+        ("parallel: none", 4, None, Layout(1, 0, 1, 4)),
+        ("parallel: ddp", 0, None, Layout(1, 0, 1, 0)),
+        ("parallel: ddp", 4, None, Layout(4, 0, 1, 4)),
+        ("parallel: fsdp2", 16, None, Layout(16, 0, 1, 16)),
+        ("parallel: fsdp2", 16, 8, Layout(16, 0, 2, 8)),
+        ("parallel: zero3, rollouts: vllm-server, vllm_gpus: 2", 6, 8, Layout(6, 2, 1, 8)),
+        ("parallel: zero3, rollouts: vllm-server, vllm_gpus: 8", 16, 8, Layout(16, 8, 3, 8)),
+        ("rollouts: vllm-server, vllm_gpus: 1", 1, 4, Layout(1, 1, 1, 2)),
+    ],
+)
+def test_processes_are_laid_out_over_nodes(tmp_path, training, gpus, node, expected) -> None:
+    assert layout(loaded(tmp_path, training, gpus), "tiny", Site(gpus_per_node=node)) == expected
+
+
+@pytest.mark.parametrize(
+    ("training", "gpus", "words"),
+    [
+        ("parallel: none", 8, "8 GPUs are more than a node's 4 .RELAX_GPUS_PER_NODE., and training.parallel is none"),
+        ("parallel: ddp", 6, "6 GPUs do not fill nodes of 4"),
+        ("parallel: ddp, rollouts: vllm-server, vllm_gpus: 2", 4, "4 GPUs and 2 for vLLM do not fill nodes of 4"),
+    ],
+)
+def test_gpus_that_do_not_fill_nodes_are_refused(tmp_path, training, gpus, words) -> None:
+    with pytest.raises(ConfigError, match=words):
+        layout(loaded(tmp_path, training, gpus), "tiny", Site(gpus_per_node=4))
+
+
+@pytest.mark.parametrize("training", ["vllm_gpus: 1", "rollouts: vllm-server, vllm_gpus: 1, vllm_server: 'http://a:1'"])
+def test_gpus_for_a_server_that_nobody_starts_are_refused(tmp_path, training) -> None:
+    with pytest.raises(ConfigError, match="vllm_gpus wants rollouts: vllm-server, and no address in vllm_server"):
+        loaded(tmp_path, training, 1)
+
+
+def test_a_job_on_several_nodes_asks_for_each_what_a_job_on_one_does(tmp_path) -> None:
+    paper = config.load([DEMO, PAPER])
+    one = needs(paper, "train", "qwen2.5-7b", 1, Site("lab", "cpu", "gpu", gpu_type="h100"))
+    two = needs(paper, "train", "qwen2.5-7b", 1, Site("lab", "cpu", "gpu", gpu_type="h100", gpus_per_node=4))
+    assert [one[key] for key in ("nodes", "gpu", "gpu_model", "gres", "mpi")] == [1, 8, "h100", None, None]
+    assert [two[key] for key in ("nodes", "tasks", "gpu", "gres", "mpi")] == [2, 2, None, "gpu:h100:4", "srun"]
+    assert two["cpus_per_task"] == one["cpus_per_task"] / 2 == 32
+    assert two["mem_mb"] == math.ceil(1000 * (32 + 6 * 7.62 * 4) + 500)
+    assert (two["runtime"], two["slurm_extra"]) == (one["runtime"], one["slurm_extra"])
+
+
+def test_how_a_training_is_shared_out_runs_nothing_again(tmp_path) -> None:
+    ways = [loaded(tmp_path, way, 2) for way in ("parallel: none", "parallel: ddp")]
+    assert config.train_settings(ways[0], "relax") == config.train_settings(ways[1], "relax")
+
+
+def test_gpus_that_nothing_uses_are_pointed_out(tmp_path, commands) -> None:  # noqa: F811
+    from test_cluster import HEALTHY
+
+    commands(**HEALTHY)
+    line = "warning  train tiny: 2 GPUs, but one process; set training.parallel to ddp, fsdp2 or zero3"
+    for way, expected in (("none", [line]), ("ddp", [])):
+        found = preflight(loaded(tmp_path, f"parallel: {way}", 2), Site("lab", "cpu", "gpu", max_hours=48))
+        assert [str(one) for one in found if "one process" in str(one)] == expected
+
+
+# The commands -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def _alone(monkeypatch) -> None:
+    for name in ("SLURM_JOB_ID", "SLURMD_NODENAME", "CUDA_VISIBLE_DEVICES", "RELAX_GPUS_PER_NODE"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.mark.usefixtures("_alone")
+def test_a_single_process_has_no_launcher(tmp_path) -> None:
+    assert plan(loaded(tmp_path, "parallel: none", 4), "tiny", "base", WORDS) is None
+    assert plan(loaded(tmp_path, "parallel: ddp", 0), "tiny", "base", WORDS) is None
+
+
+@pytest.mark.usefixtures("_alone")
+@pytest.mark.parametrize("way", ["ddp", "fsdp2", "zero3"])
+def test_on_one_machine_accelerate_understands_the_command(tmp_path, way) -> None:
+    made = plan(loaded(tmp_path, f"parallel: {way}", 2), "tiny", "base", WORDS)
+    (command,) = made.trainers
+    understood = accelerate_arguments(command)
+    assert (understood.num_processes, understood.num_machines, understood.module) == (2, 1, True)
+    assert (understood.multi_gpu, understood.use_fsdp, understood.use_deepspeed) == (
+        way == "ddp", way == "fsdp2", way == "zero3",
+    )  # fmt: skip
+    assert [understood.training_script, *understood.training_script_args] == ["relax", *WORDS]
+    assert made.server is None
+    assert "CUDA_VISIBLE_DEVICES" not in command.environment
+
+
+@pytest.mark.usefixtures("_alone")
+def test_a_server_of_the_same_machine_has_the_last_gpus(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,5,6,7")
+    text = "parallel: ddp, rollouts: vllm-server, vllm_gpus: 2"
+    made = plan(loaded(tmp_path, text, 2), "tiny", "a base", WORDS)
+    (trainer,) = made.trainers
+    assert trainer.environment["CUDA_VISIBLE_DEVICES"] == "4,5"
+    assert made.server.environment["CUDA_VISIBLE_DEVICES"] == "6,7"
+    assert trainer.environment[launch.ADDRESS] == made.address
+    words = made.server.words[made.server.words.index("trl") + 2 :]
+    (served,) = TrlParser(ScriptArguments).parse_args_and_config(list(words))
+    assert (served.model, served.tensor_parallel_size) == ("a base", 2)
+    assert made.address == f"http://127.0.0.1:{served.port}"
+    with pytest.raises(MachineError, match="4 processes and 2 GPUs for vLLM want more GPUs than the 4 here"):
+        plan(loaded(tmp_path, text, 4), "tiny", "base", WORDS)
+
+
+@pytest.fixture
+def _job(_alone, monkeypatch, commands) -> None:  # noqa: F811
+    """A job on three nodes, as Snakemake's plugin leaves its environment, and what Slurm says of it."""
+    commands(
+        squeue='case $* in *--jobs=7*) echo "n[1-3]";; *) exit 1;; esac',
+        scontrol='case "$*" in "show hostnames n[1-3]") printf "n1\\nn2\\nn3\\n";; *) echo "NodeAddr=10.0.0.${4#n}";; esac',
+    )
+    for name, value in (("SLURM_JOB_ID", "7"), ("SLURMD_NODENAME", "n2"), ("RELAX_GPUS_PER_NODE", "8")):
+        monkeypatch.setenv(name, value)
+
+
+@pytest.mark.usefixtures("_job")
+def test_on_several_nodes_each_gets_its_rank_and_the_first_ones_address(tmp_path) -> None:
+    made = plan(loaded(tmp_path, "parallel: fsdp2", 24), "tiny", "base", WORDS)
+    assert [command.node for command in made.trainers] == ["n2", "n1", "n3"]  # the launcher's own first
+    understood = [accelerate_arguments(command) for command in made.trainers]
+    assert [(u.machine_rank, u.num_machines, u.num_processes) for u in understood] == [
+        (0, 3, 24),
+        (1, 3, 24),
+        (2, 3, 24),
+    ]
+    assert {(u.main_process_ip, u.main_process_port) for u in understood} == {
+        ("10.0.0.2", understood[0].main_process_port)
+    }
+    step = ["srun", "--jobid=7", "--nodelist=n1", "--nodes=1", "--ntasks=1", "--overlap"]
+    assert list(made.trainers[1].words[:6]) == step
+
+
+@pytest.mark.usefixtures("_job")
+def test_a_server_on_a_node_of_its_own_has_the_last(tmp_path) -> None:
+    text = "parallel: fsdp2, rollouts: vllm-server, vllm_gpus: 8"
+    made = plan(loaded(tmp_path, text, 16), "tiny", "base", WORDS)
+    assert ([command.node for command in made.trainers], made.server.node) == (["n2", "n1"], "n3")
+    assert made.address.startswith("http://10.0.0.3:")
+    assert {command.environment[launch.ADDRESS] for command in made.trainers} == {made.address}
+    assert str(made).count("\n# ") == 2
+    assert "srun --jobid=7 --nodelist=n3" in str(made)
+
+
+@pytest.mark.usefixtures("_job")
+def test_a_job_of_another_shape_is_refused(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("RELAX_GPUS_PER_NODE", "16")
+    with pytest.raises(ConfigError, match="32 processes do not share out over the 3 nodes of job 7"):
+        plan(loaded(tmp_path, "parallel: ddp", 32), "tiny", "base", WORDS)
+
+
+# Who ends whom ------------------------------------------------------------------------------------
+
+
+NOTE = """
+import sys
+from relax.cluster import processes
+from relax.errors import {kind}
+processes.note({kind}("{text}"))
+sys.exit(1)
+"""
+SLEEP = "import time; time.sleep(600)"
+SERVER = """
+import http.server, sys, threading, time
+class Answer(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200); self.end_headers()
+    def log_message(self, *words): pass
+server = http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), Answer)
+threading.Thread(target=server.serve_forever, daemon=True).start()
+time.sleep(float(sys.argv[2]))
+sys.exit(3)
+"""
+
+
+def python(text: str, *words: str, **environment: str) -> Command:
+    return Command("here", (sys.executable, "-c", text, *words), environment)
+
+
+@pytest.fixture
+def _quick(monkeypatch) -> None:
+    monkeypatch.setattr(processes, "GRACE", 1)
+    monkeypatch.setattr(processes, "LOOK", 0.05)
+
+
+def started(folder: Path, *trainers: Command, server: Command | None = None, address: str | None = None) -> None:
+    processes.run(Plan(trainers, server, address), folder / "checkpoints", "train x", folder / "log")
+
+
+@pytest.mark.usefixtures("_quick")
+def test_all_end_well_and_nothing_is_left(tmp_path, caplog) -> None:
+    caplog.set_level("INFO", "relax")
+    say = "from relax.cluster import processes; processes.spoken('said').write_text('half the way\\n')"
+    started(tmp_path, python(say, RANK="0"), python("pass", RANK="1"))
+    assert caplog.messages == ["half the way"]
+    assert list((tmp_path / "checkpoints").iterdir()) == []
+
+
+@pytest.mark.usefixtures("_quick")
+@pytest.mark.parametrize(
+    ("texts", "kind", "words"),
+    [
+        ([NOTE.format(kind="Interrupted", text="stopped safely")] * 2, Interrupted, "stopped safely"),
+        ([NOTE.format(kind="DataError", text="no rows"), SLEEP], DataError, "no rows"),
+        ([SLEEP, "raise SystemExit(1)"], MachineError, r"a process ended without a word \(exit code 1\), and so did"),
+        (["import os; os.kill(os.getpid(), 9)", SLEEP], MachineError, r"without a word \(exit code -9\).*log\.rank\*"),
+        (
+            [NOTE.format(kind="Interrupted", text="stopped safely"), NOTE.format(kind="DataError", text="no rows")],
+            DataError,
+            "no rows",
+        ),
+    ],
+    ids=["stopped", "one fails", "one ends", "one is killed", "a fault counts before a stop"],
+)
+def test_the_first_error_is_that_of_the_training_and_ends_all(tmp_path, texts, kind, words) -> None:
+    begin = time.monotonic()
+    marker = str(tmp_path / "marker")
+    with pytest.raises(kind, match=words):
+        started(tmp_path, *(python(text, marker, RANK=str(rank)) for rank, text in enumerate(texts)))
+    assert alive(Path(marker)) == []
+    assert time.monotonic() - begin < 30
+    assert list((tmp_path / "checkpoints").iterdir()) == []
+
+
+@pytest.mark.usefixtures("_quick")
+def test_the_server_is_up_before_the_training_and_gone_after_it(tmp_path) -> None:
+    port, marker = launch.free_port(), str(tmp_path / "marker")
+    address = f"http://127.0.0.1:{port}"
+    ask = f"import urllib.request; assert urllib.request.urlopen('{address}/health').status == 200"
+    started(tmp_path, python(ask), server=python(SERVER, str(port), "600", marker), address=address)
+    assert alive(Path(marker)) == []
+
+
+@pytest.mark.usefixtures("_quick")
+def test_a_server_that_ends_ends_the_training_with_a_sentence(tmp_path) -> None:
+    port = str(launch.free_port())
+    address = f"http://127.0.0.1:{port}"
+    words = r"the vLLM server ended before the training began \(exit code 5; its messages are in .*log\.vllm\)"
+    with pytest.raises(MachineError, match=words):
+        started(tmp_path, python(SLEEP), server=python("print('no GPU'); raise SystemExit(5)"), address=address)
+    assert (tmp_path / "log.vllm").read_text() == "no GPU\n"
+    with pytest.raises(MachineError, match=r"train x: the vLLM server ended during the training \(exit code 3; "):
+        started(tmp_path, python(SLEEP, str(tmp_path)), server=python(SERVER, port, "2"), address=address)
+    assert alive(tmp_path) == []
+
+
+# Two processes that train -------------------------------------------------------------------------
+
+
+TWO = "training: {steps: 12, checkpoint_every: 2, parallel: ddp}\nresources: {train: {gpus: 2}}\n"
+
+
+@pytest.mark.slow
+def test_two_processes_train_what_accelerate_launch_does_and_stop_and_go_on(smoke, tmp_path) -> None:
+    expected = outcome(accelerated(smoke, tmp_path / "accelerate", TWO))
+    words = train_words(smoke, tmp_path / "own", TWO)
+    stopped = tmp_path / "stopped"
+    first = begin(smoke, words, RELAX_STOPPED=str(stopped))
+    written = tmp_path / "own" / "checkpoints"
+    wait_until(lambda: first.poll() is not None or list(written.glob("*/checkpoint-*/complete")), "a checkpoint", 300)
+    first.send_signal(signal.SIGTERM)  # the launcher alone
+    _, said = first.communicate(timeout=120)
+    assert first.returncode == 75, said
+    assert "stopped safely after step" in said
+    assert "Traceback" not in said
+    assert stopped.exists()
+    assert alive(tmp_path / "own") == []
+    second = begin(smoke, words)
+    _, said = second.communicate(timeout=300)
+    assert second.returncode == 0, said
+    assert "going on from checkpoint-" in said
+    assert "12 of 12 steps" in said
+    assert outcome(tmp_path / "own" / "out") == expected
+    assert list(written.iterdir()) == []
+    record = config_record(tmp_path / "own" / "out")
+    assert record == {"count": 2, "nodes": 1, "way": "multi_cpu"}
+
+
+def config_record(folder: Path) -> dict:
+    from relax.tracking import read_record
+
+    return read_record(folder)["processes"]
+
+
+@pytest.mark.slow
+def test_a_fault_of_the_processes_is_one_sentence_with_its_exit_code(smoke, tmp_path) -> None:
+    words = train_words(smoke, tmp_path, TWO.replace("steps: 12", "steps: 12, micro_batch: 5"))
+    ended = begin(smoke, words)
+    _, said = ended.communicate(timeout=300)
+    assert (ended.returncode, said.count("\n")) == (2, 1), said
+    assert said.startswith("relax train: a step's 32 responses do not divide into micro-batches of 5 on 2 devices")
+
+
+def test_a_dry_run_shows_the_commands_and_starts_nothing(clone, tmp_path) -> None:
+    words = [*train_words(clone, tmp_path, TWO), "--dry-run"]
+    shown = begin(clone, words)
+    printed, said = shown.communicate(timeout=120)
+    assert shown.returncode == 0, said
+    head, line = printed.splitlines()
+    assert head == "# this machine"
+    typed = shlex.split(line)
+    assert typed[typed.index("accelerate") : typed.index("--config_file")] == ["accelerate", "launch"]
+    assert typed[typed.index("-m") + 1 :] == ["relax", *words[:-1]]
+    assert not (tmp_path / "log").exists()
+    assert os.listdir(tmp_path) == ["own.yaml"]
