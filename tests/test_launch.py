@@ -158,7 +158,10 @@ def _job(_alone, monkeypatch, commands) -> None:  # noqa: F811
     """A job on three nodes, as Snakemake's plugin leaves its environment, and what Slurm says of it."""
     commands(
         squeue='case $* in *--jobs=7*) echo "n[1-3]";; *) exit 1;; esac',
-        scontrol='case "$*" in "show hostnames n[1-3]") printf "n1\\nn2\\nn3\\n";; *) echo "NodeAddr=10.0.0.${4#n}";; esac',
+        scontrol="""case "$*" in
+  "show hostnames n[1-3]") printf 'n1\\nn2\\nn3\\n';;
+  *) echo "NodeAddr=10.0.0.${4#n}";;
+esac""",
     )
     for name, value in (("SLURM_JOB_ID", "7"), ("SLURMD_NODENAME", "n2"), ("RELAX_GPUS_PER_NODE", "8")):
         monkeypatch.setenv(name, value)
@@ -168,15 +171,9 @@ def _job(_alone, monkeypatch, commands) -> None:  # noqa: F811
 def test_on_several_nodes_each_gets_its_rank_and_the_first_ones_address(tmp_path) -> None:
     made = plan(loaded(tmp_path, "parallel: fsdp2", 24), "tiny", "base", WORDS)
     assert [command.node for command in made.trainers] == ["n2", "n1", "n3"]  # the launcher's own first
-    understood = [accelerate_arguments(command) for command in made.trainers]
-    assert [(u.machine_rank, u.num_machines, u.num_processes) for u in understood] == [
-        (0, 3, 24),
-        (1, 3, 24),
-        (2, 3, 24),
-    ]
-    assert {(u.main_process_ip, u.main_process_port) for u in understood} == {
-        ("10.0.0.2", understood[0].main_process_port)
-    }
+    read = [accelerate_arguments(command) for command in made.trainers]
+    assert [(a.machine_rank, a.num_machines, a.num_processes) for a in read] == [(0, 3, 24), (1, 3, 24), (2, 3, 24)]
+    assert {(a.main_process_ip, a.main_process_port) for a in read} == {("10.0.0.2", read[0].main_process_port)}
     step = ["srun", "--jobid=7", "--nodelist=n1", "--nodes=1", "--ntasks=1", "--overlap"]
     assert list(made.trainers[1].words[:6]) == step
 
