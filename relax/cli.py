@@ -27,6 +27,7 @@ EXIT_CODES = (
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a verb; returns the exit code."""
+    processes.listen()
     arguments = _parser().parse_args(argv)
     _environment(arguments.verb)
     try:

@@ -90,7 +90,7 @@ def train(a: argparse.Namespace, loaded: config.Config) -> None:
     from relax.cluster import launch, processes
 
     if not launch.is_launched():
-        plan = launch.plan(loaded, _named(loaded, "policies", a.policy), a.base, _train_words(a))
+        plan = launch.plan(loaded, _named(loaded, "policies", a.policy), a.base, _train_words(a), a.dry_run)
         if a.dry_run:
             print(plan or "one process, without a launcher")
             return

@@ -45,13 +45,14 @@ def outcome(folder: Path) -> tuple[bytes, list[dict]]:
     return (folder / "model/model.safetensors").read_bytes(), metrics(folder)
 
 
-def alive(folder: Path) -> list[str]:
-    """Processes that have a folder among their words."""
-    found = []
+def alive(folder: Path) -> dict[int, str]:
+    """Words of the processes that have a folder among them, by process id."""
+    found = {}
     for entry in filter(str.isdigit, os.listdir("/proc")):
         try:
             words = Path(f"/proc/{entry}/cmdline").read_text().split("\0")
         except (OSError, UnicodeDecodeError):
             continue
-        found += [" ".join(words)] if any(str(folder) in word for word in words) else []
+        if any(str(folder) in word for word in words):
+            found[int(entry)] = " ".join(words)
     return found

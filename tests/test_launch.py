@@ -2,8 +2,10 @@
 
 import math
 import os
+import re
 import shlex
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -157,6 +159,7 @@ def test_a_server_of_the_same_machine_has_the_last_gpus(tmp_path, monkeypatch) -
 def _job(_alone, monkeypatch, commands) -> None:  # noqa: F811
     """A job on three nodes, as Snakemake's plugin leaves its environment, and what Slurm says of it."""
     commands(
+        srun="true",
         squeue='case $* in *--jobs=7*) echo "n[1-3]";; *) exit 1;; esac',
         scontrol="""case "$*" in
   "show hostnames n[1-3]") printf 'n1\\nn2\\nn3\\n';;
@@ -190,10 +193,26 @@ def test_a_server_on_a_node_of_its_own_has_the_last(tmp_path) -> None:
 
 
 @pytest.mark.usefixtures("_job")
-def test_a_job_of_another_shape_is_refused(tmp_path, monkeypatch) -> None:
-    monkeypatch.setenv("RELAX_GPUS_PER_NODE", "16")
-    with pytest.raises(ConfigError, match="32 processes do not share out over the 3 nodes of job 7"):
-        plan(loaded(tmp_path, "parallel: ddp", 32), "tiny", "base", WORDS)
+def test_a_job_of_another_shape_is_refused(tmp_path) -> None:
+    with pytest.raises(ConfigError, match=r"job 7 has 3 nodes, the training takes 2; change resources\.train\.gpus or"):
+        plan(loaded(tmp_path, "parallel: ddp", 16), "tiny", "base", WORDS)
+    (Path(os.environ["PATH"]) / "srun").unlink()
+    with pytest.raises(MachineError, match=r"srun not found: .* run without --sdm apptainer"):
+        plan(loaded(tmp_path, "parallel: ddp", 24), "tiny", "base", WORDS)
+
+
+@pytest.mark.usefixtures("_alone")
+def test_a_dry_run_outside_of_a_job_names_nodes_that_are_still_to_come(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("RELAX_GPUS_PER_NODE", "8")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    made = plan(loaded(tmp_path, "parallel: fsdp2", 16), "tiny", "base", WORDS, dry=True)
+    assert [(c.node, accelerate_arguments(c).main_process_ip) for c in made.trainers] == [
+        ("NODE1", "NODE1"),
+        ("NODE2", "NODE1"),
+    ]
+    assert "srun --jobid=JOB --nodelist=NODE2" in str(made)
+    one = plan(loaded(tmp_path, "parallel: fsdp2", 8), "tiny", "base", WORDS, dry=True)
+    assert accelerate_arguments(one.trainers[0]).num_processes == 8
 
 
 # Who ends whom ------------------------------------------------------------------------------------
@@ -264,7 +283,7 @@ def test_the_first_error_is_that_of_the_training_and_ends_all(tmp_path, texts, k
     marker = str(tmp_path / "marker")
     with pytest.raises(kind, match=words):
         started(tmp_path, *(python(text, marker, RANK=str(rank)) for rank, text in enumerate(texts)))
-    assert alive(Path(marker)) == []
+    assert alive(Path(marker)) == {}
     assert time.monotonic() - begin < 30
     assert list((tmp_path / "checkpoints").iterdir()) == []
 
@@ -275,7 +294,7 @@ def test_the_server_is_up_before_the_training_and_gone_after_it(tmp_path) -> Non
     address = f"http://127.0.0.1:{port}"
     ask = f"import urllib.request; assert urllib.request.urlopen('{address}/health').status == 200"
     started(tmp_path, python(ask), server=python(SERVER, str(port), "600", marker), address=address)
-    assert alive(Path(marker)) == []
+    assert alive(Path(marker)) == {}
 
 
 @pytest.mark.usefixtures("_quick")
@@ -288,13 +307,23 @@ def test_a_server_that_ends_ends_the_training_with_a_sentence(tmp_path) -> None:
     assert (tmp_path / "log.vllm").read_text() == "no GPU\n"
     with pytest.raises(MachineError, match=r"train x: the vLLM server ended during the training \(exit code 3; "):
         started(tmp_path, python(SLEEP, str(tmp_path)), server=python(SERVER, port, "2"), address=address)
-    assert alive(tmp_path) == []
+    assert alive(tmp_path) == {}
 
 
 # Two processes that train -------------------------------------------------------------------------
 
 
-TWO = "training: {steps: 12, checkpoint_every: 2, parallel: ddp}\nresources: {train: {gpus: 2}}\n"
+TWO = "training: {steps: 16, checkpoint_every: 2, parallel: ddp}\nresources: {train: {gpus: 2}}\n"
+
+
+def after_a_checkpoint(process: subprocess.Popen, folder: Path, step: int) -> None:
+    newest = re.compile(r"checkpoint-(\d+)")
+
+    def there() -> bool:
+        steps = [int(newest.search(str(path))[1]) for path in folder.glob("*/checkpoint-*/complete")]
+        return process.poll() is not None or max(steps, default=0) >= step
+
+    wait_until(there, "a checkpoint", 300)
 
 
 @pytest.mark.slow
@@ -302,21 +331,27 @@ def test_two_processes_train_what_accelerate_launch_does_and_stop_and_go_on(smok
     expected = outcome(accelerated(smoke, tmp_path / "accelerate", TWO))
     words = train_words(smoke, tmp_path / "own", TWO)
     stopped = tmp_path / "stopped"
-    first = begin(smoke, words, RELAX_STOPPED=str(stopped))
     written = tmp_path / "own" / "checkpoints"
-    wait_until(lambda: first.poll() is not None or list(written.glob("*/checkpoint-*/complete")), "a checkpoint", 300)
-    first.send_signal(signal.SIGTERM)  # the launcher alone
-    _, said = first.communicate(timeout=120)
-    assert first.returncode == 75, said
-    assert "stopped safely after step" in said
-    assert "Traceback" not in said
-    assert stopped.exists()
-    assert alive(tmp_path / "own") == []
-    second = begin(smoke, words)
-    _, said = second.communicate(timeout=300)
-    assert second.returncode == 0, said
+    for step in (2, 8):
+        process = begin(smoke, words, RELAX_STOPPED=str(stopped))
+        after_a_checkpoint(process, written, step)
+        if step == 2:  # the launcher alone, then Slurm's warning: every process of the job
+            process.send_signal(signal.SIGTERM)
+        else:
+            for pid in (process.pid, *alive(tmp_path / "own")):
+                os.kill(pid, signal.SIGUSR1)
+        _, said = process.communicate(timeout=120)
+        assert process.returncode == 75, said
+        assert "stopped safely after step" in said
+        assert "Traceback" not in said
+        assert stopped.exists()
+        stopped.unlink()
+        assert alive(tmp_path / "own") == {}
+    last = begin(smoke, words)
+    _, said = last.communicate(timeout=300)
+    assert last.returncode == 0, said
     assert "going on from checkpoint-" in said
-    assert "12 of 12 steps" in said
+    assert "16 of 16 steps" in said
     assert outcome(tmp_path / "own" / "out") == expected
     assert list(written.iterdir()) == []
     record = config_record(tmp_path / "own" / "out")
@@ -331,7 +366,7 @@ def config_record(folder: Path) -> dict:
 
 @pytest.mark.slow
 def test_a_fault_of_the_processes_is_one_sentence_with_its_exit_code(smoke, tmp_path) -> None:
-    words = train_words(smoke, tmp_path, TWO.replace("steps: 12", "steps: 12, micro_batch: 5"))
+    words = train_words(smoke, tmp_path, TWO.replace("steps: 16", "steps: 16, micro_batch: 5"))
     ended = begin(smoke, words)
     _, said = ended.communicate(timeout=300)
     assert (ended.returncode, said.count("\n")) == (2, 1), said

@@ -68,8 +68,8 @@ def undisturbed(s: Scenarios) -> Experiment:
 
 
 def warned(s: Scenarios) -> Experiment:
-    """A time limit of two minutes for a longer training: Slurm's warning comes half a minute before."""
-    experiment = s.experiment("warned", overlay(4 * STEPS, minutes=2))
+    """A time limit of three minutes for a longer training: Slurm's warning comes 45 seconds before."""
+    experiment = s.experiment("warned", overlay(4 * STEPS, minutes=3))
     experiment.finish(experiment.snakemake(f"{TARGET}/run.json"))
     return experiment
 

@@ -5,13 +5,14 @@ Only words are put together here; :mod:`relax.cluster.processes` starts and watc
 
 import os
 import shlex
+import shutil
 import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from relax.cluster.resources import WARNING, Layout, layout
-from relax.cluster.site import read_site
+from relax.cluster.site import read_site, variable
 from relax.cluster.slurm import ask, node_address, nodes_of_job
 from relax.config import REPOSITORY, Config
 from relax.errors import ConfigError, MachineError
@@ -23,8 +24,9 @@ ADDRESS, WEIGHTS_PORT = "RELAX_VLLM_SERVER", "RELAX_VLLM_WEIGHTS_PORT"
 #: Slurm's signals are for the processes that train. The launcher of torch would stop those at once, within 30 seconds;
 #: it passes the warning on and waits, and ends everything at SIGHUP alone.
 LISTENING = {"PET_SIGNALS_TO_HANDLE": "SIGUSR1,SIGHUP", "PET_SHUTDOWN_TIMEOUT": str(WARNING)}
-#: `exec` without the signals that are not meant for a program: shells pass on what is ignored.
-DEAF = ("sh", "-c", 'trap "" TERM INT; exec "$@"', "sh")
+#: `exec` without the signals that are not meant for a program, or not before it listens: what a shell ignores stays
+#: ignored.
+DEAF = ("sh", "-c", 'trap "" TERM INT USR1; exec "$@"', "sh")
 #: vLLM ends by SIGTERM; the warning before a time limit is none of its business.
 DEAF_TO_WARNING = ("sh", "-c", 'trap "" USR1; exec "$@"', "sh")
 
@@ -68,7 +70,7 @@ def is_launched() -> bool:
     return FOLDER in os.environ or "RANK" in os.environ
 
 
-def plan(config: Config, policy: str, base: str | Path, words: Sequence[str]) -> Plan | None:
+def plan(config: Config, policy: str, base: str | Path, words: Sequence[str], dry: bool = False) -> Plan | None:
     """The commands for this machine, or for the nodes of the Slurm job that this process is in.
 
     Args:
@@ -76,28 +78,39 @@ def plan(config: Config, policy: str, base: str | Path, words: Sequence[str]) ->
         policy: name of the initial policy.
         base: its folder, which a vLLM server starts from.
         words: of `relax` in each process, from the verb on.
+        dry: to be shown only, on a machine that need not be one of the job's.
 
     Returns:
         The plan; None where a single process does it all.
 
     Raises:
-        ConfigError: the GPUs do not share out over the nodes.
+        ConfigError: the GPUs do not share out over nodes, or the job has other nodes.
         MachineError: Slurm does not answer, or this machine has too few GPUs.
     """
     place = layout(config, policy, read_site())
     if place.processes == 1 and not place.server:
         return None
-    job = os.environ.get("SLURM_JOB_ID")
-    nodes = nodes_of_job(job, os.environ.get("SLURMD_NODENAME")) if job else []
-    if len(nodes) > 1:
-        return _over_nodes(config["training"]["parallel"], place, job or "", nodes, base, words)
-    return _on_one(config["training"]["parallel"], place, base, words)
+    job, parallel = os.environ.get("SLURM_JOB_ID"), config["training"]["parallel"]
+    if place.nodes == 1 or not (job or dry):
+        return _on_one(parallel, place, base, words, dry)
+    if job is None:
+        names = [f"NODE{number}" for number in range(1, place.nodes + 1)]
+        return _over_nodes(parallel, place, "JOB", {name: name for name in names}, base, words)
+    if shutil.which("srun") is None:
+        raise MachineError("srun not found: a training on several nodes starts by it; run without --sdm apptainer.")
+    nodes = nodes_of_job(job, os.environ.get("SLURMD_NODENAME"))
+    if len(nodes) != place.nodes:
+        raise ConfigError(
+            f"job {job} has {len(nodes)} nodes, the training takes {place.nodes}; change resources.train.gpus or "
+            f"{variable('gpus_per_node')}."
+        )
+    return _over_nodes(parallel, place, job, {node: node_address(node) for node in nodes}, base, words)
 
 
-def _on_one(parallel: str, place: Layout, base: str | Path, words: Sequence[str]) -> Plan:
+def _on_one(parallel: str, place: Layout, base: str | Path, words: Sequence[str], dry: bool) -> Plan:
     """All processes on this machine; a server has the last of its GPUs."""
     devices = _visible()
-    if devices and len(devices) < place.processes + place.server:
+    if devices and not dry and len(devices) < place.processes + place.server:
         raise MachineError(
             f"{place.processes} processes{f' and {place.server} GPUs for vLLM' if place.server else ''} want more GPUs "
             f"than the {len(devices)} here; change resources.train.gpus (training.parallel none is one process)."
@@ -120,22 +133,18 @@ def _on_one(parallel: str, place: Layout, base: str | Path, words: Sequence[str]
 
 
 def _over_nodes(
-    parallel: str, place: Layout, job: str, nodes: list[str], base: str | Path, words: Sequence[str]
+    parallel: str, place: Layout, job: str, addresses: Mapping[str, str], base: str | Path, words: Sequence[str]
 ) -> Plan:
     """As many processes on every node, started as steps of the job; a server has the last node."""
+    nodes = list(addresses)
     training = nodes[:-1] if place.server else nodes
-    if place.processes % len(training):
-        raise ConfigError(
-            f"{place.processes} processes do not share out over the {len(training)} nodes of job {job}; "
-            "change resources.train.gpus or the number of nodes."
-        )
     shared, server, address = dict(LISTENING), None, None
     if place.server:
         listens = free_port()
-        address = f"http://{node_address(nodes[-1])}:{listens}"
+        address = f"http://{addresses[nodes[-1]]}:{listens}"
         server = Command(nodes[-1], (*_step(job, nodes[-1]), *DEAF_TO_WARNING, *_vllm(base, place.server, listens)))
         shared |= {ADDRESS: address, WEIGHTS_PORT: str(free_port())}
-    host, port = node_address(training[0]), free_port()
+    host, port = addresses[training[0]], free_port()
     trainers = tuple(
         Command(
             node,

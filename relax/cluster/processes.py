@@ -41,6 +41,13 @@ def rank() -> int:
     return int(os.environ.get("RANK", "0"))
 
 
+def listen() -> None:
+    """From now on Slurm's warning is kept until the training can heed it."""
+    place = spoken("stop")
+    if place is not None:
+        signal.signal(signal.SIGUSR1, lambda _number, _frame: place.touch())
+
+
 def note(error: RelaxError) -> None:
     """Leave the error to the launcher, which has the last word."""
     place = spoken(f"rank-{rank()}")
