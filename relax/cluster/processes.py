@@ -44,8 +44,13 @@ def rank() -> int:
 def listen() -> None:
     """From now on Slurm's warning is kept until the training can heed it."""
     place = spoken("stop")
+
+    def keep(_number: int, _frame: FrameType | None) -> None:
+        with contextlib.suppress(OSError):  # the launcher is gone
+            place.touch()
+
     if place is not None:
-        signal.signal(signal.SIGUSR1, lambda _number, _frame: place.touch())
+        signal.signal(signal.SIGUSR1, keep)
 
 
 def note(error: RelaxError) -> None:
