@@ -9,6 +9,9 @@ from test_slurm import metrics
 
 from workflow_fixture import ENVIRONMENT, run
 
+#: Two processes of this machine.
+TWO = "training: {steps: 16, checkpoint_every: 2, parallel: ddp}\nresources: {train: {gpus: 2}}\n"
+
 
 def train_words(smoke: Path, folder: Path, text: str) -> list[str]:
     """Words of `relax` for the smoke run's training of relax-sv with a configuration of its own over it."""

@@ -1,13 +1,9 @@
-"""A training in several processes: the commands, who ends whom, and two processes of this machine (gloo)."""
+"""A training in several processes: where they are, and the commands as accelerate and trl read them."""
 
 import math
 import os
 import re
 import shlex
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -17,15 +13,15 @@ from trl import TrlParser
 from trl.scripts.vllm_serve import ScriptArguments
 
 from conftest import REPOSITORY
-from launch_fixture import accelerated, alive, begin, outcome, train_words
+from launch_fixture import TWO, begin, train_words
 from relax import config
-from relax.cluster import launch, processes
-from relax.cluster.launch import Command, Plan, plan
+from relax.cluster import launch
+from relax.cluster.launch import Command, plan
 from relax.cluster.preflight import preflight
 from relax.cluster.resources import Layout, layout, needs
 from relax.cluster.site import Site
-from relax.errors import ConfigError, DataError, Interrupted, MachineError
-from slurm_fixture import wait_until
+from relax.errors import ConfigError, MachineError
+from workflow_fixture import ENVIRONMENT, snakemake
 
 DEMO = REPOSITORY / "config" / "config.yaml"
 PAPER = REPOSITORY / "config" / "paper_text.yaml"
@@ -215,162 +211,27 @@ def test_a_dry_run_outside_of_a_job_names_nodes_that_are_still_to_come(tmp_path,
     assert accelerate_arguments(one.trainers[0]).num_processes == 8
 
 
-# Who ends whom ------------------------------------------------------------------------------------
+# As a user sees it --------------------------------------------------------------------------------
 
 
-NOTE = """
-import sys
-from relax.cluster import processes
-from relax.errors import {kind}
-processes.note({kind}("{text}"))
-sys.exit(1)
-"""
-SLEEP = "import time; time.sleep(600)"
-SERVER = """
-import http.server, sys, threading, time
-class Answer(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):
-        self.send_response(200); self.end_headers()
-    def log_message(self, *words): pass
-server = http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), Answer)
-threading.Thread(target=server.serve_forever, daemon=True).start()
-time.sleep(float(sys.argv[2]))
-sys.exit(3)
-"""
+def test_the_rule_is_the_same_command_however_many_processes(clone) -> None:
+    (clone / "two.yaml").write_text(TWO)
+    plain, two = (
+        snakemake(clone, "-n", "-p", "--configfile", "config/smoke.yaml", *more, "--until", "train").stdout
+        for more in ((), ("two.yaml",))
+    )
+    assert plain.count("relax train ") == 2
+    found = [re.findall(r"relax train .*", text) for text in (plain, two)]
+    assert [line.replace(" two.yaml", "") for line in found[1]] == found[0]
 
 
-def python(text: str, *words: str, **environment: str) -> Command:
-    return Command("here", (sys.executable, "-c", text, *words), environment)
-
-
-@pytest.fixture
-def _quick(monkeypatch) -> None:
-    monkeypatch.setattr(processes, "GRACE", 1)
-    monkeypatch.setattr(processes, "LOOK", 0.05)
-
-
-def started(folder: Path, *trainers: Command, server: Command | None = None, address: str | None = None) -> None:
-    processes.run(Plan(trainers, server, address), folder / "checkpoints", "train x", folder / "log")
-
-
-@pytest.mark.usefixtures("_quick")
-def test_all_end_well_and_nothing_is_left(tmp_path, caplog) -> None:
-    caplog.set_level("INFO", "relax")
-    say = "from relax.cluster import processes; processes.spoken('said').write_text('half the way\\n')"
-    started(tmp_path, python(say, RANK="0"), python("pass", RANK="1"))
-    assert caplog.messages == ["half the way"]
-    assert list((tmp_path / "checkpoints").iterdir()) == []
-
-
-@pytest.mark.usefixtures("_quick")
-@pytest.mark.parametrize(
-    ("texts", "kind", "words"),
-    [
-        ([NOTE.format(kind="Interrupted", text="stopped safely")] * 2, Interrupted, "stopped safely"),
-        ([NOTE.format(kind="DataError", text="no rows"), SLEEP], DataError, "no rows"),
-        ([SLEEP, "raise SystemExit(1)"], MachineError, r"a process ended without a word \(exit code 1\), and so did"),
-        (["import os; os.kill(os.getpid(), 9)", SLEEP], MachineError, r"without a word \(exit code -9\).*log\.rank\*"),
-        (
-            [NOTE.format(kind="Interrupted", text="stopped safely"), NOTE.format(kind="DataError", text="no rows")],
-            DataError,
-            "no rows",
-        ),
-    ],
-    ids=["stopped", "one fails", "one ends", "one is killed", "a fault counts before a stop"],
-)
-def test_the_first_error_is_that_of_the_training_and_ends_all(tmp_path, texts, kind, words) -> None:
-    begin = time.monotonic()
-    marker = str(tmp_path / "marker")
-    with pytest.raises(kind, match=words):
-        started(tmp_path, *(python(text, marker, RANK=str(rank)) for rank, text in enumerate(texts)))
-    assert alive(Path(marker)) == {}
-    assert time.monotonic() - begin < 30
-    assert list((tmp_path / "checkpoints").iterdir()) == []
-
-
-@pytest.mark.usefixtures("_quick")
-def test_the_server_is_up_before_the_training_and_gone_after_it(tmp_path) -> None:
-    port, marker = launch.free_port(), str(tmp_path / "marker")
-    address = f"http://127.0.0.1:{port}"
-    ask = f"import urllib.request; assert urllib.request.urlopen('{address}/health').status == 200"
-    started(tmp_path, python(ask), server=python(SERVER, str(port), "600", marker), address=address)
-    assert alive(Path(marker)) == {}
-
-
-@pytest.mark.usefixtures("_quick")
-def test_a_server_that_ends_ends_the_training_with_a_sentence(tmp_path) -> None:
-    port = str(launch.free_port())
-    address = f"http://127.0.0.1:{port}"
-    words = r"the vLLM server ended before the training began \(exit code 5; its messages are in .*log\.vllm\)"
-    with pytest.raises(MachineError, match=words):
-        started(tmp_path, python(SLEEP), server=python("print('no GPU'); raise SystemExit(5)"), address=address)
-    assert (tmp_path / "log.vllm").read_text() == "no GPU\n"
-    with pytest.raises(MachineError, match=r"train x: the vLLM server ended during the training \(exit code 3; "):
-        started(tmp_path, python(SLEEP, str(tmp_path)), server=python(SERVER, port, "2"), address=address)
-    assert alive(tmp_path) == {}
-
-
-# Two processes that train -------------------------------------------------------------------------
-
-
-TWO = "training: {steps: 16, checkpoint_every: 2, parallel: ddp}\nresources: {train: {gpus: 2}}\n"
-
-
-def after_a_checkpoint(process: subprocess.Popen, folder: Path, step: int) -> None:
-    newest = re.compile(r"checkpoint-(\d+)")
-
-    def there() -> bool:
-        steps = [int(newest.search(str(path))[1]) for path in folder.glob("*/checkpoint-*/complete")]
-        return process.poll() is not None or max(steps, default=0) >= step
-
-    wait_until(there, "a checkpoint", 300)
-
-
-@pytest.mark.slow
-def test_two_processes_train_what_accelerate_launch_does_and_stop_and_go_on(smoke, tmp_path) -> None:
-    expected = outcome(accelerated(smoke, tmp_path / "accelerate", TWO))
-    words = train_words(smoke, tmp_path / "own", TWO)
-    stopped = tmp_path / "stopped"
-    written = tmp_path / "own" / "checkpoints"
-    for step in (2, 8):
-        process = begin(smoke, words, RELAX_STOPPED=str(stopped))
-        after_a_checkpoint(process, written, step)
-        if step == 2:  # the launcher alone, then Slurm's warning: every process of the job
-            process.send_signal(signal.SIGTERM)
-        else:
-            for pid in (process.pid, *alive(tmp_path / "own")):
-                os.kill(pid, signal.SIGUSR1)
-        _, said = process.communicate(timeout=120)
-        assert process.returncode == 75, said
-        assert "stopped safely after step" in said
-        assert "Traceback" not in said
-        assert stopped.exists()
-        stopped.unlink()
-        assert alive(tmp_path / "own") == {}
-    last = begin(smoke, words)
-    _, said = last.communicate(timeout=300)
-    assert last.returncode == 0, said
-    assert "going on from checkpoint-" in said
-    assert "16 of 16 steps" in said
-    assert outcome(tmp_path / "own" / "out") == expected
-    assert list(written.iterdir()) == []
-    record = config_record(tmp_path / "own" / "out")
-    assert record == {"count": 2, "nodes": 1, "way": "multi_cpu"}
-
-
-def config_record(folder: Path) -> dict:
-    from relax.tracking import read_record
-
-    return read_record(folder)["processes"]
-
-
-@pytest.mark.slow
-def test_a_fault_of_the_processes_is_one_sentence_with_its_exit_code(smoke, tmp_path) -> None:
-    words = train_words(smoke, tmp_path, TWO.replace("steps: 16", "steps: 16, micro_batch: 5"))
-    ended = begin(smoke, words)
-    _, said = ended.communicate(timeout=300)
-    assert (ended.returncode, said.count("\n")) == (2, 1), said
-    assert said.startswith("relax train: a step's 32 responses do not divide into micro-batches of 5 on 2 devices")
+def test_gpus_that_do_not_fill_nodes_are_one_sentence_before_anything_is_planned(clone) -> None:
+    (clone / "three.yaml").write_text(TWO.replace("gpus: 2", "gpus: 3"))
+    refused = snakemake(clone, "-n", "--configfile", "config/smoke.yaml", "three.yaml",
+                        env={**ENVIRONMENT, "RELAX_GPUS_PER_NODE": "2"})  # fmt: skip
+    assert refused.returncode == 2
+    assert "train tiny: 3 GPUs do not fill nodes of 2 (RELAX_GPUS_PER_NODE); change" in refused.stderr
+    assert "Traceback" not in refused.stderr
 
 
 def test_a_dry_run_shows_the_commands_and_starts_nothing(clone, tmp_path) -> None:

@@ -19,7 +19,7 @@ from slurm_fixture import PATIENCE, Cluster, Experiment, missing, wait_until
 pytestmark = pytest.mark.slurm_trouble
 
 TARGET = "results/smoke/train/tiny/relax-sv/seed-1"
-STEPS = 120
+STEPS = 80
 SITE = {
     "RELAX_SLURM_ACCOUNT": "none",
     "RELAX_CPU_PARTITION": "cpu",
@@ -68,8 +68,8 @@ def undisturbed(s: Scenarios) -> Experiment:
 
 
 def warned(s: Scenarios) -> Experiment:
-    """A time limit of three minutes for a longer training: Slurm's warning comes 45 seconds before."""
-    experiment = s.experiment("warned", overlay(4 * STEPS, minutes=3))
+    """A time limit of two minutes for a longer training: Slurm's warning comes half a minute before."""
+    experiment = s.experiment("warned", overlay(4 * STEPS, minutes=2))
     experiment.finish(experiment.snakemake(f"{TARGET}/run.json"))
     return experiment
 
