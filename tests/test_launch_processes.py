@@ -90,6 +90,12 @@ def test_the_first_error_is_that_of_the_training_and_ends_all(tmp_path, texts, k
     assert list((tmp_path / "checkpoints").iterdir()) == []
 
 
+def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path) -> None:
+    (tmp_path / "checkpoints").write_text("a file")
+    with pytest.raises(MachineError, match=r"checkpoints/launch-\d+: cannot write there \(Not a directory\)"):
+        started(tmp_path, python("pass"))
+
+
 @pytest.mark.usefixtures("_quick")
 def test_the_server_is_up_before_the_training_and_gone_after_it(tmp_path) -> None:
     port, marker = launch.free_port(), str(tmp_path / "marker")

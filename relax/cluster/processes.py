@@ -78,11 +78,14 @@ def run(plan: Plan, checkpoints: Path, label: str, log: Path | None) -> None:
     Raises:
         Interrupted: every process stopped at a checkpoint, after a signal to this one or to them.
         RelaxError: the error of the process that failed first.
-        MachineError: a process ended without a word, or the server did.
+        MachineError: a process ended without a word, or the server did, or the folder cannot be made.
     """
     folder = checkpoints / f"launch-{os.environ.get('SLURM_JOB_ID') or os.getpid()}"
     shutil.rmtree(folder, ignore_errors=True)  # of the same job, before it was requeued
-    folder.mkdir(parents=True)
+    try:
+        folder.mkdir(parents=True)
+    except OSError as error:
+        raise MachineError(f"{folder}: cannot write there ({error.strerror}); choose another folder.") from error
     try:
         with contextlib.ExitStack() as stack:
             stack.enter_context(_stopping(folder))
