@@ -1,4 +1,4 @@
-"""A training on two nodes of a real Slurm, one process on each: `make test-slurm`.
+"""A training in two processes on a real Slurm, one on each of two nodes or both on one: `make test-slurm`.
 
 The scenarios run side by side, each in a clone of its own. The weights must be those of the same two processes
 started by plain `accelerate launch` on this machine.
@@ -7,6 +7,7 @@ started by plain `accelerate launch` on this machine.
 import os
 import shutil
 import signal
+import subprocess
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -32,6 +33,10 @@ SITE = {
 }
 
 
+#: Both on g1, which has two GPUs.
+ONE_NODE = {**SITE, "RELAX_GPU_PARTITION": "gpu", "RELAX_GPU_TYPE": "h200", "RELAX_GPUS_PER_NODE": "2"}
+
+
 def overlay(steps: int = STEPS, minutes: int = 20) -> str:
     return (
         f"matrix: {{methods: [relax-sv]}}\n"
@@ -48,11 +53,11 @@ class Scenarios:
         self._pool = ThreadPoolExecutor(4)
         self._running: dict[str, Future] = {}
 
-    def experiment(self, name: str, text: str) -> Experiment:
+    def experiment(self, name: str, text: str, site: dict[str, str] = SITE) -> Experiment:
         clone = self._folder / name / "a clone"
         shutil.copytree(self._smoke, clone, symlinks=True)
         (clone / "nodes.yaml").write_text(text)
-        return Experiment(self.cluster, clone, ("config/smoke.yaml", "nodes.yaml"), SITE)
+        return Experiment(self.cluster, clone, ("config/smoke.yaml", "nodes.yaml"), site)
 
     def begin(self, scenario: Callable[["Scenarios"], Experiment]) -> None:
         self._running[scenario.__name__] = self._pool.submit(scenario, self)
@@ -77,14 +82,29 @@ def warned(s: Scenarios) -> Experiment:
 def process_killed(s: Scenarios) -> Experiment:
     """The process on the second node, as when its memory runs out."""
     experiment = s.experiment("killed", overlay())
-    process = experiment.snakemake(f"{TARGET}/run.json")
-    written = "results/smoke/checkpoints/tiny/relax-sv/seed-1/*/checkpoint-*/complete"
-    wait_until(lambda: process.poll() is not None or list(experiment.clone.glob(written)), "a checkpoint")
-    assert process.poll() is None, process.stdout.read()
+    process = training(experiment)
     (pid,) = processes(experiment.clone, "RANK=1")
     os.kill(pid, signal.SIGKILL)
     experiment.finish(process)
     return experiment
+
+
+def preempted(s: Scenarios) -> Experiment:
+    """Both processes on one node, which a job of more urgency takes away."""
+    experiment = s.experiment("preempted", overlay(), ONE_NODE)
+    process = training(experiment)
+    s.cluster.run("sbatch", "-p", "urgent", "--gpus=2", "-t", "5", "-o", "/dev/null", "--wrap", "sleep 5")
+    experiment.finish(process)
+    return experiment
+
+
+def training(experiment: Experiment) -> subprocess.Popen:
+    """Snakemake started, its training in the middle."""
+    process = experiment.snakemake(f"{TARGET}/run.json")
+    written = "results/smoke/checkpoints/tiny/relax-sv/seed-1/*/checkpoint-*/complete"
+    wait_until(lambda: process.poll() is not None or list(experiment.clone.glob(written)), "a checkpoint")
+    assert process.poll() is None, process.stdout.read()
+    return process
 
 
 def processes(clone: Path, variable: str) -> list[int]:
@@ -109,7 +129,7 @@ def scenarios(smoke, tmp_path_factory) -> Iterator[Scenarios]:
         pytest.skip(f"skipped: {reason}")
     cluster = Cluster()
     made = Scenarios(cluster, smoke, tmp_path_factory.mktemp("nodes"))
-    for scenario in (undisturbed, warned, process_killed):
+    for scenario in (undisturbed, warned, process_killed, preempted):
         made.begin(scenario)
     yield made
     cluster.stop()
@@ -156,4 +176,13 @@ def test_a_process_that_dies_ends_the_job_and_the_next_attempt_goes_on(scenarios
     (_, first), (_, second) = experiment.of("train")
     states = [scenarios.cluster.show(job)["JobState"] for job in (first, second)]
     assert states == ["FAILED", "COMPLETED"]
-    assert "2" in scenarios.cluster.show(first)["NumNodes"]
+    assert scenarios.cluster.show(first)["NumNodes"] == "2"
+
+
+def test_two_processes_of_one_node_make_room_and_go_on(scenarios, expected) -> None:
+    experiment = scenarios.end("preempted")
+    assert outcome(experiment.clone / TARGET) == expected(STEPS)
+    (first, second) = experiment.of("train")
+    assert first == second == ("g1", first[1])
+    shown = scenarios.cluster.show(first[1])
+    assert (shown["NumNodes"], shown["TresPerJob"]) == ("1", "gres:gpu:h200:2")
