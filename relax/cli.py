@@ -14,8 +14,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from relax import __version__, config, verbs
-from relax.errors import Interrupted, MachineError, RelaxError
-from relax.files import cannot_write, refusal, writable_folder
+from relax.cluster import processes
+from relax.errors import Interrupted, RelaxError
+from relax.files import cannot_write, refusal
+from relax.logs import set_up
 from relax.tracking import masked
 
 logger = logging.getLogger("relax")
@@ -27,21 +29,16 @@ EXIT_CODES = (
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a verb; returns the exit code."""
+    processes.listen()
     arguments = _parser().parse_args(argv)
     _environment(arguments.verb)
     try:
-        _logging(arguments.log)
+        set_up(None if "dry_run" in arguments and arguments.dry_run else arguments.log)
         if arguments.verb in ("fetch", "tables", "doctor", "cost") or "configfile" not in arguments:
             return arguments.run(arguments)
         arguments.run(arguments, config.load(arguments.configfile))
     except RelaxError as error:
-        if arguments.traceback:
-            print(masked(traceback.format_exc()), file=sys.stderr, end="")
-        logger.error("relax %s: %s", arguments.verb, error)
-        if isinstance(error, Interrupted) and "RELAX_STOPPED" in os.environ:
-            # A Slurm job then asks for its place again: profiles/slurm/job.sh.
-            Path(os.environ["RELAX_STOPPED"]).touch()
-        return error.exit_code
+        return _told(error, arguments)
     except BrokenPipeError:  # `relax why ... | head`: whoever read has enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
@@ -49,16 +46,27 @@ def main(argv: Sequence[str] | None = None) -> int:
         logger.error("relax %s: interrupted; nothing half-written is left.", arguments.verb)
         return 130
     except Exception as error:
-        reason = refusal(error)
-        if reason is None or arguments.traceback:
-            print(masked(traceback.format_exc()), file=sys.stderr, end="")
-        if reason is None:
-            return 1
-        logger.error("relax %s: %s", arguments.verb, cannot_write(getattr(error, "filename", None), reason))
-        return MachineError.exit_code
+        if reason := refusal(error):
+            return _told(cannot_write(getattr(error, "filename", None), reason), arguments)
+        print(masked(traceback.format_exc()), file=sys.stderr, end="")
+        return 1
     finally:
         _flush()
     return 0
+
+
+def _told(error: RelaxError, arguments: argparse.Namespace) -> int:
+    """The error in its sentence, to the user, or to the launcher of several processes; returns its exit code."""
+    if arguments.traceback:
+        print(masked(traceback.format_exc()), file=sys.stderr, end="")
+    if processes.spoken("said"):
+        processes.note(error)
+        return error.exit_code
+    logger.error("relax %s: %s", arguments.verb, error)
+    if isinstance(error, Interrupted) and "RELAX_STOPPED" in os.environ:
+        # A Slurm job then asks for its place again: profiles/slurm/job.sh.
+        Path(os.environ["RELAX_STOPPED"]).touch()
+    return error.exit_code
 
 
 def _flush() -> None:
@@ -85,53 +93,6 @@ def _environment(verb: str) -> None:
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     # Without it MLflow would report its use to its makers; no verb but fetch reaches a network unasked.
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-
-
-def _logging(log: Path | None) -> None:
-    """Our lines to the terminal. With a log file: those, and whatever else any library says, to the file."""
-    logger.setLevel(logging.INFO)
-    if os.environ.get("RANK", "0") != "0":  # one of several processes of a training: the first one speaks
-        logger.setLevel(logging.ERROR)
-        log = log and log.with_name(f"{log.name}.rank{os.environ['RANK']}")
-    root = logging.getLogger()
-    root.handlers = [logging.NullHandler()]
-    shown = logging.StreamHandler(sys.stderr)
-    shown.setFormatter(_Masking("%(message)s"))
-    logger.handlers = [shown]
-    if log is not None:
-        writable_folder(log.parent)
-        try:
-            log.write_text("")
-        except OSError as error:
-            raise cannot_write(log, str(error.strerror)) from error
-        shown.setStream(os.fdopen(os.dup(2), "w", buffering=1))
-        with log.open("a") as stream:
-            for standard in (1, 2):
-                os.dup2(stream.fileno(), standard)
-        written = _LogFile(sys.stderr)
-        written.setFormatter(_Masking("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-        root.handlers = [written]
-        logging.captureWarnings(True)
-
-
-class _LogFile(logging.StreamHandler):
-    """Where the disk takes no more lines, the terminal says so once, and the work goes on."""
-
-    def handleError(self, record: logging.LogRecord) -> None:
-        error = sys.exc_info()[1]
-        if not isinstance(error, OSError):
-            return super().handleError(record)
-        logging.getLogger().removeHandler(self)
-        for standard in (1, 2):  # what libraries print would raise in the middle of the work
-            os.dup2(os.open(os.devnull, os.O_WRONLY), standard)
-        logger.warning("the log ends here, as it cannot be written any more (%s); the work goes on", error.strerror)
-
-
-class _Masking(logging.Formatter):
-    """No log line, of whatever library, shows the credentials of an address."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        return masked(super().format(record))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -174,8 +135,10 @@ def _parser() -> argparse.ArgumentParser:
         "out",
     )
     sub.add_argument("--koopman-dim", type=_whole(2), metavar="N", help="functions m, in place of the configuration's")
-    verb("train", verbs.train, "train one policy with one method and seed", "policy", "method", "seed", "data", "base",
-         "dictionary", "checkpoints", "out")  # fmt: skip
+    sub = verb("train", verbs.train, "train one policy with one method and seed", "policy", "method", "seed", "data",
+               "base", "dictionary", "checkpoints", "out")  # fmt: skip
+    sub.add_argument("--dry-run", action="store_true",
+                     help="print the commands of a training in several processes and start nothing")  # fmt: skip
     verb("extract", verbs.extract, "hidden states of a policy's responses, as statistics", "policy", "method", "seed",
          "model", "data", "dictionary", "out")  # fmt: skip
     verb(

@@ -106,6 +106,10 @@ def check(config: Config, paths: Sequence[str | Path] = ()) -> None:
     if prompt.get("system") and not prompt.get("chat_template"):
         where = _where(["prompt", "system"], paths)
         raise ConfigError(f"{where}: a system turn needs prompt.chat_template: true.")
+    training = config["training"]
+    if training.get("vllm_gpus") and (training.get("rollouts") != "vllm-server" or training.get("vllm_server")):
+        where = _where(["training", "vllm_gpus"], paths)
+        raise ConfigError(f"{where}: vllm_gpus wants rollouts: vllm-server, and no address in vllm_server.")
     for name in config["matrix"]["methods"]:
         updates = config["training"].get("updates_per_generation", 1)
         if config["methods"][name].get("token_method") == "kl_cov" and updates < 2:
@@ -186,10 +190,11 @@ def own_dimension(config: Config, method: str) -> int | None:
 
 
 def train_settings(config: Config, method: str) -> Config:
-    """Of the ``train`` stage; the seed comes beside it."""
+    """Of the ``train`` stage; the seed comes beside it. On which devices it runs is in the record, not here."""
+    placed = ("parallel", "vllm_gpus")
     return {
         "method": config["methods"][method],
-        "training": config["training"],
+        "training": {key: value for key, value in config["training"].items() if key not in placed},
         "ridge": config["dictionary"]["ridge"],
         "prompt": config["prompt"],
     }

@@ -86,7 +86,17 @@ def dictionary(a: argparse.Namespace, loaded: config.Config) -> None:
 
 
 def train(a: argparse.Namespace, loaded: config.Config) -> None:
-    """One training run."""
+    """One training run, in as many processes as the configuration says."""
+    from relax.cluster import launch, processes
+
+    if not launch.is_launched():
+        plan = launch.plan(loaded, _named(loaded, "policies", a.policy), a.base, _train_words(a), a.dry_run)
+        if a.dry_run:
+            print(plan or "one process, without a launcher")
+            return
+        if plan is not None:
+            processes.run(plan, a.checkpoints, _label(a), a.log)
+            return
     settings = config.train_settings(loaded, _named(loaded, "methods", a.method))
     run = _run(a, loaded, settings, [a.data, a.base, a.dictionary])
     from relax.training.run import train
@@ -96,7 +106,17 @@ def train(a: argparse.Namespace, loaded: config.Config) -> None:
         from relax.store.live import Live
 
         tell = Live(uri, loaded, run.identity)
-    train(settings, a.seed, a.data, a.base, a.dictionary, a.out, a.checkpoints, run, _label(a), tell)
+    stop = processes.spoken("stop")
+    train(settings, a.seed, a.data, a.base, a.dictionary, a.out, a.checkpoints, run, _label(a), tell, stop)
+
+
+def _train_words(a: argparse.Namespace) -> list[str]:
+    """The same training once more, as words."""
+    words = [a.verb, "--configfile", *map(str, a.configfile)]
+    for name in ("policy", "method", "seed", "data", "base", "dictionary", "checkpoints", "out", "log"):
+        value = getattr(a, name)
+        words += [] if value is None else [f"--{name}", str(value)]
+    return words + (["--traceback"] if a.traceback else [])
 
 
 def extract(a: argparse.Namespace, loaded: config.Config) -> None:

@@ -29,7 +29,8 @@ ARROWS = {
     "training": LEAVES | {"koopman", "data", "evaluation", "latent"},
     "results": LEAVES | {"evaluation"},
     "store": LEAVES,
-    "cluster": {"config", "errors"},
+    "cluster": {"config", "errors", "files"},
+    "logs": LEAVES | {"cluster"},
     "cost": LEAVES | {"cluster", "evaluation"},
     "doctor": LEAVES | {"cluster", "evaluation"},
 }

@@ -62,6 +62,7 @@ def test_variables_win_over_the_file_and_none_is_an_answer(tmp_path) -> None:
         ("slurm_account: [a, b]", r"slurm_account is \['a', 'b'\], expected a text"),
         ("cpu_partition: yes", "cpu_partition is True, expected a text or a number"),
         ("max_hours: long", "max_hours of this cluster is 'long', expected a number above 0"),
+        ("gpus_per_node: 0.5", "gpus_per_node of this cluster is '0.5', expected a whole number above 0"),
         ("- lab", "expected keys and values, found list"),
         ("a: b: c", "not valid YAML"),
     ],
@@ -152,10 +153,10 @@ def test_the_table_of_the_documentation_is_what_jobs_ask_for(paper) -> None:
             assert cell == expected, (rule, policy)
 
 
-@pytest.mark.parametrize("rule", RULES)
-def test_the_preflight_asks_for_what_the_plugin_submits(paper, rule) -> None:
+@pytest.mark.parametrize(("rule", "node"), [*((rule, None) for rule in RULES), ("train", 4)])
+def test_the_preflight_asks_for_what_the_plugin_submits(paper, rule, node) -> None:
     """The plugin's own command as the oracle: the same options, whatever their spelling."""
-    asked = needs(paper, rule, "qwen2.5-7b", 1, Site("lab", "cpu", "gpu", gpu_type="h100"))
+    asked = needs(paper, rule, "qwen2.5-7b", 1, Site("lab", "cpu", "gpu", gpu_type="h100", gpus_per_node=node))
 
     class Resources(dict):
         def __getattr__(self, name: str) -> object:

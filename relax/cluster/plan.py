@@ -5,7 +5,8 @@ import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from relax.cluster.resources import gpus
+from relax.cluster.resources import gpus, layout
+from relax.cluster.site import Site
 from relax.config import Config, own_dimension
 from relax.errors import ConfigError
 
@@ -57,8 +58,11 @@ def jobs(config: Config) -> list[Job]:
 
 
 def _of_policy(config: Config, policy: str, data: Job) -> Iterator[Job]:
+    place = layout(config, policy, Site())
+
     def job(rule: str, *who: str, after: Sequence[Job]) -> Job:
-        return Job(rule, (policy, *who), gpus(config, rule, policy), tuple(after))
+        count = place.nodes * place.gpus if rule == "train" else gpus(config, rule, policy)
+        return Job(rule, (policy, *who), count, tuple(after))
 
     base = job("base", after=[data])
     methods = config["matrix"]["methods"]

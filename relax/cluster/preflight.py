@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import yaml
 
-from relax.cluster.resources import gpus, needs
+from relax.cluster.resources import gpus, layout, needs
 from relax.cluster.site import FOLDER, REQUIRED, Site, variable
 from relax.cluster.slurm import ask, live_jobs, try_to_ask, unfinished_runs
 from relax.config import Config
@@ -53,6 +53,7 @@ def preflight(config: Config, site: Site) -> Iterator[Finding]:
     yield from _site(site)
     yield from _accounting(site, settings)
     yield from _polling(settings)
+    yield from _idle(config, site)
     if not site.unset:
         partitions = list(_partitions(config, site))
         yield from partitions
@@ -130,8 +131,17 @@ def _kinds(config: Config, site: Site, gpu: bool) -> Iterator[tuple[str, dict[st
     for attempt in sorted({1, _attempts()}):
         for rule in RULES:
             for policy in config["matrix"]["policies"]:
-                if bool(gpus(config, rule, policy)) == gpu:
-                    yield f"{rule} {policy}, attempt {attempt}", needs(config, rule, policy, attempt, site)
+                asked = needs(config, rule, policy, attempt, site)
+                if bool(asked["gpu"] or asked["gres"]) == gpu:
+                    yield f"{rule} {policy}, attempt {attempt}", asked
+
+
+def _idle(config: Config, site: Site) -> Iterator[Finding]:
+    for policy in config["matrix"]["policies"]:
+        count = gpus(config, "train", policy)
+        if count > 1 and layout(config, policy, site).processes == 1:
+            yield Finding("warning", f"train {policy}: {count} GPUs, but one process",
+                          "set training.parallel to ddp, fsdp2 or zero3")  # fmt: skip
 
 
 def _partitions(config: Config, site: Site) -> Iterator[Finding]:
@@ -190,7 +200,9 @@ def submission(resources: dict[str, Any]) -> list[str]:
     options += [f"--account={r['slurm_account']}"] if r["slurm_account"] else []
     options += [f"--partition={r['slurm_partition']}"] if r["slurm_partition"] else []
     options += [f"--time={r['runtime']}", f"--mem={r['mem_mb']}", f"--cpus-per-task={r['cpus_per_task']}", "--requeue"]
-    if r["gpu"]:
+    if r["mpi"]:
+        options += [f"--nodes={r['nodes']}", f"--ntasks={r['tasks']}", f"--gres={r['gres']}"]
+    elif r["gpu"]:
         options += [f"--nodes={r['nodes']}", f"--gpus={r['gpu_model'] + ':' if r['gpu_model'] else ''}{r['gpu']}"]
     else:
         options += ["--ntasks=1"]
@@ -213,7 +225,7 @@ def _limits(config: Config, site: Site) -> Iterator[Finding]:
         said = " ".join(line.split("error: ")[-1] for line in answers[options][1].splitlines() if line.strip())
         more = f" and {len(jobs) - 1} more" if len(jobs) > 1 else ""
         yield Finding("fault", f"jobs {label}{more}: {said} (sbatch {' '.join(options)})",
-                      "set max_memory_gb, gpu_type or the partition, or change the row of `resources`")  # fmt: skip
+                      "set max_memory_gb, gpus_per_node, gpu_type or the partition, or change `resources`")  # fmt: skip
     if not refused:
         yield Finding("ok", f"jobs: all {len(answers)} kinds would be accepted (sbatch --test-only)")
 

@@ -34,6 +34,7 @@ class Site:
         mlflow_uri: MLflow server, where the configuration's ``tracking.uri`` is null.
         max_hours: longest time limit a job may ask for, in hours.
         max_memory_gb: most memory a job may ask for, in GB.
+        gpus_per_node: GPUs of a node, for trainings on several; None takes all GPUs of a job in one node.
         unset: required settings that nobody has set.
     """
 
@@ -46,6 +47,7 @@ class Site:
     mlflow_uri: str | None = None
     max_hours: float | None = None
     max_memory_gb: float | None = None
+    gpus_per_node: int | None = None
     unset: tuple[str, ...] = ()
 
     def refuse_unset(self) -> None:
@@ -77,13 +79,13 @@ def read_site(file: Path = FILE, environment: Mapping[str, str] = os.environ) ->
         ConfigError: the file is not YAML, holds an unknown key or a value that is no text or number.
     """
     written = _read(file)
-    values: dict[str, str | float | None] = {}
+    values: dict[str, str | float | int | None] = {}
     unset = []
     for name in NAMES:
         text = str(environment.get(variable(name)) or written.get(name) or "").strip()
         if not text and name in REQUIRED:
             unset.append(name)
-        values[name] = None if text.lower() in ("", "none") else _number(name, text) if "max_" in name else text
+        values[name] = None if text.lower() in ("", "none") else READ.get(name, _text)(name, text)
     return Site(**values, unset=tuple(unset))
 
 
@@ -104,6 +106,10 @@ def _read(file: Path) -> Mapping[str, str | float]:
     return written
 
 
+def _text(_name: str, text: str) -> str:
+    return text
+
+
 def _number(name: str, text: str) -> float:
     try:
         value = float(text)
@@ -112,3 +118,13 @@ def _number(name: str, text: str) -> float:
     if not value > 0:
         raise ConfigError(f"{name} of this cluster is {text!r}, expected a number above 0 ({variable(name)}).")
     return value
+
+
+def _count(name: str, text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise ConfigError(f"{name} of this cluster is {text!r}, expected a whole number above 0 ({variable(name)}).")
+    return int(text)
+
+
+#: Settings that are no text.
+READ = {"max_hours": _number, "max_memory_gb": _number, "gpus_per_node": _count}

@@ -63,6 +63,29 @@ def live_jobs(runs: Sequence[str]) -> list[Job]:
     return [Job(*line.strip().split("|", 2)) for line in lines if line.count("|") >= 2]
 
 
+# The nodes of a job ---------------------------------------------------------------------------------
+
+
+def nodes_of_job(job: str, first: str | None) -> list[str]:
+    """Names of the nodes of a running job. Asked for, as Snakemake's Slurm plugin hides SLURM_JOB_NODELIST.
+
+    Args:
+        job: number.
+        first: the node to begin with, where it is one of them.
+
+    Raises:
+        MachineError: Slurm does not answer.
+    """
+    nodes = ask("scontrol", "show", "hostnames", ask("squeue", "--noheader", f"--jobs={job}", "--format=%N").strip())
+    return sorted(nodes.split(), key=lambda node: node != first)
+
+
+def node_address(node: str) -> str:
+    """Where a node is reached, which need not be its name."""
+    pairs = (pair.split("=", 1) for pair in ask("scontrol", "-o", "show", "node", node).split() if "=" in pair)
+    return dict(pairs).get("NodeAddr", node)
+
+
 # Which runs of Snakemake a results folder has seen and nobody has seen the end of ------------------
 
 

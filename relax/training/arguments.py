@@ -107,7 +107,9 @@ def trainer_arguments(settings: dict[str, Any], seed: int, folder: Path, diction
         use_vllm=t["rollouts"] != "transformers",
         vllm_mode=t["rollouts"].removeprefix("vllm-") if t["rollouts"] != "transformers" else "colocate",
         vllm_gpu_memory_utilization=t["vllm_memory"],
-        vllm_server_base_url=t["vllm_server"],
+        # A server that the job has started for itself is known by its address alone (relax.cluster.launch).
+        vllm_server_base_url=os.environ.get("RELAX_VLLM_SERVER", t["vllm_server"]),
+        vllm_group_port=int(os.environ.get("RELAX_VLLM_WEIGHTS_PORT", "51216")),
         bf16=t["precision"] == "bfloat16",
         use_cpu=not torch.cuda.is_available(),
         gradient_checkpointing=t["gradient_checkpointing"],

@@ -59,12 +59,16 @@ def any_process(flag: bool, device: torch.device) -> bool:
 
 
 class StopSafely(TrainerCallback):
-    """Turns SIGINT, SIGTERM and SIGUSR1 into a checkpoint after the running step and a clean stop."""
+    """Turns SIGINT, SIGTERM and SIGUSR1 into a checkpoint after the running step and a clean stop.
+
+    Args:
+        file: that asks for the same when it appears; where the signal reaches a launcher only.
+    """
 
     signals = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 
-    def __init__(self) -> None:
-        self.asked = False
+    def __init__(self, file: Path | None = None) -> None:
+        self.asked, self._file = False, file
 
     @contextlib.contextmanager
     def installed(self) -> Iterator[None]:
@@ -81,7 +85,8 @@ class StopSafely(TrainerCallback):
 
     def on_step_end(self, args, state, control, **kwargs):
         # A signal may reach one process, or several at different steps: all must stop after the same one.
-        self.asked = any_process(self.asked, args.device)
+        found = self._file is not None and self._file.exists()
+        self.asked = any_process(self.asked or found, args.device)
         if self.asked and state.global_step < state.max_steps:
             control.should_save = True
             control.should_training_stop = True

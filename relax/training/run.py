@@ -3,6 +3,7 @@
 import contextlib
 import json
 import logging
+import os
 import shutil
 import statistics
 from collections.abc import Callable
@@ -60,6 +61,7 @@ def train(
     run: Run,
     label: str,
     tell: Callable[[dict[str, float]], None] | None = None,
+    stop: Path | None = None,
 ) -> None:
     """Train and write ``model/``, ``metrics.jsonl``, ``rollouts.jsonl`` and the record below ``out``.
 
@@ -75,6 +77,7 @@ def train(
         run: the record to finish.
         label: for the progress lines.
         tell: given every row of ``metrics.jsonl`` as soon as it is known.
+        stop: a file that asks for a safe stop, like a signal, when it appears.
 
     Raises:
         Interrupted: a signal asked to stop; a checkpoint was written.
@@ -84,7 +87,10 @@ def train(
     the first one writes.
     """
     ranks = PartialState(cpu=not torch.cuda.is_available())
-    out, folder = Path(out), Path(checkpoints) / digest([settings, seed, list(run.digests.values()), _code()])
+    decides = [settings, seed, list(run.digests.values()), _code()]
+    if ranks.num_processes > 1:  # each keeps its own random state and rollouts
+        decides.append(ranks.num_processes)
+    out, folder = Path(out), Path(checkpoints) / digest(decides)
     # Of several processes the first alone locks, cleans up and writes.
     with sole_user(folder) if ranks.is_main_process else contextlib.nullcontext():
         if ranks.is_main_process:
@@ -95,7 +101,7 @@ def train(
         if tell is not None and ranks.is_main_process:
             tell(start)
             trainer.add_callback(_Tell(tell))
-        _run(trainer, probes, folder, settings, label)
+        _run(trainer, probes, folder, settings, label, stop)
         rows = [start, *_series(trainer.state.log_history)]
         _save_model(trainer, out / "model")
         if ranks.is_main_process:
@@ -106,7 +112,9 @@ def train(
             if trainer.exploration.xi is not None:
                 run.metrics["xi"] = trainer.exploration.xi
             frozen = trainer.exploration.dictionary
-            run.finish(out, [out / name for name in ("model", "metrics.jsonl", FILE)], dictionary_hash=frozen.hash)
+            several = {"processes": _processes(trainer)} if ranks.num_processes > 1 else {}
+            run.finish(out, [out / name for name in ("model", "metrics.jsonl", FILE)],
+                       dictionary_hash=frozen.hash, **several)  # fmt: skip
             shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -166,9 +174,18 @@ def _code() -> str:
     return digest([digest_path(file) for file in files])
 
 
-def _run(trainer: ReLaXTrainer, probes: Probes, folder: Path, settings: dict[str, Any], label: str) -> None:
+def _processes(trainer: ReLaXTrainer) -> dict[str, Any]:
+    """How many trained, on how many nodes, and how they shared the policy, for the record."""
+    accelerator = trainer.accelerator
+    nodes = accelerator.num_processes // int(os.environ.get("LOCAL_WORLD_SIZE", accelerator.num_processes))
+    return {"count": accelerator.num_processes, "nodes": nodes, "way": accelerator.distributed_type.value.lower()}
+
+
+def _run(
+    trainer: ReLaXTrainer, probes: Probes, folder: Path, settings: dict[str, Any], label: str, asks: Path | None
+) -> None:
     steps = settings["training"]["steps"]
-    progress, stop = Progress(label, steps), StopSafely()
+    progress, stop = Progress(label, steps), StopSafely(asks)
     trainer.remove_callback(PrinterCallback)
     trainer.add_callback(Follow(probes, settings["training"]["probe_every"], progress))
     trainer.add_callback(stop)
@@ -178,6 +195,7 @@ def _run(trainer: ReLaXTrainer, probes: Probes, folder: Path, settings: dict[str
     with stop.installed():
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     if trainer.state.global_step < steps:
+        trainer.accelerator.wait_for_everyone()  # the first process to leave ends the others
         raise Interrupted(f"{label}: stopped safely after step {trainer.state.global_step}; run it again to go on.")
 
 

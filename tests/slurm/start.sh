@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # A whole Slurm on this machine, for tests: munged, slurmctld and a slurmd for each of five nodes, two fake GPUs in one of
-# them; with --accounting also slurmdbd and mariadb. Lives until its standard input is closed.
+# them and one in two others; with --accounting also slurmdbd and mariadb. Lives until its standard input is closed.
 #
 #   unshare --mount --pid --fork --kill-child --mount-proc --propagation private start.sh STATE PORT [--accounting]
 #
@@ -25,7 +25,11 @@ setpriv --reuid munge --regid munge --clear-groups munged --force --key-file="$s
 
 # Copies of the null device: Slurm counts, binds and shows them to jobs as it would GPUs.
 for i in 0 1; do mknod "$state/gpu$i" c 1 3; done
-printf 'AutoDetect=off\nNodeName=g1 Name=gpu Type=h200 File=%s/gpu[0-1]\n' "$state" > /etc/slurm/gres.conf
+cat > /etc/slurm/gres.conf <<CONF
+AutoDetect=off
+NodeName=g1 Name=gpu Type=h200 File=$state/gpu[0-1]
+NodeName=c1,c2 Name=gpu Type=toy File=$state/gpu0
+CONF
 
 store="AccountingStorageType=accounting_storage/none"
 if [ "$accounting" = --accounting ]; then
@@ -76,8 +80,8 @@ BatchStartTimeout=10
 JobRequeue=1
 $store
 NodeName=DEFAULT CPUs=8 RealMemory=12000 State=UNKNOWN
-NodeName=c1 NodeHostname=$host NodeAddr=127.0.0.1 Port=$((port + 1))
-NodeName=c2 NodeHostname=$host NodeAddr=127.0.0.1 Port=$((port + 2))
+NodeName=c1 NodeHostname=$host NodeAddr=127.0.0.1 Port=$((port + 1)) Gres=gpu:toy:1
+NodeName=c2 NodeHostname=$host NodeAddr=127.0.0.1 Port=$((port + 2)) Gres=gpu:toy:1
 NodeName=g1 NodeHostname=$host NodeAddr=127.0.0.1 Port=$((port + 3)) Gres=gpu:h200:2
 NodeName=s1 NodeHostname=$host NodeAddr=127.0.0.1 Port=$((port + 4))
 NodeName=s2 NodeHostname=$host NodeAddr=127.0.0.1 Port=$((port + 5))

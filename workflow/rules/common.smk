@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from relax import config as settings
-from relax.cluster.resources import needs
+from relax.cluster.resources import layout, needs
 from relax.cluster.site import read_site
 from relax.errors import ConfigError, MachineError, RelaxError
 from relax.files import lock, writable_folder
@@ -40,7 +40,10 @@ def load_configuration():
             writable_folder(".snakemake")  # Snakemake's memory, without which it would end in pages of its own
         loaded = settings.load(configuration_files())
         settings.check_results_folder(loaded, Path("results") / loaded["name"])
-        return configuration_files(), loaded, read_site()
+        site = read_site()
+        for policy in loaded["matrix"]["policies"]:
+            layout(loaded, policy, site)
+        return configuration_files(), loaded, site
     except RelaxError as error:
         refuse(error)
 

@@ -1,0 +1,188 @@
+"""A training in two processes on a real Slurm, one on each of two nodes or both on one: `make test-slurm`.
+
+The scenarios run side by side, each in a clone of its own. The weights must be those of the same two processes
+started by plain `accelerate launch` on this machine.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from launch_fixture import accelerated, outcome
+from slurm_fixture import PATIENCE, Cluster, Experiment, missing, wait_until
+
+pytestmark = pytest.mark.slurm_trouble
+
+TARGET = "results/smoke/train/tiny/relax-sv/seed-1"
+STEPS = 80
+SITE = {
+    "RELAX_SLURM_ACCOUNT": "none",
+    "RELAX_CPU_PARTITION": "cpu",
+    "RELAX_GPU_PARTITION": "cpu",
+    "RELAX_GPU_TYPE": "toy",
+    "RELAX_GPUS_PER_NODE": "1",
+    "RELAX_SCRATCH": "none",
+    "RELAX_MAX_HOURS": "1",
+    "RELAX_MAX_MEMORY_GB": "6",
+}
+
+
+#: Both on g1, which has two GPUs.
+ONE_NODE = {**SITE, "RELAX_GPU_PARTITION": "gpu", "RELAX_GPU_TYPE": "h200", "RELAX_GPUS_PER_NODE": "2"}
+
+
+def overlay(steps: int = STEPS, minutes: int = 20) -> str:
+    return (
+        f"matrix: {{methods: [relax-sv]}}\n"
+        f"training: {{steps: {steps}, checkpoint_every: 8, parallel: ddp}}\n"
+        f"resources: {{train: {{gpus: 2, cpus_per_gpu: 1, memory_gb: 2, minutes: {minutes}}}}}\n"
+    )
+
+
+class Scenarios:
+    """Clones with the smoke run's foundation, and scenarios under way in threads."""
+
+    def __init__(self, cluster: Cluster, smoke: Path, folder: Path) -> None:
+        self.cluster, self._smoke, self._folder = cluster, smoke, folder
+        self._pool = ThreadPoolExecutor(4)
+        self._running: dict[str, Future] = {}
+
+    def experiment(self, name: str, text: str, site: dict[str, str] = SITE) -> Experiment:
+        clone = self._folder / name / "a clone"
+        shutil.copytree(self._smoke, clone, symlinks=True)
+        (clone / "nodes.yaml").write_text(text)
+        return Experiment(self.cluster, clone, ("config/smoke.yaml", "nodes.yaml"), site)
+
+    def begin(self, scenario: Callable[["Scenarios"], Experiment]) -> None:
+        self._running[scenario.__name__] = self._pool.submit(scenario, self)
+
+    def end(self, name: str) -> Experiment:
+        return self._running[name].result(PATIENCE)
+
+
+def undisturbed(s: Scenarios) -> Experiment:
+    experiment = s.experiment("undisturbed", overlay())
+    experiment.finish(experiment.snakemake(f"{TARGET}/run.json"))
+    return experiment
+
+
+def warned(s: Scenarios) -> Experiment:
+    """A time limit of two minutes for a longer training: Slurm's warning comes half a minute before."""
+    experiment = s.experiment("warned", overlay(4 * STEPS, minutes=2))
+    experiment.finish(experiment.snakemake(f"{TARGET}/run.json"))
+    return experiment
+
+
+def process_killed(s: Scenarios) -> Experiment:
+    """The process on the second node, as when its memory runs out."""
+    experiment = s.experiment("killed", overlay())
+    process = training(experiment)
+    (pid,) = processes(experiment.clone, "RANK=1")
+    os.kill(pid, signal.SIGKILL)
+    experiment.finish(process)
+    return experiment
+
+
+def preempted(s: Scenarios) -> Experiment:
+    """Both processes on one node, which a job of more urgency takes away."""
+    experiment = s.experiment("preempted", overlay(), ONE_NODE)
+    process = training(experiment)
+    s.cluster.run("sbatch", "-p", "urgent", "--gpus=2", "-t", "5", "-o", "/dev/null", "--wrap", "sleep 5")
+    experiment.finish(process)
+    return experiment
+
+
+def training(experiment: Experiment) -> subprocess.Popen:
+    """Snakemake started, its training in the middle."""
+    process = experiment.snakemake(f"{TARGET}/run.json")
+    written = "results/smoke/checkpoints/tiny/relax-sv/seed-1/*/checkpoint-*/complete"
+    wait_until(lambda: process.poll() is not None or list(experiment.clone.glob(written)), "a checkpoint")
+    assert process.poll() is None, process.stdout.read()
+    return process
+
+
+def processes(clone: Path, variable: str) -> list[int]:
+    """Process ids of the trainings below a clone that have a variable in their environment."""
+    found = []
+    for pid in (int(entry) for entry in os.listdir("/proc") if entry.isdigit()):
+        try:
+            words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+            own = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+            here = os.readlink(f"/proc/{pid}/cwd") == str(clone)
+        except OSError:
+            continue
+        if here and b"relax" in words and b"train" in words and variable.encode() in own:
+            found.append(pid)
+    return found
+
+
+@pytest.fixture(scope="module")
+def scenarios(smoke, tmp_path_factory) -> Iterator[Scenarios]:
+    reason = missing(accounting=False)
+    if reason:
+        pytest.skip(f"skipped: {reason}")
+    cluster = Cluster()
+    made = Scenarios(cluster, smoke, tmp_path_factory.mktemp("nodes"))
+    for scenario in (undisturbed, warned, process_killed, preempted):
+        made.begin(scenario)
+    yield made
+    cluster.stop()
+
+
+@pytest.fixture(scope="module")
+def expected(smoke, tmp_path_factory) -> Callable[[int], tuple[bytes, list[dict]]]:
+    """Weights and metrics of two processes on this machine, by the number of steps."""
+    made: dict[int, tuple[bytes, list[dict]]] = {}
+
+    def outcome_of(steps: int) -> tuple[bytes, list[dict]]:
+        if steps not in made:
+            made[steps] = outcome(accelerated(smoke, tmp_path_factory.mktemp("one"), overlay(steps)))
+        return made[steps]
+
+    return outcome_of
+
+
+def test_two_nodes_train_what_two_processes_of_one_do(scenarios, expected) -> None:
+    experiment = scenarios.end("undisturbed")
+    assert outcome(experiment.clone / TARGET) == expected(STEPS)
+    ((node, job),) = experiment.of("train")  # one Snakemake, on the first node
+    assert node == "c1"
+    shown = scenarios.cluster.show(job)
+    assert (shown["NodeList"], shown["NumNodes"], shown["NumTasks"]) == ("c[1-2]", "2", "2")
+    assert shown["TresPerNode"] == "gres:gpu:toy:1"
+    log = (experiment.clone / "results/smoke/logs/train/tiny/relax-sv/seed-1.log").read_text()
+    assert f"{STEPS} of {STEPS} steps" in log
+    assert not list((experiment.clone / "results/smoke/checkpoints").rglob("launch-*"))
+
+
+def test_before_the_time_limit_both_nodes_save_and_go_on_in_the_next_job(scenarios, expected) -> None:
+    experiment = scenarios.end("warned")
+    assert outcome(experiment.clone / TARGET) == expected(4 * STEPS)
+    jobs = [job for _, job in experiment.of("train")]
+    assert len(jobs) > 1
+    assert set(jobs) == {jobs[0]}, "an attempt was used up"
+    assert int(scenarios.cluster.show(jobs[0])["Restarts"]) == len(jobs) - 1
+
+
+def test_a_process_that_dies_ends_the_job_and_the_next_attempt_goes_on(scenarios, expected) -> None:
+    experiment = scenarios.end("process_killed")
+    assert outcome(experiment.clone / TARGET) == expected(STEPS)
+    (_, first), (_, second) = experiment.of("train")
+    states = [scenarios.cluster.show(job)["JobState"] for job in (first, second)]
+    assert states == ["FAILED", "COMPLETED"]
+    assert scenarios.cluster.show(first)["NumNodes"] == "2"
+
+
+def test_two_processes_of_one_node_make_room_and_go_on(scenarios, expected) -> None:
+    experiment = scenarios.end("preempted")
+    assert outcome(experiment.clone / TARGET) == expected(STEPS)
+    (first, second) = experiment.of("train")
+    assert first == second == ("g1", first[1])
+    shown = scenarios.cluster.show(first[1])
+    assert (shown["NumNodes"], shown["TresPerJob"]) == ("1", "gres:gpu:h200:2")
