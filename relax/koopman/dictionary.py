@@ -1,6 +1,7 @@
 """The dictionary psi(x) = sigmoid(W' x): made, fitted, measured, kept in a file and recognised again."""
 
 import hashlib
+import contextlib
 import json
 import math
 import os
@@ -206,6 +207,8 @@ class Dictionary:
             temporary.write_bytes(content)
             os.replace(temporary, path)
         except OSError as error:
+            with contextlib.suppress(OSError):
+                temporary.unlink()
             raise MachineError(f"{path}: cannot write there ({error.strerror}); choose another path.") from error
 
     @classmethod
