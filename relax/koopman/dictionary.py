@@ -1,7 +1,7 @@
 """The dictionary psi(x) = sigmoid(W' x): made, fitted, measured, kept in a file and recognised again."""
 
-import hashlib
 import contextlib
+import hashlib
 import json
 import math
 import os
