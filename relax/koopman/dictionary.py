@@ -1,5 +1,6 @@
 """The dictionary psi(x) = sigmoid(W' x): made, fitted, measured, kept in a file and recognised again."""
 
+import contextlib
 import hashlib
 import json
 import math
@@ -206,6 +207,8 @@ class Dictionary:
             temporary.write_bytes(content)
             os.replace(temporary, path)
         except OSError as error:
+            with contextlib.suppress(OSError):
+                temporary.unlink()
             raise MachineError(f"{path}: cannot write there ({error.strerror}); choose another path.") from error
 
     @classmethod

@@ -39,6 +39,8 @@ def connect(uri: str) -> MlflowClient:
     logging.getLogger("mlflow").handlers.clear()
     logging.getLogger("mlflow").propagate = True
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
+    # MLflow prints the address of every run that ends, with the password that the server's address may have.
+    os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"
     return MlflowClient(tracking_uri=uri)
 
 
