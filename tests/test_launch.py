@@ -21,6 +21,7 @@ from relax.cluster.preflight import preflight
 from relax.cluster.resources import Layout, layout, needs
 from relax.cluster.site import Site
 from relax.errors import ConfigError, MachineError
+from relax.results.collect import devices
 from workflow_fixture import ENVIRONMENT, snakemake
 
 DEMO = REPOSITORY / "config" / "config.yaml"
@@ -87,6 +88,13 @@ def test_a_job_on_several_nodes_asks_for_each_what_a_job_on_one_does(tmp_path) -
     assert two["cpus_per_task"] == one["cpus_per_task"] / 2 == 32
     assert two["mem_mb"] == math.ceil(1000 * (32 + 6 * 7.62 * 4) + 500)
     assert (two["runtime"], two["slurm_extra"]) == (one["runtime"], one["slurm_extra"])
+
+
+def test_gpu_hours_count_every_node_and_the_server() -> None:
+    machine = {"accelerator": "8 x NVIDIA H100"}
+    assert devices({"machine": machine}) == 8
+    assert devices({"machine": machine, "processes": {"count": 16, "nodes": 2, "vllm_gpus": 8}}) == 24
+    assert devices({"machine": {"accelerator": None}, "processes": {"count": 2, "nodes": 1, "vllm_gpus": 0}}) == 0
 
 
 def test_how_a_training_is_shared_out_runs_nothing_again(tmp_path) -> None:

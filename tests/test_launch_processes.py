@@ -173,7 +173,7 @@ def test_two_processes_train_what_accelerate_launch_does_and_stop_and_go_on(smok
     assert outcome(tmp_path / "own" / "out") == expected
     assert list(written.iterdir()) == []
     record = read_record(tmp_path / "own" / "out")
-    assert record["processes"] == {"count": 2, "nodes": 1, "way": "multi_cpu"}
+    assert record["processes"] == {"count": 2, "nodes": 1, "way": "multi_cpu", "vllm_gpus": 0}
 
 
 @pytest.mark.slow

@@ -19,8 +19,8 @@ from relax.errors import ConfigError, MachineError
 
 #: Names the folder through which the processes of a training and their launcher speak.
 FOLDER = "RELAX_LAUNCH"
-#: Where the vLLM server is, and the port at which it takes new weights from the training.
-ADDRESS, WEIGHTS_PORT = "RELAX_VLLM_SERVER", "RELAX_VLLM_WEIGHTS_PORT"
+#: Where the vLLM server is, the port at which it takes new weights from the training, and its GPUs.
+ADDRESS, WEIGHTS_PORT, SERVER_GPUS = "RELAX_VLLM_SERVER", "RELAX_VLLM_WEIGHTS_PORT", "RELAX_VLLM_GPUS"
 #: Slurm's signals are for the processes that train. The launcher of torch would stop those at once, within 30 seconds;
 #: it passes the warning on and waits, and ends everything at SIGHUP alone.
 LISTENING = {"PET_SIGNALS_TO_HANDLE": "SIGUSR1,SIGHUP", "PET_SHUTDOWN_TIMEOUT": str(WARNING)}
@@ -124,7 +124,7 @@ def _on_one(parallel: str, place: Layout, base: str | Path, words: Sequence[str]
         address = f"http://127.0.0.1:{listens}"
         own = {"CUDA_VISIBLE_DEVICES": ",".join(last)} if last else {}
         server = Command("this machine", (*DEAF_TO_WARNING, *_vllm(base, place.server, listens)), own)
-        shared |= {ADDRESS: address, WEIGHTS_PORT: str(free_port())}
+        shared |= {ADDRESS: address, WEIGHTS_PORT: str(free_port()), SERVER_GPUS: str(place.server)}
     if place.processes == 1:
         trainer = (*DEAF, "relax", *words)
     else:
@@ -143,7 +143,7 @@ def _over_nodes(
         listens = free_port()
         address = f"http://{addresses[nodes[-1]]}:{listens}"
         server = Command(nodes[-1], (*_step(job, nodes[-1]), *DEAF_TO_WARNING, *_vllm(base, place.server, listens)))
-        shared |= {ADDRESS: address, WEIGHTS_PORT: str(free_port())}
+        shared |= {ADDRESS: address, WEIGHTS_PORT: str(free_port()), SERVER_GPUS: str(place.server)}
     host, port = addresses[training[0]], free_port()
     trainers = tuple(
         Command(

@@ -243,6 +243,9 @@ def _costs(records: list[dict[str, Any]]) -> pd.DataFrame:
 
 
 def devices(record: Mapping[str, Any]) -> int:
-    """Number of accelerators that a record's machine names, such as 2 of ``2 x NVIDIA H100``; 0 on a CPU."""
-    named = (record.get("machine") or {}).get("accelerator")
-    return int(named.partition(" x ")[0]) if named else 0
+    """Number of accelerators that a record's machine names, such as 2 of ``2 x NVIDIA H100``; 0 on a CPU.
+
+    A training on several nodes has as many on each, and those of its vLLM server beside them.
+    """
+    named, several = (record.get("machine") or {}).get("accelerator"), record.get("processes") or {}
+    return int(named.partition(" x ")[0]) * several.get("nodes", 1) + several.get("vllm_gpus", 0) if named else 0

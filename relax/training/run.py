@@ -112,9 +112,9 @@ def train(
             if trainer.exploration.xi is not None:
                 run.metrics["xi"] = trainer.exploration.xi
             frozen = trainer.exploration.dictionary
-            several = {"processes": _processes(trainer)} if ranks.num_processes > 1 else {}
+            several = _processes(trainer)
             run.finish(out, [out / name for name in ("model", "metrics.jsonl", FILE)],
-                       dictionary_hash=frozen.hash, **several)  # fmt: skip
+                       dictionary_hash=frozen.hash, **({"processes": several} if several else {}))  # fmt: skip
             shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -175,10 +175,14 @@ def _code() -> str:
 
 
 def _processes(trainer: ReLaXTrainer) -> dict[str, Any]:
-    """How many trained, on how many nodes, and how they shared the policy, for the record."""
-    accelerator = trainer.accelerator
-    nodes = accelerator.num_processes // int(os.environ.get("LOCAL_WORLD_SIZE", accelerator.num_processes))
-    return {"count": accelerator.num_processes, "nodes": nodes, "way": accelerator.distributed_type.value.lower()}
+    """How many trained, on how many nodes, how they shared the policy, and the GPUs of the vLLM server that the job
+    started; for the record, empty where one process did it all."""
+    accelerator, server = trainer.accelerator, int(os.environ.get("RELAX_VLLM_GPUS", "0"))
+    count = accelerator.num_processes
+    if count == 1 and not server:
+        return {}
+    nodes = count // int(os.environ.get("LOCAL_WORLD_SIZE", count))
+    return {"count": count, "nodes": nodes, "way": accelerator.distributed_type.value.lower(), "vllm_gpus": server}
 
 
 def _run(
