@@ -73,8 +73,8 @@ def undisturbed(s: Scenarios) -> Experiment:
 
 
 def warned(s: Scenarios) -> Experiment:
-    """A time limit of two minutes for a longer training: Slurm's warning comes half a minute before."""
-    experiment = s.experiment("warned", overlay(4 * STEPS, minutes=2))
+    """A time limit of three minutes for a longer training: Slurm's warning comes 45 seconds before."""
+    experiment = s.experiment("warned", overlay(6 * STEPS, minutes=3))
     experiment.finish(experiment.snakemake(f"{TARGET}/run.json"))
     return experiment
 
@@ -163,7 +163,7 @@ def test_two_nodes_train_what_two_processes_of_one_do(scenarios, expected) -> No
 
 def test_before_the_time_limit_both_nodes_save_and_go_on_in_the_next_job(scenarios, expected) -> None:
     experiment = scenarios.end("warned")
-    assert outcome(experiment.clone / TARGET) == expected(4 * STEPS)
+    assert outcome(experiment.clone / TARGET) == expected(6 * STEPS)
     jobs = [job for _, job in experiment.of("train")]
     assert len(jobs) > 1
     assert set(jobs) == {jobs[0]}, "an attempt was used up"
