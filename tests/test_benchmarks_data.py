@@ -27,8 +27,8 @@ from benchmarks_fixture import (
     write_benchmark,
     write_rows,
 )
+from relax.data import images
 from relax.errors import ConfigError, DataError, MachineError
-from relax.evaluation import images
 from relax.evaluation.benchmarks import as_dataset, digest, grade_responses, load_benchmark, load_questions
 from relax.evaluation.catalogue import TASKS, check_tasks, find, names
 from relax.evaluation.questions import Question
