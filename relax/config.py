@@ -172,8 +172,10 @@ def base_settings(config: Config, policy: str) -> Config:
     if "hub" in entry:
         entry["hub"] = {key: value for key, value in entry["hub"].items() if key != "parameters"}
     settings = {"policy": entry, "digits": config["data"]["digits"]}
-    if "scratch" in entry and "vision" in entry["scratch"]:
-        settings["visual"] = config["data"]["visual"]
+    if "scratch" in entry:
+        scratch = {key: value for key, value in entry["scratch"].items() if key != "vision" or value is not None}
+        settings["policy"] = {**entry, "scratch": scratch}
+        settings |= {"visual": config["data"]["visual"]} if "vision" in scratch else {}
     return settings
 
 

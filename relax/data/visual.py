@@ -151,5 +151,6 @@ def texts() -> Iterator[str]:
         for level in LEVELS:
             for _ in range(20):
                 puzzle = make(family, level, rng)
+                yield puzzle.question
                 yield f"{puzzle.statement} {puzzle.question}"
                 yield demonstrate(puzzle, rng, 0.0)
