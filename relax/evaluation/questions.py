@@ -36,6 +36,8 @@ class Question:
         tolerance: a number in the box this near to a numeric gold is right (absolute); the benchmark's own rule.
         images: in the order of the prompt. A converter leaves them as they are in the row; the loader makes them
             encoded bytes or files (`relax.data.images.locate`).
+        variant: what was changed in this variant of a problem; empty where nobody says.
+        dependence: ``"visual"`` where the images are needed, ``"text"`` where the prompt says all; empty if unknown.
     """
 
     id: str
@@ -46,6 +48,8 @@ class Question:
     texts: tuple[str, ...] = ()
     tolerance: float = 0.0
     images: tuple[Any, ...] = ()
+    variant: str = ""
+    dependence: str = ""
 
 
 def convert(benchmark: str, row: Row, number: int) -> Question | None:
