@@ -165,8 +165,9 @@ def check_results_folder(config: Config, root: Path) -> None:
 
 
 def data_settings(config: Config) -> Config:
-    """Of the ``data`` stage."""
-    return dict(config["data"])
+    """Of the ``data`` stage; what is set for another source decides nothing."""
+    visual = config["data"]["source"] == "visual"
+    return {key: value for key, value in config["data"].items() if visual or key != "visual"}
 
 
 def base_settings(config: Config, policy: str) -> Config:
@@ -174,7 +175,12 @@ def base_settings(config: Config, policy: str) -> Config:
     entry = dict(config["policies"][policy])
     if "hub" in entry:
         entry["hub"] = {key: value for key, value in entry["hub"].items() if key != "parameters"}
-    return {"policy": entry, "digits": config["data"]["digits"]}
+    settings = {"policy": entry, "digits": config["data"]["digits"]}
+    if "scratch" in entry:
+        scratch = {key: value for key, value in entry["scratch"].items() if key != "vision" or value is not None}
+        settings["policy"] = {**entry, "scratch": scratch}
+        settings |= {"visual": config["data"]["visual"]} if "vision" in scratch else {}
+    return settings
 
 
 def dictionary_settings(config: Config, koopman_dim: int | None = None) -> Config:

@@ -43,5 +43,18 @@ def test_a_problem_in_the_training_set_is_found_below_its_instruction(settings: 
     assert (tmp_path / "out" / "run.json").exists()
 
 
+def test_rendered_problems_are_the_same_by_their_facts_and_not_by_their_words(settings: dict, tmp_path: Path) -> None:
+    words = "What is the sum of the heights of all the bars in this picture?"
+    for name, clusters in (("train", ("bars/1/2-3", "bars/1/4-5")), ("test", ("bars/1/4-5", "bars/1/2-2"))):
+        write_problems(
+            tmp_path / f"{name}.jsonl",
+            [Problem(f"{name}/{i}", words, "5", "visual", cluster=c) for i, c in enumerate(clusters)],
+        )
+    overlap_stage(settings, tmp_path / "train.jsonl", tmp_path / "test.jsonl", tmp_path / "out", Run("overlap", {}, {}))
+    held_out = json.loads((tmp_path / "out" / "overlap.json").read_text())["overlaps"][1]
+    assert held_out["duplicates"] == [["test/0", "train/1"]]
+    assert (held_out["shared"], held_out["mostly"]) == (0, 0)
+
+
 def test_a_benchmark_is_older_than_what_was_published_after_it() -> None:
     assert older_than("aime25", {"qwen2.5": "2024-09-19", "later": "2025-04-29"}) == {"qwen2.5": False, "later": True}

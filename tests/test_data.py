@@ -2,6 +2,7 @@
 
 import itertools
 import random
+from pathlib import Path
 
 import pytest
 from datasets import Dataset
@@ -140,7 +141,8 @@ def test_a_source_without_a_verifier_of_its_own_is_graded_as_mathematics() -> No
 
 
 SOURCE = {"repo": "lab/math", "revision": "0" * 40, "config": None, "split": "train", "prompt": "problem",
-          "answer": "answer", "where": {"level": ["Level 3"]}}  # fmt: skip
+          "answer": "answer", "images": None, "path": None, "file": None, "archive": None,
+          "where": {"level": ["Level 3"]}}  # fmt: skip
 
 
 def rows(**changes: list) -> Dataset:
@@ -149,17 +151,18 @@ def rows(**changes: list) -> Dataset:
 
 
 def test_rows_of_a_hub_data_set_become_problems() -> None:
-    assert list(hub._problems(rows(), SOURCE)) == [Problem("lab/math/1", "b", "2", "lab/math")]
+    assert list(hub._problems(rows(), SOURCE, Path())) == [Problem("lab/math/1", "b", "2", "lab/math")]
     with pytest.raises(DataError, match=r"lab/math, split train: no column 'level'; there are problem, answer"):
-        list(hub._problems(rows().remove_columns("level"), SOURCE))
+        list(hub._problems(rows().remove_columns("level"), SOURCE, Path()))
     with pytest.raises(DataError, match="row 1: empty prompt or answer"):
-        list(hub._problems(rows(answer=["1", ""]), SOURCE))
+        list(hub._problems(rows(answer=["1", ""]), SOURCE, Path()))
 
 
 def test_the_instruction_stands_below_every_problem_and_does_not_change_the_split(monkeypatch) -> None:
     monkeypatch.setattr(hub, "load_split", lambda *_: rows(level=["Level 3", "Level 3"]))
     plain, asked = (
-        hub.load_problems({"datasets": [SOURCE], "test_problems": 1, "instruction": text}) for text in (None, "Box it.")
+        hub.load_problems({"datasets": [SOURCE], "test_problems": 1, "instruction": text}, Path())
+        for text in (None, "Box it.")
     )
     assert sorted(p.prompt for part in asked for p in part) == ["a\nBox it.", "b\nBox it."]
     assert [[p.id for p in part] for part in plain] == [[p.id for p in part] for part in asked]
@@ -174,7 +177,7 @@ def test_what_is_not_in_the_local_cache_names_the_fetch(tmp_path, monkeypatch) -
         snapshot({"repo": "lab/model", "revision": "unpinned"})
     settings = {"datasets": [SOURCE], "test_problems": 1, "instruction": None}
     with pytest.raises(MachineError, match=r"lab/math at 0{12}, split train: not in the local cache"):
-        hub.load_problems(settings)
+        hub.load_problems(settings, tmp_path)
 
 
 def test_a_snapshot_in_the_cache_becomes_the_initial_policy(tmp_path, monkeypatch, tiny_policy) -> None:

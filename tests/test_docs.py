@@ -18,6 +18,7 @@ from workflow_fixture import ENVIRONMENT
 
 DEMO = REPOSITORY / "config" / "config.yaml"
 PAPER = REPOSITORY / "config" / "paper_text.yaml"
+MULTIMODAL = REPOSITORY / "config" / "paper_multimodal.yaml"
 README = REPOSITORY / "config" / "README.md"
 METHOD = REPOSITORY / "docs" / "method.md"
 METRICS = REPOSITORY / "docs" / "metrics.md"
@@ -158,9 +159,10 @@ def test_the_messages_in_the_readme_are_the_ones_a_user_sees(tmp_path: Path) -> 
 # The paper's configuration ----------------------------------------------------------------------
 
 
-def test_every_value_of_the_paper_names_its_source() -> None:
-    lines = PAPER.read_text().splitlines()
-    leaves = list(leaf_lines(yaml.compose(PAPER.read_text()), ()))
+@pytest.mark.parametrize("paper", [PAPER, MULTIMODAL], ids=lambda path: path.stem)
+def test_every_value_of_the_paper_names_its_source(paper: Path) -> None:
+    lines = paper.read_text().splitlines()
+    leaves = list(leaf_lines(yaml.compose(paper.read_text()), ()))
     assert len(leaves) > 100
     silent = [".".join(path) for path, places in leaves if not any(SOURCE.search(said(lines, n)) for n in places)]
     assert silent == []
@@ -197,6 +199,21 @@ def test_the_paper_is_planned_in_full() -> None:
     assert training["checkpoint_every"] % training["updates_per_generation"] == 0
     for name in matrix["policies"]:
         assert re.fullmatch("[0-9a-f]{40}", loaded["policies"][name]["hub"]["revision"])
+
+
+def test_the_multimodal_half_is_planned_in_full() -> None:
+    loaded = config.load([DEMO, MULTIMODAL])
+    matrix = loaded["matrix"]
+    assert [len(matrix[key]) for key in ("policies", "seeds", "benchmarks")] == [2, 3, 7]
+    assert all(loaded["benchmarks"][name]["greedy"] for name in matrix["benchmarks"])
+    assert not any(loaded["benchmarks"][name]["samples"] for name in matrix["benchmarks"])
+    (data,) = loaded["data"]["datasets"]
+    assert (data["file"], data["archive"], data["images"]) == ("39Krelease.parquet", "images.zip", "image")
+    assert loaded["prompt"]["chat_template"]
+    pinned = [loaded["policies"][name]["hub"]["revision"] for name in matrix["policies"]] + [data["revision"]]
+    assert all(re.fullmatch("[0-9a-f]{40}", revision) for revision in pinned)
+    weights = {loaded["methods"][name]["alpha"] for name in loaded["ablations"]["figure-4"]["arms"].values()}
+    assert weights == {0.0, 0.1, 0.3, 1.0}
 
 
 # Names in the documentation ---------------------------------------------------------------------

@@ -41,6 +41,9 @@ USED = {
     '"old_per_token_logps"': GRPOTrainer._generate_and_score_completions,
     "if self.beta != 0.0": GRPOTrainer._compute_loss,
     "fused_lm_head=True": GRPOTrainer._get_per_token_logps_and_entropies,
+    'output["pixel_values"] = forward_kwargs["pixel_values"]': GRPOTrainer._generate_and_score_completions,
+    'pixel_values=inputs.get("pixel_values")': GRPOTrainer._compute_loss,
+    "generation_kwargs.update(args.generation_kwargs)": GRPOTrainer.__init__,
 }
 
 

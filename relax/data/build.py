@@ -3,14 +3,14 @@
 from pathlib import Path
 from typing import Any
 
-from relax.data import noisy_sum
+from relax.data import noisy_sum, visual
 from relax.data.problem import write_problems
 from relax.errors import DataError
 from relax.tracking import Run
 
 
 def build(settings: dict[str, Any], out: str | Path, run: Run) -> None:
-    """Write ``train.jsonl`` and ``test.jsonl`` below ``out``.
+    """Write ``train.jsonl`` and ``test.jsonl`` below ``out``, and ``images/`` where problems have some.
 
     Args:
         settings: the configuration's ``data``.
@@ -24,18 +24,28 @@ def build(settings: dict[str, Any], out: str | Path, run: Run) -> None:
     if settings["source"] == "hub":
         from relax.data.hub import load_problems
 
-        train, test = load_problems(settings)
+        train, test = load_problems(settings, out)
+    elif settings["source"] == "visual":
+        asked = {"train": settings["train_problems"], "test": settings["test_problems"]}
+        made = {
+            split: visual.problems(settings["visual"], n, split, settings["seed"], out, settings["instruction"])
+            for split, n in asked.items()
+        }
+        train, test = made["train"], made["test"]
     else:
         train = noisy_sum.problems(settings["train_problems"], "train", settings["digits"], settings["seed"])
         test = noisy_sum.problems(settings["test_problems"], "test", settings["digits"], settings["seed"])
-    train, test = list(train), list(test)
+    splits = {}
     for name, problems in (("train", train), ("test", test)):
-        if not problems:
+        splits[name] = list(problems)
+        if not splits[name]:
             raise DataError(f"the {name} split is empty; ask for at least one problem (data.{name}_problems).")
     outputs = []
-    for name, problems in (("train", train), ("test", test)):
+    for name, problems in splits.items():
         path = out / f"{name}.jsonl"
         run.metrics[f"{name}_problems"] = write_problems(path, problems)
         outputs.append(path)
+    if (out / "images").is_dir():
+        outputs.append(out / "images")
     run.seeds["data"] = settings["seed"]
     run.finish(out, outputs)

@@ -12,6 +12,8 @@ from relax.files import atomic_write, read_json_lines
 
 #: One problem in eight is held out for evaluation.
 TEST_SHARE = 8
+#: Where an image stands in a prompt; without any, the images stand before the text.
+IMAGE = "<image>"
 
 
 @dataclass(frozen=True)
@@ -23,15 +25,28 @@ class Problem:
         prompt: what the policy sees.
         answer: the gold answer, as text.
         source: the task or data set it comes from; it decides the verifier.
+        images: files, in the order in which the prompt shows them (all before its text unless it has places for
+            them, ``<image>``); in a problem file relative to its folder.
+        cluster: problems of one cluster are variants of one problem; empty where there are no variants.
+        variant: what was changed in this one.
+        subset: part of the task for a break-down, such as a family of problems.
+        dependence: ``"visual"`` where the images are needed, ``"text"`` where the prompt says all; empty if unknown.
     """
 
     id: str
     prompt: str
     answer: str
     source: str
+    images: tuple[str, ...] = ()
+    cluster: str = ""
+    variant: str = ""
+    subset: str = ""
+    dependence: str = ""
 
 
-FIELDS = tuple(Problem.__dataclass_fields__)
+#: Fields that every row has; the others stand there where they say something.
+FIELDS = ("id", "prompt", "answer", "source")
+OPTIONAL = ("cluster", "variant", "subset", "dependence")
 
 
 def split_of(text: str) -> str:
@@ -41,23 +56,27 @@ def split_of(text: str) -> str:
 
 def write_problems(path: str | Path, problems: Iterable[Problem]) -> int:
     """Write one JSON object a line, atomically; returns how many."""
-    lines = [json.dumps(asdict(p), ensure_ascii=False) for p in problems]
+    lines = [json.dumps(_row(p), ensure_ascii=False) for p in problems]
     atomic_write(path, "\n".join(lines) + "\n" if lines else "")
     return len(lines)
 
 
+def _row(problem: Problem) -> dict[str, Any]:
+    return {name: value for name, value in asdict(problem).items() if value or name in FIELDS}
+
+
 def read_problems(path: str | Path) -> list[Problem]:
-    """Read a problem file.
+    """Read a problem file; images are given as paths that can be opened.
 
     Raises:
-        DataError: the file is missing, empty, or a row is not a problem; names file and line.
+        DataError: the file is missing, empty, a row is not a problem, or an image is not there; names file and line.
     """
     path = Path(path)
     if not path.is_file():
         raise DataError(f"{path}: no such problem file.")
     rows, seen = [], set()
     for where, _, row in read_json_lines(path, "problems"):
-        problem = _parse(row, where)
+        problem = _parse(row, where, path.parent)
         if problem.id in seen:
             raise DataError(f"{where}: id {problem.id!r} stands there twice; ids must be unique.")
         seen.add(problem.id)
@@ -65,9 +84,18 @@ def read_problems(path: str | Path) -> list[Problem]:
     return rows
 
 
-def _parse(row: Mapping[str, Any], where: str) -> Problem:
+def _parse(row: Mapping[str, Any], where: str, folder: Path) -> Problem:
     for field in FIELDS:
         if not isinstance(row.get(field), str) or not row[field]:
             found = f"found {row[field]!r}" if field in row else "it is missing"
             raise DataError(f"{where}: {field!r} must be a non-empty string, {found}.")
-    return Problem(**{field: row[field] for field in FIELDS})
+    images = row.get("images", [])
+    if not isinstance(images, list) or not all(isinstance(name, str) for name in images):
+        raise DataError(f"{where}: 'images' must be a list of paths, found {images!r}.")
+    for name in images:
+        if not (folder / name).is_file():
+            raise DataError(f"{where}: no image {folder / name}; the images belong beside the problem file.")
+    further = {field: str(row[field]) for field in OPTIONAL if row.get(field)}
+    return Problem(
+        **{field: row[field] for field in FIELDS}, images=tuple(str(folder / name) for name in images), **further
+    )

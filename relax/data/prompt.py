@@ -2,6 +2,7 @@
 
 from typing import Any, Protocol
 
+from relax.data.problem import IMAGE
 from relax.errors import ConfigError
 
 #: The problem as it is: the defaults of the configuration's ``prompt``.
@@ -56,3 +57,32 @@ def render(tokenizer: Tokenizer, problem: str, settings: dict[str, Any]) -> str:
         turns, tokenize=False, add_generation_prompt=True, enable_thinking=settings["thinking"]
     )
     return text.removeprefix(tokenizer.bos_token) if adds_bos(tokenizer) else text
+
+
+def conversation(problem: str, images: int, settings: dict[str, Any] | None = None) -> list[dict[str, Any]]:
+    """The problem as messages with places for its images, as a processor's chat template takes them.
+
+    Args:
+        problem: its text; each ``<image>`` is the place of one image, and without any they stand before the text.
+        images: how many.
+        settings: the configuration's ``prompt``; None: no system turn.
+
+    Raises:
+        ConfigError: no chat template is asked for, which is what puts images into a prompt.
+        ValueError: more or fewer places than images.
+    """
+    if settings is not None and not settings["chat_template"]:
+        raise ConfigError(
+            "problems with images need prompt.chat_template: true, which puts the images in their places."
+        )
+    pieces = problem.split(IMAGE) if IMAGE in problem else [*[""] * images, problem]
+    if len(pieces) != images + 1:
+        raise ValueError(f"the prompt has {len(pieces) - 1} places for {images} images")
+    parts: list[dict[str, str]] = []
+    for number, piece in enumerate(pieces):
+        parts += [{"type": "image"}] if number else []
+        parts += [{"type": "text", "text": piece}] if piece.strip() else []
+    turns: list[dict[str, Any]] = [{"role": "user", "content": parts}]
+    if settings is not None and settings["system"]:
+        turns.insert(0, {"role": "system", "content": [{"type": "text", "text": settings["system"]}]})
+    return turns

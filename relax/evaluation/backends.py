@@ -1,15 +1,20 @@
 """The policy as lm-eval runs it, told what lm-eval does not keep: tokens and reason of the end of each response."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import torch
 from lm_eval.api.instance import Instance
+from lm_eval.models.hf_vlms import HFMultimodalLM
 from lm_eval.models.huggingface import HFLM
+from PIL import Image
+from transformers import AutoConfig
 
+from relax.data.images import picture
+from relax.data.processor import forbidden_tokens, load_processor, sees
 from relax.data.prompt import adds_bos
-from relax.errors import MachineError
+from relax.errors import ConfigError, DataError, MachineError
 
 #: Between a response and its ending, on the way through lm-eval, which hands on text alone.
 MARK = "\x1e"
@@ -48,7 +53,12 @@ class Backend(Protocol):
     """What generation needs of lm-eval's model classes."""
 
     def answer(
-        self, prompts: Sequence[str], kwargs: dict[str, Any], seeds: Sequence[int], block_seed: int
+        self,
+        prompts: Sequence[str],
+        kwargs: dict[str, Any],
+        seeds: Sequence[int],
+        block_seed: int,
+        images: Sequence[Sequence[bytes | Path]] = (),
     ) -> list[Response]:
         """Responses in the order of the prompts.
 
@@ -57,6 +67,7 @@ class Backend(Protocol):
             kwargs: lm-eval's generation arguments, every one explicit.
             seeds: one a request, for an engine that takes them.
             block_seed: for one that does not.
+            images: of each prompt, encoded or as files, for a policy that sees; none of them for text.
         """
         ...
 
@@ -69,7 +80,23 @@ def instances(prompts: Sequence[str], kwargs: Sequence[dict[str, Any]]) -> list[
     ]
 
 
-class HuggingFace(HFLM):
+class _Tells:
+    """Marks what lm-eval's own classes decode; before them among the bases."""
+
+    def know_ends(self) -> None:
+        """Once the model is there: every token that ends a response."""
+        ends = self.model.generation_config.eos_token_id
+        self._ends = {self.eot_token_id, *(ends if isinstance(ends, list) else [ends])}
+
+    def tok_decode(self, tokens: Any, skip_special_tokens: bool = True) -> str:
+        text = super().tok_decode(tokens, skip_special_tokens=skip_special_tokens)
+        if not isinstance(tokens, list) or not skip_special_tokens:  # a token by itself, which lm-eval cuts at
+            return text
+        end = next((i for i, token in enumerate(tokens) if token in self._ends), None)
+        return marked(text, len(tokens), "length") if end is None else marked(text, end + 1, "stop")
+
+
+class HuggingFace(_Tells, HFLM):
     """lm-eval's ``hf``. Samples depend on the seed, the requests of the block and the batch size.
 
     Args:
@@ -81,22 +108,68 @@ class HuggingFace(HFLM):
         device = "cuda" if torch.cuda.is_available() else "cpu"
         super().__init__(pretrained=str(policy), device=device, batch_size=batch_size, dtype="auto")
         self.add_bos_token = adds_bos(self.tokenizer)
-        ends = self.model.generation_config.eos_token_id
-        self._ends = {self.eot_token_id, *(ends if isinstance(ends, list) else [ends])}
+        self.know_ends()
 
     def answer(
-        self, prompts: Sequence[str], kwargs: dict[str, Any], seeds: Sequence[int], block_seed: int
+        self,
+        prompts: Sequence[str],
+        kwargs: dict[str, Any],
+        seeds: Sequence[int],
+        block_seed: int,
+        images: Sequence[Sequence[bytes | Path]] = (),
     ) -> list[Response]:
         torch.manual_seed(block_seed)
         texts = self.generate_until(instances(prompts, [kwargs] * len(prompts)), disable_tqdm=True)
         return [unmarked(text) for text in texts]
 
-    def tok_decode(self, tokens: Any, skip_special_tokens: bool = True) -> str:
-        text = super().tok_decode(tokens, skip_special_tokens=skip_special_tokens)
-        if not isinstance(tokens, list):  # the end token itself, which lm-eval cuts at
-            return text
-        end = next((i for i, token in enumerate(tokens) if token in self._ends), None)
-        return marked(text, len(tokens), "length") if end is None else marked(text, end + 1, "stop")
+
+class _Opened:
+    """The pictures of a prompt, decoded when lm-eval asks for them: a block may have thousands."""
+
+    def __init__(self, images: Sequence[bytes | Path]) -> None:
+        self.images = images
+
+    def __iter__(self) -> Iterator[Image.Image]:
+        try:
+            yield from map(picture, self.images)
+        except ValueError as error:
+            raise DataError(f"{error}.") from error
+
+
+class HuggingFaceVision(_Tells, HFMultimodalLM):
+    """lm-eval's ``hf-multimodal``, for prompts that a processor's chat template has put places for images into.
+
+    Args:
+        policy: folder.
+        batch_size: requests a batch.
+    """
+
+    def __init__(self, policy: str | Path, batch_size: int) -> None:
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        window = AutoConfig.from_pretrained(policy).get_text_config().max_position_embeddings
+        super().__init__(pretrained=str(policy), device=device, batch_size=batch_size, dtype="auto", max_length=window)
+        self.chat_applied = True
+        self.know_ends()
+
+    def _create_tokenizer(self, pretrained: Any, *_: Any, **__: Any) -> None:
+        self.processor = load_processor(pretrained)
+        self.tokenizer = self.processor.tokenizer
+
+    def answer(
+        self,
+        prompts: Sequence[str],
+        kwargs: dict[str, Any],
+        seeds: Sequence[int],
+        block_seed: int,
+        images: Sequence[Sequence[bytes | Path]] = (),
+    ) -> list[Response]:
+        torch.manual_seed(block_seed)
+        own = {**kwargs, "suppress_tokens": forbidden_tokens(self.processor)}
+        requests = instances(prompts, [own] * len(prompts))
+        if any(images):
+            for request, shown in zip(requests, images, strict=True):
+                request.arguments = (*request.arguments, {"visual": _Opened(shown)})
+        return [unmarked(text) for text in self.generate_until(requests, disable_tqdm=True)]
 
 
 def load_backend(settings: dict[str, Any], policy: str | Path) -> Backend:
@@ -107,10 +180,13 @@ def load_backend(settings: dict[str, Any], policy: str | Path) -> Backend:
         policy: folder.
 
     Raises:
+        ConfigError: vLLM is asked for, and the policy sees.
         MachineError: vLLM is asked for and is not there, or there is no GPU for it.
     """
     if settings["backend"] == "hf":
-        return HuggingFace(policy, settings["batch_size"])
+        return (HuggingFaceVision if sees(policy) else HuggingFace)(policy, settings["batch_size"])
+    if sees(policy):
+        raise ConfigError("evaluation.backend is vllm, which is given no images here; set it to hf for this policy.")
     try:
         from relax.evaluation.vllm_backend import VLLMBackend
     except ModuleNotFoundError as error:

@@ -19,11 +19,11 @@ import pyarrow
 import pyarrow.parquet
 
 from relax.data.hub import load_split
+from relax.data.images import check, locate
 from relax.errors import DataError
 from relax.evaluation import Grade, Status, grade_many
 from relax.evaluation.answers import clean, plain, too_large
 from relax.evaluation.catalogue import Benchmark, find
-from relax.evaluation.images import check, locate
 from relax.evaluation.questions import IMAGE, Question, convert
 from relax.files import read_json_lines
 

@@ -1,5 +1,6 @@
 """The ``overlap`` stage: benchmark problems in the training set, and benchmarks older than a policy."""
 
+import hashlib
 import json
 import logging
 from dataclasses import asdict
@@ -7,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from relax.data.overlap import Row, overlaps
-from relax.data.problem import read_problems
+from relax.data.problem import Problem, read_problems
 from relax.evaluation.benchmarks import load_benchmark
 from relax.evaluation.catalogue import find, read_task
 from relax.evaluation.questions import BOXED, BOXED_LETTER
@@ -30,7 +31,7 @@ def overlap_stage(settings: dict[str, Any], train: str | Path, test: str | Path,
     Raises:
         DataError, MachineError: problems or questions that are not there.
     """
-    training = [(p.id, _bare(p.prompt, settings["instruction"])) for p in read_problems(train)]
+    training = [(p.id, _said(p, settings["instruction"])) for p in read_problems(train)]
     found = overlaps(training, {name: _rows(entry, test, settings) for name, entry in settings["benchmarks"].items()})
     for result in found:
         run.metrics |= {
@@ -68,9 +69,16 @@ def older_than(task: str, released: dict[str, str | None]) -> dict[str, bool]:
 
 def _rows(entry: dict[str, Any], test: str | Path, settings: dict[str, Any]) -> list[Row]:
     if "repo" not in read_task(entry["task"])["metadata"]:
-        return [(p.id, _bare(p.prompt, settings["instruction"])) for p in read_problems(test)]
+        return [(p.id, _said(p, settings["instruction"])) for p in read_problems(test)]
     questions = load_benchmark(entry["task"], entry["path"], entry["rows"])
     return [(q.id, _bare(_bare(q.prompt, BOXED), BOXED_LETTER)) for q in questions]
+
+
+def _said(problem: Problem, instruction: str | None) -> str:
+    """What a problem is recognised by: its words; of a rendered one its facts, as all of a kind share their words."""
+    if problem.cluster:  # one word, so that it is the same problem or none
+        return hashlib.sha1(problem.cluster.encode()).hexdigest()
+    return _bare(problem.prompt, instruction)
 
 
 def _bare(prompt: str, instruction: str | None) -> str:

@@ -1,17 +1,20 @@
 """The ``generate`` stage: a policy's responses to every benchmark, kept block by block; one engine start for all."""
 
 import hashlib
+import io
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from transformers import AutoConfig, AutoTokenizer
+from PIL import Image
+from transformers import AutoConfig, AutoTokenizer, ProcessorMixin
 
 from relax.config import digest
 from relax.data.problem import read_problems
-from relax.data.prompt import render
+from relax.data.processor import load_processor, sees, tokenizer_of
+from relax.data.prompt import conversation, render
 from relax.errors import ConfigError
 from relax.evaluation.benchmarks import digest as questions_digest
 from relax.evaluation.benchmarks import load_benchmark
@@ -71,11 +74,14 @@ def generate(
     """
     out = writable_folder(out)
     check_tasks(settings["benchmarks"])
-    tokenizer = AutoTokenizer.from_pretrained(policy, padding_side="left", trust_remote_code=False)
+    if sees(policy):
+        processing = load_processor(policy)
+    else:
+        processing = AutoTokenizer.from_pretrained(policy, padding_side="left", trust_remote_code=False)
     weights = run.digests[str(policy)]
-    works = [_work(name, entry, settings, tokenizer, data, weights) for name, entry in settings["benchmarks"].items()]
+    works = [_work(name, entry, settings, processing, data, weights) for name, entry in settings["benchmarks"].items()]
     for work in works:
-        check_window(policy, tokenizer, work, settings["max_response_length"])
+        check_window(policy, processing, work, settings["max_response_length"])
         write_questions(out / work.name, work.questions, work.source)
     blocks = [(work, block) for work in works for block in work.blocks]
     mine = blocks[part[0] - 1 :: part[1]]
@@ -89,31 +95,62 @@ def generate(
 
 
 def _work(
-    name: str, entry: dict[str, Any], settings: dict[str, Any], tokenizer: Any, data: str | Path, weights: str
+    name: str, entry: dict[str, Any], settings: dict[str, Any], processing: Any, data: str | Path, weights: str
 ) -> Work:
     task = read_task(entry["task"])
     if "repo" in task["metadata"]:
         questions, source = load_benchmark(entry["task"], entry["path"], entry["rows"]), entry["task"]
     else:
         problems = read_problems(data)
-        questions = [Question(p.id, p.prompt, (p.answer,), p.id) for p in problems]
+        questions = [
+            Question(
+                p.id, p.prompt, (p.answer,), p.cluster or p.id, p.subset, images=tuple(map(Path, p.images)),
+                variant=p.variant, dependence=p.dependence,
+            )
+            for p in problems
+        ]  # fmt: skip
         source = problems[0].source
-    if any(q.images for q in questions):
+    if any(q.images for q in questions) and not isinstance(processing, ProcessorMixin):
         raise ConfigError(
-            f"benchmark {name}: its questions have images, and policies are loaded as text models so far; take it out "
-            "of matrix.benchmarks, or run its task with `lm_eval --model hf-multimodal` (docs/benchmarks.md)."
+            f"benchmark {name}: its questions have images, and the policy is a model of text; take it out of "
+            "matrix.benchmarks, or take a policy that sees."
         )
     passes = decodings(entry)
-    prompts = [render(tokenizer, q.prompt, settings["prompt"]) for q in questions]
+    prompts = [_prompt(processing, q, settings["prompt"]) for q in questions]
     kwargs = {**task["generation_kwargs"], "max_gen_toks": settings["max_response_length"]}
     # Golds do not decide a response: where one is corrected, the kept responses are graded again.
     decides = [weights, [q.id for q in questions], prompts, kwargs]
     decides += [settings["backend"], settings["batch_size"] if settings["backend"] == "hf" else None]
+    if any(q.images for q in questions):
+        decides.append([[_hash(image) for image in q.images] for q in questions])
     blocks = plan(name, len(questions), passes, settings["block_size"], settings["seed"], digest(decides))
     return Work(name, questions, source, prompts, kwargs, passes, blocks)
 
 
-def check_window(policy: str | Path, tokenizer: Any, work: Work, length: int) -> None:
+def _prompt(processing: Any, question: Question, settings: dict[str, Any]) -> str:
+    if not question.images:
+        return render(tokenizer_of(processing), question.prompt, settings)
+    turns = conversation(question.prompt, len(question.images), settings)
+    return processing.apply_chat_template(turns, add_generation_prompt=True)
+
+
+def _hash(image: bytes | Path) -> str:
+    return hashlib.sha256(image if isinstance(image, bytes) else image.read_bytes()).hexdigest()
+
+
+def _tokens(processing: Any, question: Question, prompt: str) -> int:
+    """Tokens of a prompt, those of its images counted from their sizes."""
+    count = len(tokenizer_of(processing)(prompt)["input_ids"])
+    sizes = []
+    for image in question.images:
+        with Image.open(io.BytesIO(image) if isinstance(image, bytes) else image) as opened:
+            sizes.append((opened.height, opened.width))
+    if sizes:
+        count += sum(processing._get_num_multimodal_tokens(image_sizes=sizes).num_image_tokens) - len(sizes)
+    return count
+
+
+def check_window(policy: str | Path, processing: Any, work: Work, length: int) -> None:
     """Refuse prompts that, with the longest response, do not fit: lm-eval would cut them from the left.
 
     Raises:
@@ -121,7 +158,7 @@ def check_window(policy: str | Path, tokenizer: Any, work: Work, length: int) ->
     """
     config = AutoConfig.from_pretrained(policy, trust_remote_code=False).get_text_config()
     window = config.max_position_embeddings
-    tokens = [len(tokenizer(prompt)["input_ids"]) for prompt in work.prompts]
+    tokens = [_tokens(processing, question, p) for question, p in zip(work.questions, work.prompts, strict=True)]
     longest = max(range(len(tokens)), key=tokens.__getitem__)
     if tokens[longest] + length > window:
         raise ConfigError(
@@ -146,7 +183,9 @@ def _generate(
     for work, block in missing:
         prompts = [work.prompts[request.question] for request in block.requests]
         seeds = [seed_of(settings["seed"], work.name, work.questions[r.question].id, r.sample) for r in block.requests]
-        answers = backend.answer(prompts, {**work.kwargs, **work.passes[block.decoding][1]}, seeds, block.seed)
+        images = [work.questions[request.question].images for request in block.requests]
+        kwargs = {**work.kwargs, **work.passes[block.decoding][1]}
+        answers = backend.answer(prompts, kwargs, seeds, block.seed, images)
         rows = [_row(prompt, answer) for prompt, answer in zip(prompts, answers, strict=True)]
         write_block(_path(out, block), block, work.questions, rows)
         done, tokens = done + len(rows), tokens + sum(row["tokens"] for row in rows)

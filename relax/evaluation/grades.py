@@ -9,7 +9,7 @@ import pandas as pd
 from relax.errors import NumericsError
 from relax.evaluation.benchmarks import in_words, within_tolerance
 from relax.evaluation.grading import VERIFIED, Grade, Status, grade_many, grade_response
-from relax.evaluation.shards import read_responses
+from relax.evaluation.shards import BREAKDOWNS, read_responses
 from relax.files import atomic_write, writable_folder
 from relax.tracking import Run
 
@@ -22,7 +22,8 @@ def grade_stage(responses: str | Path, out: str | Path, run: Run, label: str) ->
     """Write ``<benchmark>/grades.parquet``, one row a response, and the record below ``out``.
 
     Columns: ``id``, ``cluster``, ``decoding``, ``sample``, ``correct``, ``status``, ``answer`` (as found in the
-    response), ``lenient`` (right also without a box), ``tokens``, ``truncated``, ``text_hash``.
+    response), ``lenient`` (right also without a box), ``tokens``, ``truncated``, ``text_hash``; ``dependence`` and
+    ``variant`` where the questions say them.
 
     Args:
         responses: folder of the ``generate`` stage.
@@ -77,6 +78,7 @@ def grade_table(questions: pd.DataFrame, responses: pd.DataFrame) -> pd.DataFram
             "tokens": responses.tokens,
             "truncated": responses.finish == "length",
             "text_hash": [hashlib.sha256(text.encode()).hexdigest()[:12] for text in responses.response],
+            **{name: asked[name].to_numpy() for name in BREAKDOWNS if name in asked and asked[name].all()},
         }
     )
 

@@ -13,8 +13,7 @@ from decimal import Decimal, InvalidOperation
 from string import ascii_uppercase
 from typing import Any
 
-#: Where an image stands in a prompt, as lm-eval expects it.
-IMAGE = "<image>"
+from relax.data.problem import IMAGE
 
 BOXED = "Please reason step by step, and put your final answer within \\boxed{}."
 BOXED_LETTER = "Please reason step by step, and put the letter of your final answer within \\boxed{}."
@@ -36,7 +35,9 @@ class Question:
             as mathematics, to which "True, False" may be the same as "False, True".
         tolerance: a number in the box this near to a numeric gold is right (absolute); the benchmark's own rule.
         images: in the order of the prompt. A converter leaves them as they are in the row; the loader makes them
-            encoded bytes or files (`relax.evaluation.images.locate`).
+            encoded bytes or files (`relax.data.images.locate`).
+        variant: what was changed in this variant of a problem; empty where nobody says.
+        dependence: ``"visual"`` where the images are needed, ``"text"`` where the prompt says all; empty if unknown.
     """
 
     id: str
@@ -47,6 +48,8 @@ class Question:
     texts: tuple[str, ...] = ()
     tolerance: float = 0.0
     images: tuple[Any, ...] = ()
+    variant: str = ""
+    dependence: str = ""
 
 
 def convert(benchmark: str, row: Row, number: int) -> Question | None:

@@ -10,7 +10,7 @@ import pandas as pd
 from relax.errors import DataError
 from relax.evaluation import statistics
 from relax.evaluation.grades import GRADES
-from relax.evaluation.shards import decodings
+from relax.evaluation.shards import BREAKDOWNS, decodings
 from relax.files import atomic_write
 from relax.tracking import Run
 
@@ -36,7 +36,11 @@ def score_stage(settings: dict[str, Any], grades: str | Path, out: str | Path, r
         table, one = pd.read_parquet(path), copy.deepcopy(run)
         metrics: Metrics = {}
         for decoding, (samples, _) in decodings(entry).items():
-            metrics |= scores_of(table[table.decoding == decoding], samples)
+            drawn = table[table.decoding == decoding]
+            metrics |= scores_of(drawn, samples)
+            for column in [name for name in BREAKDOWNS if name in drawn]:
+                for value, part in drawn.groupby(column):
+                    metrics[f"{column}/{value}/mean@{samples}"] = scores_of(part, samples)[f"mean@{samples}"]
         problems = int(table.id.nunique())
         content = {"benchmark": name, "problems": problems, "metrics": metrics}
         atomic_write(target / "scores.json", json.dumps(content, indent=1) + "\n")

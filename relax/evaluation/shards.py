@@ -19,6 +19,8 @@ from relax.evaluation.questions import Question
 from relax.files import atomic_write
 
 QUESTIONS = "questions.parquet"
+#: Columns of questions that scores are broken down by, where a benchmark has them.
+BREAKDOWNS = ("dependence", "variant")
 GREEDY = {"do_sample": False, "temperature": 0.0}
 SAMPLED = {"do_sample": True, "temperature": 1.0}
 
@@ -114,6 +116,11 @@ def write_questions(folder: Path, questions: Sequence[Question], source: str) ->
             "texts": [list(q.texts) for q in questions],
             "tolerance": [q.tolerance for q in questions],
             "source": source,
+            **{
+                name: [getattr(q, name) for q in questions]
+                for name in BREAKDOWNS
+                if any(getattr(q, name) for q in questions)
+            },
         }
     )
     atomic_write(folder / QUESTIONS, table.to_parquet(index=False, compression="zstd"))

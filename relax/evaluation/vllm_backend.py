@@ -23,7 +23,12 @@ class VLLMBackend(VLLM):
         self.add_bos_token = adds_bos(self.tokenizer)
 
     def answer(
-        self, prompts: Sequence[str], kwargs: dict[str, Any], seeds: Sequence[int], block_seed: int
+        self,
+        prompts: Sequence[str],
+        kwargs: dict[str, Any],
+        seeds: Sequence[int],
+        block_seed: int,
+        images: Sequence[Sequence[bytes | Path]] = (),
     ) -> list[Response]:
         # lm-eval's k clones of a prompt would share one seed and be one answer; here each request has its own.
         own = [{**kwargs, "seed": seed} for seed in seeds]

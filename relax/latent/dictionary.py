@@ -12,7 +12,7 @@ from relax.data.problem import read_problems
 from relax.errors import DataError
 from relax.files import atomic_write
 from relax.koopman import SPECTRA, Dictionary
-from relax.latent.rollouts import Rollout, load_policy, sample, write_rollouts
+from relax.latent.rollouts import Processing, Rollout, load_policy, sample, write_rollouts
 from relax.latent.states import BATCH, response_states, statistics_of
 from relax.progress import Progress
 from relax.tracking import Run
@@ -39,15 +39,15 @@ def build(settings: dict[str, Any], base: str | Path, data: str | Path, out: str
         DataError: too few problems, or no response with a transition.
     """
     out = Path(out)
-    model, tokenizer = load_policy(base)
+    model, processing = load_policy(base)
     problems = read_problems(data)[: settings["rollouts"]]
     per_problem = -(-settings["rollouts"] // len(problems))
     rollouts = sample(
-        model, tokenizer, problems, per_problem, settings["max_response_length"], settings["temperature"],
+        model, processing, problems, per_problem, settings["max_response_length"], settings["temperature"],
         settings["seed"], f"{label}: rollouts", prompt=settings["prompt"],
     )[: settings["rollouts"]]  # fmt: skip
-    dictionary, report = fit_dictionary(model, rollouts, settings, tokenizer.pad_token_id, label)
-    statistics = statistics_of(model, rollouts, dictionary, tokenizer.pad_token_id)
+    dictionary, report = fit_dictionary(model, rollouts, settings, processing, label)
+    statistics = statistics_of(model, rollouts, dictionary, processing)
     percentiles = {}
     for spectrum in SPECTRA:
         values = statistics.dsd(spectrum, settings["ridge"])
@@ -67,7 +67,7 @@ def fit_dictionary(
     model: PreTrainedModel,
     rollouts: list[Rollout],
     settings: dict[str, Any],
-    pad: int,
+    processing: Processing,
     label: str,
     batch: int = BATCH,
 ) -> tuple[Dictionary, dict[str, float]]:
@@ -78,7 +78,7 @@ def fit_dictionary(
         rollouts: responses.
         settings: ``koopman_dim``, ``objective``, ``ridge``, ``learning_rate``, ``epochs``, ``batch_size``,
             ``position`` and ``seed``; see :meth:`relax.koopman.Dictionary.fit`.
-        pad: token id for padding.
+        processing: the policy's tokenizer or processor.
         label: for the progress lines.
         batch: responses that pass through the model at a time.
 
@@ -87,7 +87,7 @@ def fit_dictionary(
     """
     states = [
         hidden[i, : int(length)].clone()  # a view would hold its whole batch, padding included
-        for hidden, mask in response_states(model, rollouts, pad, batch, settings["position"])
+        for hidden, mask in response_states(model, rollouts, processing, batch, settings["position"])
         for i, length in enumerate(mask.sum(dim=1))
         if length > 1
     ]

@@ -84,8 +84,8 @@ def dsd(
         kept = [rollout for rollout in rollouts if len(rollout.response_ids) > 1]
         if not kept:
             raise DataError(f"{model_name}: none of {len(rollouts)} responses has two tokens, the least for dynamics.")
-        dictionary, quality = (given, {}) if given else _fitted(model, kept, settings, tokenizer.pad_token_id)
-        statistics, shuffled = _statistics(model, kept, dictionary, tokenizer.pad_token_id, settings["seed"])
+        dictionary, quality = (given, {}) if given else _fitted(model, kept, settings, tokenizer)
+        statistics, shuffled = _statistics(model, kept, dictionary, tokenizer, settings["seed"])
     except torch.OutOfMemoryError as error:
         raise MachineError("the GPU's memory is full; give fewer tokens with --max-response-length.") from error
     results = dsd_output.Results(
@@ -135,7 +135,7 @@ def _sampled(
 
 
 def _fitted(
-    model: PreTrainedModel, rollouts: list[Rollout], settings: dict[str, Any], pad: int
+    model: PreTrainedModel, rollouts: list[Rollout], settings: dict[str, Any], tokenizer: PreTrainedTokenizerBase
 ) -> tuple[Dictionary, dict[str, float]]:
     """A dictionary fitted on three quarters of a bounded sample, and its report on the other quarter."""
     least = 2 * HELD_OUT
@@ -161,7 +161,7 @@ def _fitted(
         "batch_size": FIT_BATCH,
         "seed": settings["seed"],
     }
-    dictionary, report = fit_dictionary(model, chosen, options, pad, "dsd", batch=_rows_of(chosen))
+    dictionary, report = fit_dictionary(model, chosen, options, tokenizer, "dsd", batch=_rows_of(chosen))
     return dictionary, {"fitted_on": len(chosen) - held_out, "held_out": held_out, "states": states, **report}
 
 
@@ -179,7 +179,11 @@ def _bounded(rollouts: list[Rollout], width: int, seed: int) -> list[Rollout]:
 
 
 def _statistics(
-    model: PreTrainedModel, rollouts: list[Rollout], dictionary: Dictionary, pad: int, seed: int
+    model: PreTrainedModel,
+    rollouts: list[Rollout],
+    dictionary: Dictionary,
+    tokenizer: PreTrainedTokenizerBase,
+    seed: int,
 ) -> tuple[TrajectoryStatistics, TrajectoryStatistics]:
     """Statistics in the order of ``rollouts``; longest first through the model, so that little is padding."""
     order = sorted(range(len(rollouts)), key=lambda i: -len(rollouts[i].response_ids))
@@ -187,7 +191,7 @@ def _statistics(
     place[torch.tensor(order)] = torch.arange(len(order))
     progress = Progress("dsd: hidden states", len(rollouts), unit="responses")
     real, shuffled = statistics_with_baseline(
-        model, [rollouts[i] for i in order], dictionary, pad, seed, _rows_of(rollouts), progress
+        model, [rollouts[i] for i in order], dictionary, tokenizer, seed, _rows_of(rollouts), progress
     )
     return real[place], shuffled[place]
 

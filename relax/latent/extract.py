@@ -12,7 +12,7 @@ from relax.data.problem import Problem, read_problems
 from relax.evaluation.grading import grade_response
 from relax.files import atomic_write
 from relax.koopman import Dictionary
-from relax.latent.rollouts import Rollout, load_policy, read_rollouts, sample
+from relax.latent.rollouts import Processing, Rollout, load_policy, read_rollouts, sample
 from relax.latent.states import statistics_with_baseline
 from relax.tracking import Run
 
@@ -42,15 +42,15 @@ def extract(
     """
     out = Path(out)
     frozen = Dictionary.load(Path(dictionary) / "dictionary.safetensors")
-    model, tokenizer = load_policy(policy)
+    model, processing = load_policy(policy)
     problems = read_problems(data)[: settings["prompts"]]
     own = sample(
-        model, tokenizer, problems, settings["responses_per_prompt"], settings["max_response_length"],
+        model, processing, problems, settings["responses_per_prompt"], settings["max_response_length"],
         settings["temperature"], settings["seed"], label, prompt=settings["prompt"],
     )  # fmt: skip
     rollouts = own + read_rollouts(Path(dictionary) / "probes.jsonl")
     kinds = ["policy"] * len(own) + ["probe"] * (len(rollouts) - len(own))
-    tensors = _statistics(model, rollouts, frozen, tokenizer.pad_token_id, settings["seed"])
+    tensors = _statistics(model, rollouts, frozen, processing, settings["seed"])
     atomic_write(out / "statistics.safetensors", save({name: tensor.contiguous() for name, tensor in tensors.items()}))
     table = _table(rollouts, kinds, problems, settings["responses_per_prompt"])
     atomic_write(out / "responses.parquet", table.to_parquet(index=False))
@@ -65,9 +65,9 @@ def extract(
 
 
 def _statistics(
-    model: PreTrainedModel, rollouts: list[Rollout], dictionary: Dictionary, pad: int, seed: int
+    model: PreTrainedModel, rollouts: list[Rollout], dictionary: Dictionary, processing: Processing, seed: int
 ) -> dict[str, torch.Tensor]:
-    real, shuffled = statistics_with_baseline(model, rollouts, dictionary, pad, seed)
+    real, shuffled = statistics_with_baseline(model, rollouts, dictionary, processing, seed)
     baseline = {f"shuffled_{name}": tensor for name, tensor in shuffled.to_tensors().items()}
     return real.to_tensors() | baseline
 

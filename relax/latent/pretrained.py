@@ -9,6 +9,7 @@ from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 from safetensors import SafetensorError
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from relax.data.processor import tokenizer_of
 from relax.errors import DataError, MachineError
 from relax.latent.rollouts import Rollout, load_policy
 
@@ -43,12 +44,13 @@ def load_pretrained(name: str, folder: Path, dtype: str) -> tuple[PreTrainedMode
         MachineError: it does not fit into the GPU's memory.
     """
     try:
-        model, tokenizer = load_policy(folder, "auto" if dtype == "auto" else getattr(torch, dtype))
+        model, processing = load_policy(folder, "auto" if dtype == "auto" else getattr(torch, dtype))
     except torch.OutOfMemoryError as error:
         raise MachineError(f"{name}: does not fit into the GPU's memory; try --dtype bfloat16.") from error
     except (OSError, ValueError, KeyError, RuntimeError, ImportError, SafetensorError) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise DataError(f"{name}: transformers cannot load it as a causal language model ({reason:.200}).") from error
+    tokenizer = tokenizer_of(processing)
     if tokenizer.pad_token is None:
         # Padding is masked everywhere, so any token will do; many models come without one.
         if tokenizer.eos_token is None:

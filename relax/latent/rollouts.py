@@ -1,23 +1,27 @@
 """Responses sampled from a policy, kept with their tokens so that they can be read by any policy."""
 
 import json
+import os
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from transformers import (
     AutoModelForCausalLM,
+    AutoModelForImageTextToText,
     AutoTokenizer,
     PreTrainedModel,
     PreTrainedTokenizerBase,
+    ProcessorMixin,
     StoppingCriteria,
     StoppingCriteriaList,
 )
 
 from relax.data.problem import Problem
-from relax.data.prompt import PLAIN, render
+from relax.data.processor import forbidden_tokens, image_inputs, load_processor, pictures, sees, tokenizer_of
+from relax.data.prompt import PLAIN, conversation, render
 from relax.errors import DataError
 from relax.files import atomic_write
 from relax.progress import Progress
@@ -35,6 +39,8 @@ class Rollout:
         response_ids: tokens of the response, with the end-of-text token where the policy wrote one.
         response: the text, without special tokens.
         correct: whether it solves the problem.
+        images: files of the prompt's images; in a file of rollouts relative to its folder. ``prompt_ids`` holds a
+            token for each of their patches.
     """
 
     id: str
@@ -43,10 +49,15 @@ class Rollout:
     response_ids: list[int]
     response: str
     correct: bool | None = None
+    images: tuple[str, ...] = ()
 
 
-def load_policy(path: str | Path, dtype: torch.dtype | str = "auto") -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    """A policy folder's model, on the GPU where there is one, and its tokenizer.
+#: A policy's tokenizer, or the processor of one that takes images.
+Processing = PreTrainedTokenizerBase | ProcessorMixin
+
+
+def load_policy(path: str | Path, dtype: torch.dtype | str = "auto") -> tuple[PreTrainedModel, Processing]:
+    """A policy folder's model, on the GPU where there is one, and its tokenizer, or processor if it takes images.
 
     Args:
         path: the folder.
@@ -57,16 +68,21 @@ def load_policy(path: str | Path, dtype: torch.dtype | str = "auto") -> tuple[Pr
     """
     if not (Path(path) / "config.json").is_file():
         raise DataError(f"{path}: no policy there (config.json is missing).")
-    tokenizer = AutoTokenizer.from_pretrained(path, padding_side="left", trust_remote_code=False)
-    model = AutoModelForCausalLM.from_pretrained(path, dtype=dtype, trust_remote_code=False)
+    processing: Processing
+    if sees(path):
+        processing = load_processor(path)
+        model = AutoModelForImageTextToText.from_pretrained(path, dtype=dtype, trust_remote_code=False)
+    else:
+        processing = AutoTokenizer.from_pretrained(path, padding_side="left", trust_remote_code=False)
+        model = AutoModelForCausalLM.from_pretrained(path, dtype=dtype, trust_remote_code=False)
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    return model.to(device).eval(), tokenizer
+    return model.to(device).eval(), processing
 
 
 @torch.no_grad()
 def sample(
     model: PreTrainedModel,
-    tokenizer: PreTrainedTokenizerBase,
+    processing: Processing,
     problems: Sequence[Problem],
     per_problem: int,
     max_response_length: int,
@@ -79,23 +95,25 @@ def sample(
     """Sample ``per_problem`` responses to each problem, ``batch`` at a time, from the full distribution.
 
     ``prompt`` is the configuration's, see :func:`relax.data.prompt.render`. Every decoding value is given, so that a
-    checkpoint's generation_config.json has no say.
+    checkpoint's generation_config.json has no say. Tokens of images are never sampled.
+
+    Raises:
+        DataError: problems have images and the policy takes none, or an image is broken.
     """
     torch.manual_seed(seed)
+    tokenizer, forbidden = tokenizer_of(processing), forbidden_tokens(processing)
     prompts = [(p, k) for p in problems for k in range(per_problem)]
     progress = Progress(label, len(prompts), unit="responses")
     rollouts: list[Rollout] = []
     for start in range(0, len(prompts), batch):
         asked = prompts[start : start + batch]
-        texts = [render(tokenizer, p.prompt, prompt) for p, _ in asked]
-        inputs = tokenizer(texts, return_tensors="pt", padding=True)
-        # Token type ids, which some tokenizers add, are not for causal models.
-        inputs = {name: inputs[name].to(model.device) for name in ("input_ids", "attention_mask")}
+        inputs = _inputs(model, processing, [p for p, _ in asked], prompt)
         width = inputs["input_ids"].shape[1]
         tick = _Tick(progress, len(rollouts), len(asked) / max_response_length, width)
         output = model.generate(
             **inputs, max_new_tokens=max_response_length, do_sample=True, temperature=temperature, top_p=1.0, top_k=0,
             repetition_penalty=1.0, pad_token_id=tokenizer.pad_token_id, eos_token_id=tokenizer.eos_token_id,
+            suppress_tokens=forbidden or None,
             stopping_criteria=StoppingCriteriaList([tick]),
         )  # fmt: skip
         for (problem, k), tokens, mask in zip(asked, output, inputs["attention_mask"], strict=True):
@@ -107,10 +125,38 @@ def sample(
                     prompt_ids=tokens[:width][mask.bool()].tolist(),
                     response_ids=response_ids,
                     response=tokenizer.decode(response_ids, skip_special_tokens=True),
+                    images=problem.images,
                 )
             )
         progress.update(len(rollouts))
     return rollouts
+
+
+def _inputs(
+    model: PreTrainedModel, processing: Processing, problems: Sequence[Problem], prompt: dict[str, Any]
+) -> dict[str, torch.Tensor]:
+    """Prompts as a model takes them to generate, padded on the left; what images add is dropped with the batch."""
+    tokenizer = tokenizer_of(processing)
+    if not any(p.images for p in problems):
+        inputs = tokenizer([render(tokenizer, p.prompt, prompt) for p in problems], return_tensors="pt", padding=True)
+        # Token type ids, which some tokenizers add, are not for causal models.
+        return {name: inputs[name].to(model.device) for name in ("input_ids", "attention_mask")}
+    if not isinstance(processing, ProcessorMixin):
+        raise DataError(f"problem {problems[0].id} has images, and the policy is a model of text; take one that sees.")
+    texts = [
+        processing.apply_chat_template(conversation(p.prompt, len(p.images), prompt), add_generation_prompt=True)
+        for p in problems
+    ]
+    images = [pictures(p.images) for p in problems]
+    inputs = processing(images=images, text=texts, return_tensors="pt", padding=True)
+    return {name: tensor.to(model.device) for name, tensor in inputs.items()}
+
+
+def images_of(processing: Processing, rollouts: Sequence[Rollout], tokens: torch.Tensor) -> dict[str, torch.Tensor]:
+    """What a model takes beside the tokens of responses to prompts with images; nothing for text."""
+    if not any(rollout.images for rollout in rollouts):
+        return {}
+    return image_inputs(processing, [pictures(rollout.images) for rollout in rollouts], tokens)
 
 
 class _Tick(StoppingCriteria):
@@ -138,7 +184,13 @@ def _until_end(tokens: list[int], end: int) -> list[int]:
 
 def write_rollouts(path: str | Path, rollouts: Sequence[Rollout]) -> None:
     """One JSON object a line, atomically."""
-    atomic_write(path, "".join(json.dumps(asdict(r), ensure_ascii=False) + "\n" for r in rollouts))
+    atomic_write(path, "".join(json.dumps(_row(r, Path(path).parent), ensure_ascii=False) + "\n" for r in rollouts))
+
+
+def _row(rollout: Rollout, folder: Path) -> dict[str, Any]:
+    row = asdict(rollout)
+    images = [os.path.relpath(image, folder) for image in row.pop("images")]
+    return row | ({"images": images} if images else {})
 
 
 def read_rollouts(path: str | Path) -> list[Rollout]:
@@ -153,7 +205,9 @@ def read_rollouts(path: str | Path) -> list[Rollout]:
         if not line:
             continue
         try:
-            rollouts.append(Rollout(**json.loads(line)))
+            rollout = Rollout(**json.loads(line))
         except (json.JSONDecodeError, TypeError) as error:
             raise DataError(f"{path}, line {number}: not a rollout ({error}).") from error
+        images = tuple(os.path.normpath(Path(path).parent / image) for image in rollout.images)
+        rollouts.append(replace(rollout, images=images))
     return rollouts

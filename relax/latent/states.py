@@ -7,8 +7,9 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from relax.data.processor import tokenizer_of
 from relax.koopman import Dictionary, TrajectoryStatistics, project, shuffle_time, trajectory_statistics
-from relax.latent.rollouts import Rollout
+from relax.latent.rollouts import Processing, Rollout, images_of
 from relax.progress import Progress
 
 BATCH = 64
@@ -18,17 +19,17 @@ BATCH = 64
 def response_states(
     model: PreTrainedModel,
     rollouts: Sequence[Rollout],
-    pad: int,
+    processing: Processing,
     batch: int = BATCH,
     position: str = "response",
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Hidden states of responses, batch by batch, in order.
 
     Args:
-        model: any causal language model; its backbone's ``last_hidden_state`` is what is read, the
+        model: any causal or image-text-to-text model; its backbone's ``last_hidden_state`` is what is read, the
             input of the language-model head.
         rollouts: responses, of this policy or another.
-        pad: token id for padding; padded positions are masked.
+        processing: its tokenizer, whose padding is masked, or its processor, which reads the images.
         batch: responses at a time.
         position: ``"response"``, the states at the response's tokens, or ``"predicting"``, one to the left.
 
@@ -39,9 +40,11 @@ def response_states(
     # Without them a model counts padding on the left as positions; those that have none do not take them.
     takes_positions = "position_ids" in inspect.signature(model.base_model.forward).parameters
     for start in range(0, len(rollouts), batch):
-        tokens, attention, mask = padded(rollouts[start : start + batch], pad)
-        inputs = {"input_ids": tokens, "attention_mask": attention}
-        if takes_positions:
+        rows = rollouts[start : start + batch]
+        tokens, attention, mask = padded(rows, tokenizer_of(processing).pad_token_id)
+        seen = images_of(processing, rows, tokens)
+        inputs = {"input_ids": tokens, "attention_mask": attention, **seen}
+        if takes_positions and not seen:  # with images the model lays positions out in the plane by itself
             inputs["position_ids"] = (attention.cumsum(1) - 1).clamp(min=0)
         moved = {name: tensor.to(model.device) for name, tensor in inputs.items()}
         output = model.base_model(**moved, use_cache=False)
@@ -70,11 +73,11 @@ def completion_states(hidden: Tensor, length: int, position: str) -> Tensor:
 
 
 def statistics_of(
-    model: PreTrainedModel, rollouts: Sequence[Rollout], dictionary: Dictionary, pad: int
+    model: PreTrainedModel, rollouts: Sequence[Rollout], dictionary: Dictionary, processing: Processing
 ) -> TrajectoryStatistics:
     """Koopman statistics of responses under a policy; hidden states are dropped batch by batch."""
     weight = dictionary.weight.to(model.device)
-    states = response_states(model, rollouts, pad, position=dictionary.settings.position)
+    states = response_states(model, rollouts, processing, position=dictionary.settings.position)
     return TrajectoryStatistics.cat([trajectory_statistics(hidden, weight, mask) for hidden, mask in states])
 
 
@@ -82,7 +85,7 @@ def statistics_with_baseline(
     model: PreTrainedModel,
     rollouts: Sequence[Rollout],
     dictionary: Dictionary,
-    pad: int,
+    processing: Processing,
     seed: int,
     batch: int = BATCH,
     progress: Progress | None = None,
@@ -93,14 +96,14 @@ def statistics_with_baseline(
         model: as :func:`response_states`.
         rollouts: responses.
         dictionary: its W and its choice of states.
-        pad: token id for padding.
+        processing: as for :func:`response_states`.
         seed: of the random order, the baseline that has no dynamics.
         batch: responses at a time; their states are dropped before the next.
         progress: told of the responses done.
     """
     weight = dictionary.weight.to(model.device)
     real, shuffled, seen = [], [], 0
-    for hidden, mask in response_states(model, rollouts, pad, batch, dictionary.settings.position):
+    for hidden, mask in response_states(model, rollouts, processing, batch, dictionary.settings.position):
         psi = project(hidden, weight, mask)
         real.append(_on_cpu(TrajectoryStatistics.from_snapshots(psi, mask)))
         shuffled.append(_on_cpu(TrajectoryStatistics.from_snapshots(shuffle_time(psi, mask, seed), mask)))

@@ -13,7 +13,8 @@ def build(settings: dict[str, Any], out: str | Path, run: Run, label: str) -> No
     """Write the initial policy to ``out/model``.
 
     Args:
-        settings: ``policy``, the configuration's entry of the policy, and ``digits`` of the task.
+        settings: ``policy``, the configuration's entry of the policy, ``digits`` of the task, and ``visual``, the
+            visual task, for a policy that sees.
         out: folder.
         run: the record to finish.
         label: for the progress lines.
@@ -28,10 +29,8 @@ def build(settings: dict[str, Any], out: str | Path, run: Run, label: str) -> No
 
         copy_snapshot(policy["hub"], out / "model")
     else:
-        from relax.models.scratch import warm_up
-
         with tempfile.TemporaryDirectory() as work:
-            trainer = warm_up(policy["scratch"], settings["digits"], work, label)
+            trainer = _warm_up(settings, work, label)
         with atomic_folder(out / "model") as folder:
             trainer.model.save_pretrained(folder)
             trainer.processing_class.save_pretrained(folder)
@@ -41,6 +40,17 @@ def build(settings: dict[str, Any], out: str | Path, run: Run, label: str) -> No
         run.metrics.update(parameters=trainer.model.num_parameters(), loss=float(steps[-1]["loss"]))
         run.seeds["initialisation"] = policy["scratch"]["seed"]
     run.finish(out, outputs)
+
+
+def _warm_up(settings: dict[str, Any], work: str, label: str) -> Any:
+    scratch = settings["policy"]["scratch"]
+    if "visual" in settings:
+        from relax.models import scratch_vision
+
+        return scratch_vision.warm_up(scratch, settings["visual"], work, label)
+    from relax.models.scratch import warm_up
+
+    return warm_up(scratch, settings["digits"], work, label)
 
 
 def _numbers(entry: dict[str, Any]) -> dict[str, float]:

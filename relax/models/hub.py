@@ -74,7 +74,7 @@ def fetch(config: dict[str, Any], benchmarks: Sequence[dict[str, str]] = ()) -> 
     from huggingface_hub import HfApi
 
     wanted = [("model", config["policies"][name].get("hub")) for name in config["matrix"]["policies"]]
-    wanted += [("dataset", source) for source in config["data"]["datasets"]]
+    wanted += [("dataset", source) for source in config["data"]["datasets"] if source["path"] is None]
     lines = []
     for kind, source in [item for item in wanted if item[1] is not None]:
         if source["revision"] == "unpinned":

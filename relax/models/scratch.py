@@ -71,7 +71,9 @@ def demonstrations(settings: dict[str, Any], digits: int, tokenizer: PreTrainedT
     return Dataset.from_dict(ids)
 
 
-class _Report(TrainerCallback):
+class Report(TrainerCallback):
+    """Progress lines of a warm-up."""
+
     def __init__(self, progress: Progress) -> None:
         self.progress = progress
 
@@ -116,7 +118,7 @@ def warm_up(settings: dict[str, Any], digits: int, workdir: str | Path, label: s
         args=arguments,
         train_dataset=demonstrations(settings, digits, tokenizer),
         processing_class=tokenizer,
-        callbacks=[_Report(Progress(label, warmup["steps"]))],
+        callbacks=[Report(Progress(label, warmup["steps"]))],
     )
     trainer.remove_callback(PrinterCallback)
     trainer.train()

@@ -5,6 +5,7 @@ from pathlib import Path
 from relax.files import atomic_write
 from relax.results.ablations import ablation_tables
 from relax.results.benchmarks import beside, paired
+from relax.results.breakdown import breakdown
 from relax.results.columns import INTERVAL, SPEC, WORDS, quantities, ridge_of, seeds_of
 from relax.results.model import BASELINE, SPECTRA, Results
 from relax.results.paper_tables import paper_tables
@@ -19,6 +20,7 @@ def build_tables(results: Results) -> list[Table]:
         differences(results),
         beside(results),
         paired(results),
+        *breakdown(results),
         probes(results),
         dictionary(results),
         *ablation_tables(results),

@@ -12,12 +12,11 @@ from typing import Any
 
 import torch
 from accelerate import PartialState
-from datasets import Dataset
 from transformers import PrinterCallback, TrainerCallback
 
 from relax.config import digest
 from relax.data.problem import Problem, read_problems
-from relax.data.prompt import render
+from relax.data.processor import tokenizer_of
 from relax.errors import DataError, Interrupted
 from relax.files import atomic_folder, atomic_write, writable_folder
 from relax.koopman import Dictionary
@@ -25,6 +24,7 @@ from relax.latent.rollouts import load_policy, read_rollouts
 from relax.progress import Progress
 from relax.tracking import Run, digest_path
 from relax.training.arguments import reward_functions, trainer_arguments
+from relax.training.pictures import training_set
 from relax.training.probes import Follow, Probes
 from relax.training.resume import StopSafely, newest_checkpoint, sole_user
 from relax.training.rewards import check_golds
@@ -124,7 +124,7 @@ def _trainer(
     """The trainer, the probes and the row of step 0."""
     # Weights in float32 whatever the checkpoint holds: at a learning rate of 1e-6 updates would round
     # away in bfloat16. Lower precision is autocast's business.
-    model, tokenizer = load_policy(base, torch.float32)
+    model, processing = load_policy(base, torch.float32)
     found = Dictionary.load(dictionary / "dictionary.safetensors")  # first, as its fault says which stage to run
     asked = settings["method"]["koopman_dim"]
     if asked not in (None, found.settings.koopman_dim):
@@ -143,13 +143,15 @@ def _trainer(
         model=model,
         reward_funcs=reward_functions(settings),
         args=arguments,
-        train_dataset=Dataset.from_list([_row(p, render(tokenizer, p.prompt, settings["prompt"])) for p in problems]),
-        processing_class=tokenizer,
+        train_dataset=training_set(problems, processing, settings["prompt"]),
+        processing_class=processing,
     )
     if trainer.accelerator.is_main_process:
         t = settings["training"]
-        trainer.sample = RolloutSample(t["steps"], t["probe_every"], t["updates_per_generation"],
-                                       t["rollouts_per_prompt"], tokenizer, trainer.reward_func_names)  # fmt: skip
+        trainer.sample = RolloutSample(
+            t["steps"], t["probe_every"], t["updates_per_generation"], t["rollouts_per_prompt"],
+            tokenizer_of(processing), trainer.reward_func_names,
+        )  # fmt: skip
     probes = Probes(rollouts, trainer)
     return trainer, probes, {"step": 0, **probes.measure()}
 
@@ -159,10 +161,6 @@ def _save_model(trainer: ReLaXTrainer, path: Path) -> None:
     with atomic_folder(path) if trainer.accelerator.is_main_process else contextlib.nullcontext(path) as target:
         trainer.save_model(str(target))
         (target / "training_args.bin").unlink(missing_ok=True)  # pickled, and nobody reads it
-
-
-def _row(problem: Problem, prompt: str) -> dict[str, str]:
-    return {"prompt": prompt, "problem": problem.prompt, "answer": problem.answer, "source": problem.source}
 
 
 def _code() -> str:

@@ -95,7 +95,10 @@ class RolloutSample:
 
 
 def _text(prompt: Any) -> str:
-    return prompt if isinstance(prompt, str) else json.dumps(prompt, ensure_ascii=False)
+    if isinstance(prompt, str):
+        return prompt
+    turns = [turn["content"] if isinstance(turn["content"], list) else [turn] for turn in prompt]
+    return "\n".join("".join(part.get("text", part.get("content", "<image>")) for part in parts) for parts in turns)
 
 
 def _cut(text: str) -> str:

@@ -8,8 +8,13 @@ and its centred log-probability, both centred over the tokens of one micro-batch
 Shapes: N trajectories of T tokens, right padded; ``mask`` (N, T) is non-zero at tokens.
 """
 
+from typing import TYPE_CHECKING, Any
+
 import torch
 from torch import Tensor
+
+if TYPE_CHECKING:
+    from relax.training.config import ReLaXConfig
 
 TOKEN_METHODS = ("none", "clip_cov", "kl_cov")
 
@@ -78,3 +83,24 @@ def ratio_clipped(logps: Tensor, old_logps: Tensor, advantages: Tensor, low: flo
     """
     ratio, sign = torch.exp(logps.detach() - old_logps), advantages[:, None]
     return ((ratio < 1 - low) & (sign < 0)) | ((ratio > 1 + high) & (sign > 0))
+
+
+def chosen_tokens(args: "ReLaXConfig", logps: Tensor, batch: dict[str, Any], low: float, high: float) -> Tensor:
+    """The tokens of a micro-batch that the configured method picks.
+
+    Args:
+        args: ``token_method`` and its values.
+        logps: (N, T) of the policy.
+        batch: TRL's, with ``advantages``, ``completion_mask`` and, where they differ from ``logps``, the old ones.
+        low, high: clip range of the ratio, for Clip-Cov.
+
+    Returns:
+        (N, T) boolean.
+    """
+    mask = batch["completion_mask"] * batch.get("tool_mask", 1)
+    covariance = token_covariance(logps, batch["advantages"], mask)
+    if args.token_method == "kl_cov":
+        return kl_cov_tokens(covariance, args.kl_cov_ratio)
+    old = batch.get("old_per_token_logps", logps.detach())
+    clipped = ratio_clipped(logps, old, batch["advantages"], low, high)
+    return clip_cov_tokens(covariance, clipped, args.clip_cov_ratio, args.clip_cov_low, args.clip_cov_high)

@@ -23,18 +23,20 @@ import torch
 from torch import Tensor, nn
 from trl import GRPOTrainer
 
+from relax.data.processor import tokenizer_of
 from relax.errors import NumericsError
 from relax.files import writing
 from relax.koopman import Dictionary
-from relax.latent.rollouts import Rollout
+from relax.latent.rollouts import Rollout, images_of
 from relax.latent.states import BATCH, completion_states, padded
 from relax.training.checks import check_backbone, check_batch, check_dataset, checked_reward
 from relax.training.config import ReLaXConfig
 from relax.training.dynamic_sampling import Batch, PromptCursor, informative_groups, join, take_rows
 from relax.training.exploration import Exploration
-from relax.training.resume import COMPLETE
+from relax.training.pictures import Pictures, forbid_image_tokens, numbered
+from relax.training.resume import COMPLETE, load_renamed
 from relax.training.sample import RolloutSample
-from relax.training.token_methods import clip_cov_tokens, kl_cov_tokens, ratio_clipped, token_covariance
+from relax.training.token_methods import chosen_tokens
 
 
 class ReLaXTrainer(GRPOTrainer):
@@ -52,6 +54,9 @@ class ReLaXTrainer(GRPOTrainer):
     args: ReLaXConfig
 
     def __init__(self, model: str | nn.Module, reward_funcs: Callable | list, args: ReLaXConfig, **kwargs) -> None:
+        processing = kwargs.get("processing_class")
+        forbid_image_tokens(args, processing)
+        kwargs["train_dataset"] = numbered(kwargs.get("train_dataset"), processing)
         super().__init__(model=model, reward_funcs=reward_funcs, args=args, **kwargs)
         self.reward_funcs = [checked_reward(function) for function in self.reward_funcs]
         width = check_backbone(self.accelerator.unwrap_model(self.model), self._backbone())
@@ -61,6 +66,7 @@ class ReLaXTrainer(GRPOTrainer):
         if args.token_method == "kl_cov":  # its tokens are held by the penalty instead
             self.epsilon_low = self.epsilon_high = float("inf")
         self.exploration = Exploration(args, width, self.accelerator, self.note)
+        self.pictures = Pictures(self.train_dataset, self.processing_class)
         self.sample: RolloutSample | None = None
         self._listener: Callable[[Tensor, Tensor], None] | None = None
         self._listens_to: nn.Module | None = None
@@ -128,10 +134,13 @@ class ReLaXTrainer(GRPOTrainer):
         training, heard = self.model.training, []
         self.model.eval()
         for start in range(0, len(rollouts), BATCH):
-            tokens, attention, mask = padded(rollouts[start : start + BATCH], self.processing_class.pad_token_id)
+            rows = rollouts[start : start + BATCH]
+            tokens, attention, mask = padded(rows, tokenizer_of(self.processing_class).pad_token_id)
             tokens, attention = tokens.to(self.accelerator.device), attention.to(self.accelerator.device)
+            seen = images_of(self.processing_class, rows, tokens)
+            seen |= {"num_images": [len(rollout.images) for rollout in rows]} if seen else {}
             with self._listening(self.model, lambda hidden, mask: heard.append((hidden, mask))):
-                self._get_per_token_logps_and_entropies(self.model, tokens, attention, mask.shape[1])
+                self._get_per_token_logps_and_entropies(self.model, tokens, attention, mask.shape[1], **seen)
             yield heard.pop()
         self.model.train(training)
 
@@ -172,6 +181,8 @@ class ReLaXTrainer(GRPOTrainer):
 
         with self._listening(self.model, listen) if weighs else contextlib.nullcontext():
             batch = super()._generate_and_score_completions(inputs)
+        if self.model.training:
+            self.pictures.drop(batch, inputs)
         lengths = batch["completion_mask"].sum(dim=1)
         if not weighs:
             exploration.settle(None, lengths)
@@ -195,16 +206,16 @@ class ReLaXTrainer(GRPOTrainer):
 
     def _policy_pass(self, batch: Batch) -> None:
         """One forward pass of the policy over a generation batch, in TRL's own chunks."""
-        extras = ("pixel_values", "image_grid_thw", "num_images", "pixel_attention_mask", "spatial_shapes", "num_tiles",
-                  "image_sizes", "token_type_ids", "mm_token_type_ids", "image_position_ids")  # fmt: skip
-        self._get_per_token_logps_and_entropies(
-            self.model,
-            torch.cat([batch["prompt_ids"], batch["completion_ids"]], dim=1),
-            torch.cat([batch["prompt_mask"], batch["completion_mask"]], dim=1),
-            batch["completion_ids"].size(1),
-            batch_size=self.args.per_device_train_batch_size,
-            **{name: batch[name] for name in extras if name in batch},
-        )
+        size = self.args.per_device_train_batch_size
+        for rows in torch.arange(len(batch["prompt_ids"]), device=self.accelerator.device).split(size):
+            chunk = take_rows(batch, rows) if len(rows) < len(batch["prompt_ids"]) else batch
+            self._get_per_token_logps_and_entropies(
+                self.model,
+                torch.cat([chunk["prompt_ids"], chunk["completion_ids"]], dim=1),
+                torch.cat([chunk["prompt_mask"], chunk["completion_mask"]], dim=1),
+                chunk["completion_ids"].size(1),
+                **self.pictures.of(chunk),
+            )
 
     # Dynamic sampling -------------------------------------------------------------------------------
 
@@ -247,7 +258,7 @@ class ReLaXTrainer(GRPOTrainer):
 
     def _joined(self, kept: list[Batch], spare: list[Batch], informative: int, size: int, rounds: int) -> Batch:
         """The first ``size`` rows, informative groups before the others; losses count the former's tokens."""
-        batch = join([*kept, *spare], self.processing_class.pad_token_id)
+        batch = join([*kept, *spare], tokenizer_of(self.processing_class).pad_token_id)
         batch = take_rows(batch, torch.arange(size, device=batch["advantages"].device))
         counts = torch.arange(size, device=batch["advantages"].device) < informative
         batch["relax_informative"] = counts
@@ -263,6 +274,7 @@ class ReLaXTrainer(GRPOTrainer):
         heard: list[tuple[Tensor, Tensor]] = []
         # TRL's own KL term is replaced by the gated one; beta stays set outside, so that TRL keeps
         # computing the reference's log-probabilities.
+        inputs = {**inputs, **self.pictures.of(inputs)}
         beta, self.beta, self._micro_batch = self.beta, 0.0, inputs
         try:
             with self._listening(model, lambda hidden, mask: heard.append((hidden, mask))):
@@ -290,17 +302,8 @@ class ReLaXTrainer(GRPOTrainer):
 
     def _choose_tokens(self, inputs: Batch) -> None:
         """Clip-Cov's or KL-Cov's tokens of a micro-batch."""
-        args, advantages = self.args, inputs["advantages"]
         mask = inputs["completion_mask"] * inputs.get("tool_mask", 1)
-        covariance = token_covariance(self._logps, advantages, mask)
-        if args.token_method == "kl_cov":
-            self._chosen = kl_cov_tokens(covariance, args.kl_cov_ratio)
-        else:
-            old = inputs.get("old_per_token_logps", self._logps.detach())
-            clipped = ratio_clipped(self._logps, old, advantages, self.epsilon_low, self.epsilon_high)
-            self._chosen = clip_cov_tokens(
-                covariance, clipped, args.clip_cov_ratio, args.clip_cov_low, args.clip_cov_high
-            )
+        self._chosen = chosen_tokens(self.args, self._logps, inputs, self.epsilon_low, self.epsilon_high)
         self.note("token_method/tokens", self._chosen.sum().item() / mask.sum().clamp(min=1).item())
 
     def _kl_cov(self, inputs: Batch) -> Tensor:
@@ -350,6 +353,7 @@ class ReLaXTrainer(GRPOTrainer):
     def _load_from_checkpoint(self, resume_from_checkpoint, model=None) -> None:
         super()._load_from_checkpoint(resume_from_checkpoint, model)
         folder = Path(resume_from_checkpoint)
+        load_renamed(self.accelerator.unwrap_model(self.model), folder)
         state = json.loads((folder / "relax.json").read_text())
         self.exploration.restore(state, Dictionary.load(folder / "dictionary.safetensors"), str(folder))
         if self.sample is not None:

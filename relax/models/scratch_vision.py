@@ -1,0 +1,219 @@
+"""A tiny Qwen2.5-VL policy from nothing: tokenizer, image processor, weights, warm-up on rendered problems."""
+
+import io
+import random
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image
+from tokenizers import Regex, Tokenizer, decoders, pre_tokenizers
+from tokenizers import models as tokenizer_models
+from torch.utils.data import Dataset
+from transformers import (
+    PreTrainedTokenizerFast,
+    PrinterCallback,
+    Qwen2_5_VLConfig,
+    Qwen2_5_VLForConditionalGeneration,
+    Trainer,
+    TrainingArguments,
+)
+from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
+
+from relax.data import visual
+from relax.data.processor import ImageTextProcessor
+from relax.data.prompt import conversation
+from relax.models.scratch import Report
+from relax.progress import Progress
+
+#: Longest sequence, image tokens included, that the model has positions for.
+CONTEXT = 512
+#: Patches along each edge that become one token, as in Qwen2.5-VL.
+MERGE = 2
+SPECIAL = ("<pad>", "<eos>", "<unk>", "<|vision_start|>", "<|vision_end|>", "<|image_pad|>", "<|video_pad|>")
+#: A word with the blank before it, the opening of a box, or a single sign.
+PIECES = r"\\boxed\{| ?[A-Za-z]+|[\s\S]"
+#: Images where they stand, text as it is; no words of a system or of roles, which a model this small has no use for.
+TEMPLATE = (
+    "{% for message in messages %}{% if message['content'] is string %}{{ message['content'] }}{% else %}"
+    "{% for part in message['content'] %}{% if part['type'] == 'image' %}"
+    "<|vision_start|><|image_pad|><|vision_end|>{% else %}{{ part['text'] }}{% endif %}{% endfor %}{% endif %}"
+    "{% endfor %}{% if add_generation_prompt %}{{ '\n' }}{% endif %}"
+)
+
+
+def make_processor(settings: dict[str, Any]) -> ImageTextProcessor:
+    """A tokenizer of the visual task's words and signs, and Qwen's image processor at the size of its pictures.
+
+    Args:
+        settings: the configuration's ``policies.<name>.scratch.vision``.
+    """
+    splitter = pre_tokenizers.Split(Regex(PIECES), "isolated")
+    words = {piece for text in visual.texts() for piece, _ in splitter.pre_tokenize_str(text)}
+    vocabulary = {token: i for i, token in enumerate([*SPECIAL, *sorted(words | set("0123456789\n"))])}
+    tokenizer = Tokenizer(tokenizer_models.WordLevel(vocabulary, unk_token="<unk>"))
+    tokenizer.pre_tokenizer = splitter
+    tokenizer.decoder = decoders.Fuse()
+    vision = {name: f"<|{name}|>" for name in ("vision_start", "vision_end", "image_pad", "video_pad")}
+    fast = PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, pad_token="<pad>", eos_token="<eos>", unk_token="<unk>", padding_side="left",
+        model_max_length=CONTEXT, extra_special_tokens={f"{name}_token": token for name, token in vision.items()},
+    )  # fmt: skip
+    side = settings["patch_size"] * MERGE
+    images = Qwen2VLImageProcessorPil(
+        patch_size=settings["patch_size"],
+        merge_size=MERGE,
+        temporal_patch_size=1,
+        size={"shortest_edge": side * side, "longest_edge": settings["max_pixels"]},
+    )
+    return ImageTextProcessor(images, fast, chat_template=TEMPLATE)
+
+
+def make_model(settings: dict[str, Any], processor: ImageTextProcessor) -> Qwen2_5_VLForConditionalGeneration:
+    """A Qwen2.5-VL model with random weights.
+
+    Args:
+        settings: the configuration's ``policies.<name>.scratch``, with its ``vision``.
+        processor: gives the vocabulary and the special tokens.
+    """
+    vision, tokenizer = settings["vision"], processor.tokenizer
+    torch.manual_seed(settings["seed"])
+    ids = dict(zip(SPECIAL, tokenizer.convert_tokens_to_ids(list(SPECIAL)), strict=True))
+    half = settings["hidden_size"] // settings["heads"] // 2  # rotary frequencies: of time, height and width
+    time = half // 4
+    text = {
+        "vocab_size": len(tokenizer),
+        "hidden_size": settings["hidden_size"],
+        "num_hidden_layers": settings["layers"],
+        "num_attention_heads": settings["heads"],
+        "num_key_value_heads": settings["key_value_heads"],
+        "intermediate_size": settings["intermediate_size"],
+        "initializer_range": settings["initializer_range"],
+        "max_position_embeddings": CONTEXT,
+        "rope_parameters": {
+            "rope_type": "default",
+            "rope_theta": settings["rope_theta"],
+            "mrope_section": [time, (half - time) // 2, half - time - (half - time) // 2],
+        },
+        "bos_token_id": None,
+        "eos_token_id": ids["<eos>"],
+        "pad_token_id": ids["<pad>"],
+    }
+    eyes = {
+        "depth": vision["layers"],
+        "hidden_size": vision["hidden_size"],
+        "num_heads": vision["heads"],
+        "intermediate_size": vision["intermediate_size"],
+        "out_hidden_size": settings["hidden_size"],
+        "patch_size": vision["patch_size"],
+        "temporal_patch_size": 1,
+        "spatial_merge_size": MERGE,
+        "window_size": 4 * MERGE * vision["patch_size"],
+        "fullatt_block_indexes": list(range(vision["layers"])),
+        "initializer_range": settings["initializer_range"],
+    }
+    return Qwen2_5_VLForConditionalGeneration(
+        Qwen2_5_VLConfig(
+            text_config=text,
+            vision_config=eyes,
+            image_token_id=ids["<|image_pad|>"],
+            video_token_id=ids["<|video_pad|>"],
+            vision_start_token_id=ids["<|vision_start|>"],
+            vision_end_token_id=ids["<|vision_end|>"],
+            tie_word_embeddings=False,
+            bos_token_id=None,
+            eos_token_id=ids["<eos>"],
+            pad_token_id=ids["<pad>"],
+        )
+    )
+
+
+class Demonstrations(Dataset):
+    """Rendered problems with worked solutions, some with a wrong step; drawn when they are asked for.
+
+    Args:
+        settings: the configuration's ``policies.<name>.scratch``.
+        task: the configuration's ``data.visual``.
+    """
+
+    def __init__(self, settings: dict[str, Any], task: dict[str, Any]) -> None:
+        seed, warmup = f"demonstrations/{settings['seed']}", settings["warmup"]
+        rng, self.size = random.Random(seed), task["size"]
+        drawn = visual.shown(task, "train", seed)
+        self.rows = [
+            (one, visual.demonstrate(one.puzzle, rng, warmup["error_rate"]))
+            for _, one in zip(range(warmup["demonstrations"]), drawn, strict=False)
+        ]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        one, solution = self.rows[index]
+        image = Image.open(io.BytesIO(one.png(self.size))).convert("RGB")
+        return {"prompt": one.prompt, "image": image, "solution": solution}
+
+
+class Collator:
+    """Demonstrations as a batch whose loss counts on the solutions alone."""
+
+    def __init__(self, processor: ImageTextProcessor) -> None:
+        self.processor = processor
+
+    def __call__(self, rows: Sequence[dict[str, Any]]) -> dict[str, torch.Tensor]:
+        prompts = [
+            self.processor.apply_chat_template(conversation(row["prompt"], 1), add_generation_prompt=True)
+            for row in rows
+        ]
+        texts = [prompt + row["solution"] + "<eos>" for prompt, row in zip(prompts, rows, strict=True)]
+        batch = self.processor(
+            images=[[row["image"]] for row in rows], text=texts, padding=True, padding_side="right", return_tensors="pt"
+        )
+        labels = batch["input_ids"].masked_fill(batch["attention_mask"] == 0, -100)
+        for label, row, mask in zip(labels, rows, batch["attention_mask"], strict=True):
+            solution = len(self.processor.tokenizer(row["solution"])["input_ids"]) + 1
+            label[: int(mask.sum()) - solution] = -100
+        return {**batch, "labels": labels}
+
+
+def warm_up(settings: dict[str, Any], task: dict[str, Any], workdir: str | Path, label: str) -> Trainer:
+    """Train a fresh model on demonstrations; the trainer returned holds the model and the log.
+
+    Args:
+        settings: the configuration's ``policies.<name>.scratch``.
+        task: the configuration's ``data.visual``.
+        workdir: for the trainer's own files; nothing of it is kept.
+        label: for the progress lines.
+    """
+    processor = make_processor(settings["vision"])
+    model, warmup = make_model(settings, processor), settings["warmup"]
+    arguments = TrainingArguments(
+        output_dir=str(workdir),
+        max_steps=warmup["steps"],
+        per_device_train_batch_size=warmup["batch_size"],
+        learning_rate=warmup["learning_rate"],
+        lr_scheduler_type="cosine",
+        warmup_steps=min(50, warmup["steps"] // 10),
+        adam_beta2=0.98,
+        weight_decay=0.01,
+        max_grad_norm=1.0,
+        seed=settings["seed"],
+        logging_steps=max(1, warmup["steps"] // 50),
+        save_strategy="no",
+        report_to="none",
+        disable_tqdm=True,
+        use_cpu=True,
+        remove_unused_columns=False,
+    )
+    trainer = Trainer(
+        model=model,
+        args=arguments,
+        train_dataset=Demonstrations(settings, task),
+        data_collator=Collator(processor),
+        processing_class=processor,
+        callbacks=[Report(Progress(label, warmup["steps"]))],
+    )
+    trainer.remove_callback(PrinterCallback)
+    trainer.train()
+    return trainer

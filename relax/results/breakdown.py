@@ -1,0 +1,48 @@
+"""Accuracy where the picture is needed and where it is not, and by what was changed in the drawing."""
+
+from relax.evaluation.shards import BREAKDOWNS
+from relax.results.columns import INTERVAL
+from relax.results.model import Results
+from relax.results.render import Column, Estimate, Table, Value
+
+#: Column of the questions -> what a reader is told about it.
+GROUPS = {"dependence": "the picture is", "variant": "drawing"}
+WORDS = {"dependence/visual": "needed", "dependence/text": "not needed: the words say all"}
+
+
+def breakdown(results: Results) -> list[Table]:
+    """One table a benchmark whose questions say their dependence or their variant; none where no benchmark does."""
+    return [table for name in results.matrix.benchmarks if (table := _of(results, name)) is not None]
+
+
+def _of(results: Results, benchmark: str) -> Table | None:
+    own = results.scores[results.scores.benchmark == benchmark]
+    found = sorted({m.rpartition("/") for m in own.metric if m.startswith(tuple(f"{name}/" for name in BREAKDOWNS))})
+    if not found:
+        return None
+    last = max(int(metric.removeprefix("mean@")) for _, _, metric in found)
+    parts = [part for part, _, metric in found if metric == f"mean@{last}"]
+    columns = [Column(f"{benchmark}/mean@{last}", "all")]
+    columns += [
+        Column(f"{benchmark}/{part}/mean@{last}", WORDS.get(part, part.partition("/")[2]), GROUPS[column])
+        for column in BREAKDOWNS
+        for part in parts
+        if part.startswith(f"{column}/")
+    ]
+    if f"worst@{last}" in set(own.metric):
+        columns.append(Column(f"{benchmark}/worst@{last}", "all of them right", GROUPS["variant"]))
+    rows: list[dict[str, Value]] = []
+    for policy in results.matrix.policies:
+        for _, method in results.matrix.rows(policy):
+            asked = results.asked(method)
+            cells = {c.key: Estimate(results.summary(policy, method, f"evaluate/{c.key}"), asked) for c in columns}
+            rows.append({"policy": policy, "method": method, **cells})
+    caption = (
+        f"mean@{last} on {benchmark}, where the picture is needed and where the words of the problem say all that it "
+        "shows, and by what was changed in the drawing of the same problems. All of them right: the chance that one "
+        f"response to each drawing of a problem is right. {INTERVAL}"
+    )
+    labels = (Column("policy", "policy", shown=len(results.matrix.policies) > 1), Column("method", "method"))
+    return Table(
+        f"breakdown-{benchmark}", f"{benchmark}: pictures and drawings", caption, (*labels, *columns), tuple(rows)
+    )

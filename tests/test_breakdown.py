@@ -1,0 +1,40 @@
+"""The table of accuracy by picture and drawing: every part of every method, with the interval over its seeds."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from relax.results.breakdown import breakdown
+from relax.results.collect import collect
+from relax.results.render import to_markdown
+from results_fixture import config_of, make_results
+
+PARTS = {"dependence/visual": 0.4, "dependence/text": 0.8, "variant/plain": 0.6, "variant/turned": 0.2}
+
+
+def test_every_part_has_a_column_and_an_interval(tmp_path: Path) -> None:
+    config = make_results(tmp_path, config_of())
+    assert breakdown(collect(tmp_path, config)) == []
+    for path in (tmp_path / "evaluate").rglob("long-sum/scores.json"):
+        content = json.loads(path.read_text())
+        shift = 0.1 * path.parts[-3].endswith("2")
+        for part, value in PARTS.items():
+            content["metrics"][f"{part}/mean@1"] = {"value": value + shift, "stderr": 0.01}
+        content["metrics"]["worst@1"] = {"value": 0.1, "stderr": 0.01}
+        path.write_text(json.dumps(content))
+    results = collect(tmp_path, config)
+    (table,) = breakdown(results)
+    assert table.name == "breakdown-long-sum"
+    assert [(c.group, c.title) for c in table.columns[3:]] == [
+        ("the picture is", "not needed: the words say all"), ("the picture is", "needed"),
+        ("drawing", "plain"), ("drawing", "turned"), ("drawing", "all of them right"),
+    ]  # fmt: skip
+    assert len(table.rows) == 6
+    (relax,) = (row for row in table.rows if row["method"] == "relax")
+    cell = relax["long-sum/dependence/visual/mean@1"].summary
+    assert cell.mean == pytest.approx(0.45)
+    assert cell.n == 2
+    # Student's t at one degree of freedom: 12.706 standard errors of two values 0.1 apart.
+    assert cell.half_width == pytest.approx(12.706 * 0.05, rel=1e-3)
+    assert "0.450 ± 0.635" in to_markdown(table)
