@@ -51,6 +51,7 @@ class ReLaXTrainer(GRPOTrainer):
     args: ReLaXConfig
 
     def __init__(self, model: str | nn.Module, reward_funcs: Callable | list, args: ReLaXConfig, **kwargs) -> None:
+        self._order = None
         super().__init__(model=model, reward_funcs=reward_funcs, args=args, **kwargs)
         self.reward_funcs = [checked_reward(function) for function in self.reward_funcs]
         width = check_backbone(self.accelerator.unwrap_model(self.model), self._backbone())
@@ -356,7 +357,14 @@ class ReLaXTrainer(GRPOTrainer):
         sampler = super()._get_train_sampler(dataset)
         if sampler.shuffle:
             sampler.set_epoch = lambda epoch: sampler.generator.manual_seed(self.args.seed + epoch)
+            self._order = sampler
         return sampler
+
+    def _run_epoch(self, **kwargs):
+        # After a resume in several processes accelerate's layers hide the sampler from its own set_epoch.
+        if self._order is not None:
+            self._order.set_epoch(kwargs["epoch"])
+        return super()._run_epoch(**kwargs)
 
     def _save_rng_state(self, output_dir) -> None:
         # TRL drops the rollouts it has not trained on yet; a resume would generate others.
