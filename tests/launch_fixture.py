@@ -9,8 +9,11 @@ from test_slurm import metrics
 
 from workflow_fixture import ENVIRONMENT, run
 
-#: Two processes of this machine.
-TWO = "training: {steps: 16, checkpoint_every: 2, parallel: ddp}\nresources: {train: {gpus: 2}}\n"
+#: Two processes of this machine; an epoch has ten steps.
+TWO = (
+    "training: {steps: 18, checkpoint_every: 2, prompts_per_step: 40, rollouts_per_prompt: 2, parallel: ddp}\n"
+    "resources: {train: {gpus: 2}}\n"
+)
 
 
 def train_words(smoke: Path, folder: Path, text: str) -> list[str]:

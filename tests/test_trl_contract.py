@@ -16,6 +16,7 @@ WRAPPED = {
     "_calculate_rewards": ["inputs", "prompts", "completions", "completion_ids_list"],
     "_compute_loss": ["model", "inputs"],
     "_get_train_sampler": ["dataset"],
+    "_run_epoch": ["epoch"],
     "_save_checkpoint": ["model", "trial"],
     "_load_from_checkpoint": ["resume_from_checkpoint", "model"],
     "_save_rng_state": ["output_dir"],

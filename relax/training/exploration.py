@@ -264,3 +264,14 @@ class Exploration:
         self.note("kl", kl.detach().mean().item())
         self.note("relax/kl", penalty.detach().item())
         return penalty
+
+
+def first_rows(chunks: list[tuple[Tensor, Tensor]], rows: int) -> list[tuple[Tensor, Tensor]]:
+    """The leading chunks that hold the first ``rows`` trajectories (with PEFT the reference's follow)."""
+    seen, kept = 0, []
+    for chunk in chunks:
+        if seen >= rows:
+            break
+        kept.append(chunk)
+        seen += len(chunk[0])
+    return kept

@@ -32,7 +32,7 @@ from relax.latent.states import BATCH, completion_states, padded
 from relax.training.checks import check_backbone, check_batch, check_dataset, checked_reward
 from relax.training.config import ReLaXConfig
 from relax.training.dynamic_sampling import Batch, PromptCursor, informative_groups, join, take_rows
-from relax.training.exploration import Exploration
+from relax.training.exploration import Exploration, first_rows
 from relax.training.pictures import Pictures, forbid_image_tokens, numbered
 from relax.training.resume import COMPLETE, load_renamed
 from relax.training.sample import RolloutSample
@@ -57,6 +57,7 @@ class ReLaXTrainer(GRPOTrainer):
         processing = kwargs.get("processing_class")
         forbid_image_tokens(args, processing)
         kwargs["train_dataset"] = numbered(kwargs.get("train_dataset"), processing)
+        self._order = None
         super().__init__(model=model, reward_funcs=reward_funcs, args=args, **kwargs)
         self.reward_funcs = [checked_reward(function) for function in self.reward_funcs]
         width = check_backbone(self.accelerator.unwrap_model(self.model), self._backbone())
@@ -197,7 +198,7 @@ class ReLaXTrainer(GRPOTrainer):
                 self._policy_pass(batch)
             self._dsd_seconds = before + time.perf_counter() - start
         if first:
-            exploration.fit(_first_rows(heard, len(lengths)))
+            exploration.fit(first_rows(heard, len(lengths)))
             measured = [exploration.measure(hidden, mask) for hidden, mask in heard]
         for name in ("relax_dsd", "relax_logged"):  # with PEFT the reference's rows follow the policy's
             batch[name] = torch.cat([rows[name] for rows in measured])[: len(lengths)]
@@ -336,12 +337,10 @@ class ReLaXTrainer(GRPOTrainer):
     def _save_checkpoint(self, model, trial) -> None:
         folder = Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}"
         with writing(folder):
-            self._write_checkpoint(model, trial, folder)
-
-    def _write_checkpoint(self, model, trial, folder: Path) -> None:
-        super()._save_checkpoint(model, trial)
-        self.accelerator.wait_for_everyone()
-        if self.accelerator.is_main_process:
+            super()._save_checkpoint(model, trial)
+            self.accelerator.wait_for_everyone()
+            if not self.accelerator.is_main_process:
+                return
             if self.exploration.dictionary is not None:
                 self.exploration.dictionary.save(folder / "dictionary.safetensors")
             (folder / "relax.json").write_text(json.dumps(self.exploration.state()))
@@ -365,7 +364,14 @@ class ReLaXTrainer(GRPOTrainer):
         sampler = super()._get_train_sampler(dataset)
         if sampler.shuffle:
             sampler.set_epoch = lambda epoch: sampler.generator.manual_seed(self.args.seed + epoch)
+            self._order = sampler
         return sampler
+
+    def _run_epoch(self, **kwargs):
+        # After a resume in several processes accelerate's layers hide the sampler from its own set_epoch.
+        if self._order is not None:
+            self._order.set_epoch(kwargs["epoch"])
+        return super()._run_epoch(**kwargs)
 
     def _save_rng_state(self, output_dir) -> None:
         # TRL drops the rollouts it has not trained on yet; a resume would generate others.
@@ -384,14 +390,3 @@ class ReLaXTrainer(GRPOTrainer):
             self._step, self._buffered_inputs = state["step"], state["buffer"]
             if self.args.dynamic_sampling:
                 self._cursor.drawn = state["drawn"]
-
-
-def _first_rows(chunks: list[tuple[Tensor, Tensor]], rows: int) -> list[tuple[Tensor, Tensor]]:
-    """The leading chunks that hold the first ``rows`` trajectories (with PEFT the reference's follow)."""
-    seen, kept = 0, []
-    for chunk in chunks:
-        if seen >= rows:
-            break
-        kept.append(chunk)
-        seen += len(chunk[0])
-    return kept
