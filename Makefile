@@ -14,7 +14,7 @@ help:
 	@echo "make test    run the tests"
 	@echo "make container       build the image relax:cpu with docker, podman or buildah (containers/README.md)"
 	@echo "make test-container  build and run the images for real (root, a quarter of an hour; docs/containers.md)"
-	@echo "make test-slurm  what goes wrong on a cluster, on a real Slurm started here (root; about ten minutes on two cores)"
+	@echo "make test-slurm  what goes wrong on a cluster, on a real Slurm started here (root; about half an hour on two cores)"
 	@echo "make bench   speed and memory of relax.koopman, a training step and the grader against targets (minutes, one thread)"
 	@echo "make check   format, lint, types"
 	@echo "make report  the demo as one page for a reviewer, results/demo/snakemake-report.html"
@@ -38,7 +38,7 @@ test-container:
 	@tests/container/run.sh
 
 test-slurm: setup
-	@echo "test-slurm: pytest -m slurm_trouble, about ten minutes on two cores"
+	@echo "test-slurm: pytest -m slurm_trouble, about half an hour on two cores"
 	@python -m pytest -m slurm_trouble
 
 bench: setup
