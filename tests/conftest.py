@@ -16,6 +16,7 @@ import pytest  # noqa: E402
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """For `make test`, which runs them side by side: a file stays together, as its fixtures are costly, and all files
     that look at the smoke run are one group, the first, as they take longest."""
