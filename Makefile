@@ -45,6 +45,7 @@ bench: setup
 	@python benchmarks/koopman.py --out results/bench/koopman.json
 	@python benchmarks/training.py --out results/bench/training.json
 	@python benchmarks/grading.py --out results/bench/grading.json
+	@python benchmarks/images.py --out results/bench/images.json
 
 check: setup
 	ruff check .
