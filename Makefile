@@ -1,7 +1,7 @@
 # `make demo` and `make test` are all the set-up there is; see README.md.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slurm test-container bench check report container lock clean
+.PHONY: help setup demo demo-multimodal test test-slurm test-container bench check report container lock clean
 
 # The environment first on the path, so that the workflow's rules find `relax`.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -11,6 +11,7 @@ unexport PYTHONDONTWRITEBYTECODE
 help:
 	@echo "make setup   make .venv from envs/cpu.lock"
 	@echo "make demo    train, analyse, evaluate and report on this machine (about ten minutes on two cores)"
+	@echo "make demo-multimodal  the same with pictures and a tiny vision-language policy, in results/demo_multimodal/"
 	@echo "make test    run the tests"
 	@echo "make container       build the image relax:cpu with docker, podman or buildah (containers/README.md)"
 	@echo "make test-container  build and run the images for real (root, a quarter of an hour; docs/containers.md)"
@@ -26,6 +27,9 @@ setup:
 demo: setup
 	@echo "demo: two policies train side by side; results/demo/report.html at the end, logs in results/demo/logs/"
 	@snakemake --cores all --quiet host reason
+
+demo-multimodal: setup
+	@snakemake --cores all --quiet host reason --configfile config/demo_multimodal.yaml
 
 test: setup
 	@echo "test: pytest, about twenty minutes on two cores"
@@ -46,6 +50,7 @@ bench: setup
 	@python benchmarks/training.py --out results/bench/training.json
 	@python benchmarks/grading.py --out results/bench/grading.json
 	@python benchmarks/dry_run.py
+	@python benchmarks/images.py --out results/bench/images.json
 
 check: setup
 	ruff check .

@@ -133,7 +133,8 @@ def _sources(config: Config) -> Iterator[tuple[str, dict[str, Any]]]:
         if "hub" in config["policies"][name]:
             yield "model", config["policies"][name]["hub"]
     for source in config["data"]["datasets"]:
-        yield "dataset", source
+        if source["path"] is None:
+            yield "dataset", source
     for name in config["matrix"]["benchmarks"]:
         entry = config["benchmarks"][name]
         if entry["path"] is None and "repo" in read_task(entry["task"])["metadata"]:

@@ -27,8 +27,9 @@ def test_every_part_has_a_column_and_an_interval(tmp_path: Path) -> None:
     (table,) = breakdown(results)
     assert table.name == "breakdown-long-sum"
     assert [(c.group, c.title) for c in table.columns[3:]] == [
-        ("the picture is", "not needed: the words say all"), ("the picture is", "needed"),
+        ("the picture is", "not needed"), ("the picture is", "needed"),
         ("drawing", "plain"), ("drawing", "turned"), ("drawing", "all of them right"),
+        ("standard error over problems", "not needed"), ("standard error over problems", "needed"),
     ]  # fmt: skip
     assert len(table.rows) == 6
     (relax,) = (row for row in table.rows if row["method"] == "relax")
@@ -38,3 +39,4 @@ def test_every_part_has_a_column_and_an_interval(tmp_path: Path) -> None:
     # Student's t at one degree of freedom: 12.706 standard errors of two values 0.1 apart.
     assert cell.half_width == pytest.approx(12.706 * 0.05, rel=1e-3)
     assert "0.450 ± 0.635" in to_markdown(table)
+    assert relax["dependence/visual/mean@1"] == pytest.approx(0.01)

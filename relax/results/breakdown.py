@@ -7,7 +7,8 @@ from relax.results.render import Column, Estimate, Table, Value
 
 #: Column of the questions -> what a reader is told about it.
 GROUPS = {"dependence": "the picture is", "variant": "drawing"}
-WORDS = {"dependence/visual": "needed", "dependence/text": "not needed: the words say all"}
+WORDS = {"dependence/visual": "needed", "dependence/text": "not needed"}
+ERROR = "standard error over problems"
 
 
 def breakdown(results: Results) -> list[Table]:
@@ -17,11 +18,14 @@ def breakdown(results: Results) -> list[Table]:
 
 def _of(results: Results, benchmark: str) -> Table | None:
     own = results.scores[results.scores.benchmark == benchmark]
-    found = sorted({m.rpartition("/") for m in own.metric if m.startswith(tuple(f"{name}/" for name in BREAKDOWNS))})
+    found = {m.rpartition("/") for m in own.metric if m.startswith(tuple(f"{name}/" for name in BREAKDOWNS))}
     if not found:
         return None
     last = max(int(metric.removeprefix("mean@")) for _, _, metric in found)
-    parts = [part for part, _, metric in found if metric == f"mean@{last}"]
+    # Alphabetical, but what the others are changes of comes first.
+    parts = sorted(
+        {part for part, _, metric in found if metric == f"mean@{last}"}, key=lambda p: (p != "variant/plain", p)
+    )
     columns = [Column(f"{benchmark}/mean@{last}", "all")]
     columns += [
         Column(f"{benchmark}/{part}/mean@{last}", WORDS.get(part, part.partition("/")[2]), GROUPS[column])
@@ -31,18 +35,28 @@ def _of(results: Results, benchmark: str) -> Table | None:
     ]
     if f"worst@{last}" in set(own.metric):
         columns.append(Column(f"{benchmark}/worst@{last}", "all of them right", GROUPS["variant"]))
+    errors = [Column(f"{part}/mean@{last}", WORDS[part], ERROR) for part in parts if part in WORDS]
     rows: list[dict[str, Value]] = []
     for policy in results.matrix.policies:
         for _, method in results.matrix.rows(policy):
             asked = results.asked(method)
-            cells = {c.key: Estimate(results.summary(policy, method, f"evaluate/{c.key}"), asked) for c in columns}
+            cells: dict[str, Value] = {
+                c.key: Estimate(results.summary(policy, method, f"evaluate/{c.key}"), asked) for c in columns
+            }
+            mine = own[(own.policy == policy) & (own.method == method)]
+            cells |= {c.key: float(mine[mine.metric == c.key].stderr.mean()) for c in errors}
             rows.append({"policy": policy, "method": method, **cells})
     caption = (
         f"mean@{last} on {benchmark}, where the picture is needed and where the words of the problem say all that it "
         "shows, and by what was changed in the drawing of the same problems. All of them right: the chance that one "
-        f"response to each drawing of a problem is right. {INTERVAL}"
+        f"response to each drawing of a problem is right. {INTERVAL} Standard errors are those of one run over "
+        "problems (the drawings of one are a cluster), mean over seeds."
     )
     labels = (Column("policy", "policy", shown=len(results.matrix.policies) > 1), Column("method", "method"))
     return Table(
-        f"breakdown-{benchmark}", f"{benchmark}: pictures and drawings", caption, (*labels, *columns), tuple(rows)
+        f"breakdown-{benchmark}",
+        f"{benchmark}: pictures and drawings",
+        caption,
+        (*labels, *columns, *errors),
+        tuple(rows),
     )
