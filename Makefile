@@ -33,7 +33,7 @@ demo-multimodal: setup
 
 test: setup
 	@echo "test: pytest, about twenty minutes on two cores"
-	@python -m pytest -n auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
+	@python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 container:
 	@containers/build.sh cpu

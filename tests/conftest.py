@@ -1,6 +1,7 @@
 """What tests share: quiet threads, no network, a tiny policy."""
 
 import os
+import shutil
 
 # Before torch and the hub libraries are imported by any test.
 os.environ["OMP_NUM_THREADS"] = "1"
@@ -16,14 +17,10 @@ import pytest  # noqa: E402
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """For `make test`, which runs them side by side: a file stays together, as its fixtures are costly, and all files
-    that look at the smoke run are one group, the first, as they take longest."""
-    looking = {item.path for item in items if "smoke" in getattr(item, "fixturenames", ())}
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group("smoke" if item.path in looking else item.path.name))
-    items.sort(key=lambda item: item.path not in looking)
+    """`make test` hands out whole files to processes, in this order: the long ones first."""
+    long = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in long)
 
 
 @pytest.fixture(autouse=True)
@@ -71,10 +68,24 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def smoke(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Another copy, after the smoke configuration has run to its end: results/smoke is whole."""
-    from workflow_fixture import ENVIRONMENT, PLANTED, copy_repository, snakemake
+    """Another copy, after the smoke configuration has run to its end: results/smoke is whole. Of several processes of
+    `make test` one runs it, and each has a copy of its own."""
+    from workflow_fixture import copy_repository, snakemake
 
-    clone = copy_repository(tmp_path_factory.mktemp("a path with spaces") / "relax")
-    result = snakemake(clone, "--configfile", "config/smoke.yaml", "--cores", "2", env={**ENVIRONMENT, **PLANTED})
-    assert result.returncode == 0, result.stderr[-5000:]
-    return clone
+    from relax.files import lock
+
+    def run(folder: Path) -> Path:
+        result = snakemake(copy_repository(folder), "--configfile", "config/smoke.yaml", "--cores", "2")
+        assert result.returncode == 0, result.stderr[-5000:]
+        return folder
+
+    own = tmp_path_factory.mktemp("a path with spaces") / "relax"
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        return run(own)
+    common = tmp_path_factory.getbasetemp().parent
+    with lock(common / "smoke.lock", wait=True):
+        if not (common / "smoke.done").exists():
+            run(common / "smoke run")
+            (common / "smoke.done").touch()
+    shutil.copytree(common / "smoke run", own, symlinks=True)
+    return own
