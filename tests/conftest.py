@@ -70,9 +70,8 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def smoke(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Another copy, after the smoke configuration has run to its end: results/smoke is whole. Of several processes of
     `make test` one runs it, and each has a copy of its own."""
-    from workflow_fixture import copy_repository, snakemake
-
     from relax.files import lock
+    from workflow_fixture import copy_repository, snakemake
 
     def run(folder: Path) -> Path:
         result = snakemake(copy_repository(folder), "--configfile", "config/smoke.yaml", "--cores", "2")
