@@ -1,7 +1,7 @@
 # `make demo` and `make test` are all the set-up there is; see README.md.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slurm test-container bench check report container lock clean
+.PHONY: help setup demo study test test-slurm test-container bench check report container lock clean
 
 # The environment first on the path, so that the workflow's rules find `relax`.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -11,6 +11,7 @@ unexport PYTHONDONTWRITEBYTECODE
 help:
 	@echo "make setup   make .venv from envs/cpu.lock"
 	@echo "make demo    train, analyse, evaluate and report on this machine (about ten minutes on two cores)"
+	@echo "make study   the study of docs/study.md, the trap and its two controls (hours on two cores; goes on where it stopped)"
 	@echo "make test    run the tests"
 	@echo "make container       build the image relax:cpu with docker, podman or buildah (containers/README.md)"
 	@echo "make test-container  build and run the images for real (root, a quarter of an hour; docs/containers.md)"
@@ -26,6 +27,11 @@ setup:
 demo: setup
 	@echo "demo: two policies train side by side; results/demo/report.html at the end, logs in results/demo/logs/"
 	@snakemake --cores all --quiet host reason
+
+study: setup
+	@snakemake --cores all --quiet host reason --configfile config/study.yaml
+	@snakemake --cores all --quiet host reason --configfile config/study.yaml config/study_noisy_sum.yaml
+	@snakemake --cores all --quiet host reason --configfile config/study.yaml config/study_countdown.yaml
 
 test: setup
 	@echo "test: pytest, about twenty minutes on two cores"

@@ -33,3 +33,10 @@ def test_the_step_of_escape_against_brute_force() -> None:
         shares = [rng.random() < level for _ in range(60)]
         starts = [s for s in range(51) if all(shares[s : s + 10])]
         assert step_of_escape([float(x) for x in shares]) == (starts[0] + 1 if starts else None)
+
+
+def test_with_several_updates_a_generation_ten_steps_are_fewer_generations() -> None:
+    assert step_of_escape([0.3] * 30 + [0.6] * 5, updates=2) == 61
+    assert step_of_escape([0.3] * 30 + [0.6] * 4, updates=2) is None
+    assert step_of_escape([0.3] * 30 + [0.6] * 4, updates=3) == 91
+    assert step_of_escape([0.3] * 30 + [0.6] * 3, updates=3) is None

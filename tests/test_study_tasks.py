@@ -167,11 +167,15 @@ def test_a_task_becomes_problem_files(tmp_path, source: str) -> None:
     assert source in VERIFIED
     check_golds((p.answer for p in problems), (p.source for p in problems))
     assert "repo" not in read_task(source.replace("-", "_"))["metadata"]
-    with pytest.raises(DataError, match=r"100000000 different test problems asked for, 3 .* fewer"):
-        if source == "countdown":
-            list(countdown.problems(10**8, "test", 3, seed=0))
-        else:
-            list(answer_prior.problems(10**8, "test", 3, 0.4, seed=0))
+
+
+def test_more_problems_than_there_are() -> None:
+    with pytest.raises(
+        DataError, match=r"1000000 different test problems asked for, 3 numbers give \d+; ask for fewer"
+    ):
+        list(countdown.problems(10**6, "test", 3, seed=0))
+    with pytest.raises(DataError, match="1000 different test problems asked for, 3 digits give fewer"):
+        list(answer_prior.problems(1000, "test", 3, 0.4, seed=0))
 
 
 def test_the_reward_counts_the_strategies_of_the_trap_alone() -> None:
@@ -197,4 +201,4 @@ def test_what_a_policy_is_shown_follows_the_task() -> None:
         assert pairs == list(itertools.islice(shown(task, {"error_rate": 0.0}, "demonstrations/0"), 100))
         assert any(grade_response(verified, prompt, response, "") for prompt, response in pairs)
         assert {c for pair in pairs for text in pair for c in text} <= set(alphabet_of(task))
-    assert noisy_sum.ALPHABET == alphabet_of({"digits": 7})
+    assert alphabet_of({"digits": 7}) == noisy_sum.ALPHABET
