@@ -4,13 +4,17 @@ import itertools
 import random
 from collections import defaultdict
 
+import pandas as pd
 import pytest
 
+from conftest import REPOSITORY
+from relax import config
 from relax.data import answer_prior, countdown, noisy_sum
 from relax.data.build import build
 from relax.data.problem import read_problems, split_of
 from relax.errors import DataError
 from relax.evaluation.catalogue import read_task
+from relax.evaluation.grades import grade_table
 from relax.evaluation.grading import VERIFIED, grade_response
 from relax.tracking import Run
 from relax.training.rewards import check_golds, correctness
@@ -202,3 +206,29 @@ def test_what_a_policy_is_shown_follows_the_task() -> None:
         assert any(grade_response(verified, prompt, response, "") for prompt, response in pairs)
         assert {c for pair in pairs for text in pair for c in text} <= set(alphabet_of(task))
     assert alphabet_of({"digits": 7}) == noisy_sum.ALPHABET
+
+
+def test_what_belongs_to_one_task_decides_nothing_of_another() -> None:
+    demo = config.load([REPOSITORY / "config/config.yaml"])
+    assert not {"visual", "answer_prior", "countdown"} & set(config.data_settings(demo))
+    base = config.base_settings(demo, "tiny")
+    assert set(base) == {"policy", "digits"}
+    assert "second_stage" not in base["policy"]["scratch"]["warmup"]
+    study = config.load([REPOSITORY / "config" / name for name in ("config.yaml", "study.yaml")])
+    assert config.data_settings(study)["answer_prior"] == {"easy_share": 0.4}
+    of_trap = config.base_settings(study, "trap-b")
+    assert (of_trap["source"], of_trap["easy_share"], of_trap["policy"]["scratch"]["seed"]) == ("answer-prior", 0.4, 2)
+    assert of_trap["policy"]["scratch"]["warmup"]["second_stage"]["rote_share"] == 0.7
+
+
+def test_difficulties_are_scored_apart_and_subjects_of_benchmarks_are_not() -> None:
+    questions = pd.DataFrame({"id": ["e", "h"], "prompt": ["37:", "38:"], "golds": [["0"], ["1"]],
+                              "cluster": ["e", "h"], "subset": ["easy", "hard"], "texts": [[], []], "tolerance": 0.0,
+                              "source": "answer-prior"})  # fmt: skip
+    texts = ["*3=0*7=0", "3+7=1", "*3=0*8=0", "3+8=1"]
+    responses = pd.DataFrame({"id": ["e", "e", "h", "h"], "decoding": "sampled", "sample": [0, 1, 0, 1],
+                              "response": texts, "tokens": 9, "finish": "stop"})  # fmt: skip
+    table = grade_table(questions, responses)
+    assert table.correct.tolist() == [True, False, False, True]
+    assert table.subset.tolist() == ["easy", "easy", "hard", "hard"]
+    assert "subset" not in grade_table(questions.assign(source="math500"), responses)
