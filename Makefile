@@ -1,7 +1,7 @@
 # `make demo` and `make test` are all the set-up there is; see README.md.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-multimodal test test-slurm test-container bench check report container lock clean
+.PHONY: help setup demo demo-multimodal study test test-slurm test-container bench check report container lock clean
 
 # The environment first on the path, so that the workflow's rules find `relax`.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -12,6 +12,7 @@ help:
 	@echo "make setup   make .venv from envs/cpu.lock"
 	@echo "make demo    train, analyse, evaluate and report on this machine (about ten minutes on two cores)"
 	@echo "make demo-multimodal  the same with pictures and a tiny vision-language policy, in results/demo_multimodal/"
+	@echo "make study   the study of docs/study.md, the trap and its two controls (most of a day on two cores; goes on where it stopped)"
 	@echo "make test    run the tests"
 	@echo "make container       build the image relax:cpu with docker, podman or buildah (containers/README.md)"
 	@echo "make test-container  build and run the images for real (root, a quarter of an hour; docs/containers.md)"
@@ -30,6 +31,11 @@ demo: setup
 
 demo-multimodal: setup
 	@snakemake --cores all --quiet host reason --configfile config/demo_multimodal.yaml
+
+study: setup
+	@snakemake --cores all --quiet host reason --configfile config/study.yaml
+	@snakemake --cores all --quiet host reason --configfile config/study.yaml config/study_noisy_sum.yaml
+	@snakemake --cores all --quiet host reason --configfile config/study.yaml config/study_countdown.yaml
 
 test: setup
 	@echo "test: pytest, about twenty minutes on two cores"

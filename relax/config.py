@@ -164,10 +164,14 @@ def check_results_folder(config: Config, root: Path) -> None:
 # changes, the verb works from the same mapping and records it.
 
 
+#: Sources that have settings of their own, under their name in ``data``.
+OF_ONE_SOURCE = ("visual", "answer-prior", "countdown")
+
+
 def data_settings(config: Config) -> Config:
     """Of the ``data`` stage; what is set for another source decides nothing."""
-    visual = config["data"]["source"] == "visual"
-    return {key: value for key, value in config["data"].items() if visual or key != "visual"}
+    others = {*OF_ONE_SOURCE} - {config["data"]["source"]}
+    return {key: value for key, value in config["data"].items() if key.replace("_", "-") not in others}
 
 
 def base_settings(config: Config, policy: str) -> Config:
@@ -178,8 +182,13 @@ def base_settings(config: Config, policy: str) -> Config:
     settings = {"policy": entry, "digits": config["data"]["digits"]}
     if "scratch" in entry:
         scratch = {key: value for key, value in entry["scratch"].items() if key != "vision" or value is not None}
+        warmup, source = scratch["warmup"], config["data"]["source"]
+        scratch["warmup"] = {k: v for k, v in warmup.items() if k != "second_stage" or v is not None}
         settings["policy"] = {**entry, "scratch": scratch}
-        settings |= {"visual": config["data"]["visual"]} if "vision" in scratch else {}
+        if "vision" in scratch:
+            settings["visual"] = config["data"]["visual"]
+        elif source in ("answer-prior", "countdown"):
+            settings |= {"source": source, **config["data"][source.replace("-", "_")]}
     return settings
 
 

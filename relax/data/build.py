@@ -1,10 +1,11 @@
 """The ``data`` stage: training and held-out problems from the configuration."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from relax.data import noisy_sum, visual
-from relax.data.problem import write_problems
+from relax.data import answer_prior, countdown, noisy_sum, visual
+from relax.data.problem import Problem, write_problems
 from relax.errors import DataError
 from relax.tracking import Run
 
@@ -33,8 +34,7 @@ def build(settings: dict[str, Any], out: str | Path, run: Run) -> None:
         }
         train, test = made["train"], made["test"]
     else:
-        train = noisy_sum.problems(settings["train_problems"], "train", settings["digits"], settings["seed"])
-        test = noisy_sum.problems(settings["test_problems"], "test", settings["digits"], settings["seed"])
+        train, test = (_of_text(settings, settings[f"{split}_problems"], split) for split in ("train", "test"))
     splits = {}
     for name, problems in (("train", train), ("test", test)):
         splits[name] = list(problems)
@@ -49,3 +49,12 @@ def build(settings: dict[str, Any], out: str | Path, run: Run) -> None:
         outputs.append(out / "images")
     run.seeds["data"] = settings["seed"]
     run.finish(out, outputs)
+
+
+def _of_text(settings: dict[str, Any], n: int, split: str) -> Iterator[Problem]:
+    if settings["source"] == "answer-prior":
+        share = settings["answer_prior"]["easy_share"]
+        return answer_prior.problems(n, split, settings["digits"], share, settings["seed"])
+    if settings["source"] == "countdown":
+        return countdown.problems(n, split, settings["countdown"]["numbers"], settings["seed"])
+    return noisy_sum.problems(n, split, settings["digits"], settings["seed"])

@@ -23,7 +23,7 @@ def grade_stage(responses: str | Path, out: str | Path, run: Run, label: str) ->
 
     Columns: ``id``, ``cluster``, ``decoding``, ``sample``, ``correct``, ``status``, ``answer`` (as found in the
     response), ``lenient`` (right also without a box), ``tokens``, ``truncated``, ``text_hash``; ``dependence`` and
-    ``variant`` where the questions say them.
+    ``variant`` where the questions say them, ``subset`` where the task has a verifier of its own.
 
     Args:
         responses: folder of the ``generate`` stage.
@@ -57,7 +57,8 @@ def grade_table(questions: pd.DataFrame, responses: pd.DataFrame) -> pd.DataFram
         responses: as :func:`relax.evaluation.shards.write_block` keeps them.
     """
     asked = questions.set_index("id").loc[responses.id]
-    if asked.source.iloc[0] in VERIFIED:
+    verified, parts = asked.source.iloc[0] in VERIFIED, [name for name in BREAKDOWNS if name in asked]
+    if verified:
         grades = lenient = [
             _verified(q.source, q.prompt, text, q.golds[0])
             for q, text in zip(asked.itertuples(), responses.response, strict=True)
@@ -78,7 +79,8 @@ def grade_table(questions: pd.DataFrame, responses: pd.DataFrame) -> pd.DataFram
             "tokens": responses.tokens,
             "truncated": responses.finish == "length",
             "text_hash": [hashlib.sha256(text.encode()).hexdigest()[:12] for text in responses.response],
-            **{name: asked[name].to_numpy() for name in BREAKDOWNS if name in asked and asked[name].all()},
+            # Subjects of a benchmark may be dozens; the difficulties of a task of our own are two.
+            **{n: asked[n].to_numpy() for n in parts if asked[n].all() and (verified or n != "subset")},
         }
     )
 

@@ -40,7 +40,9 @@ def score_stage(settings: dict[str, Any], grades: str | Path, out: str | Path, r
             metrics |= scores_of(drawn, samples)
             for column in [name for name in BREAKDOWNS if name in drawn]:
                 for value, part in drawn.groupby(column):
-                    metrics[f"{column}/{value}/mean@{samples}"] = scores_of(part, samples)[f"mean@{samples}"]
+                    named = ["mean", "pass"] if column == "subset" and samples > 1 else ["mean"]
+                    of_part = scores_of(part, samples)
+                    metrics |= {f"{column}/{value}/{n}@{samples}": of_part[f"{n}@{samples}"] for n in named}
         problems = int(table.id.nunique())
         content = {"benchmark": name, "problems": problems, "metrics": metrics}
         atomic_write(target / "scores.json", json.dumps(content, indent=1) + "\n")

@@ -20,7 +20,7 @@ from relax.files import atomic_write
 
 QUESTIONS = "questions.parquet"
 #: Columns of questions that scores are broken down by, where a benchmark has them.
-BREAKDOWNS = ("dependence", "variant")
+BREAKDOWNS = ("dependence", "variant", "subset")
 GREEDY = {"do_sample": False, "temperature": 0.0}
 SAMPLED = {"do_sample": True, "temperature": 1.0}
 

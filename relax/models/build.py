@@ -13,8 +13,8 @@ def build(settings: dict[str, Any], out: str | Path, run: Run, label: str) -> No
     """Write the initial policy to ``out/model``.
 
     Args:
-        settings: ``policy``, the configuration's entry of the policy, ``digits`` of the task, and ``visual``, the
-            visual task, for a policy that sees.
+        settings: ``policy``, the configuration's entry of the policy, ``digits`` of the task, ``source`` and what
+            belongs to it for other tasks of text, and ``visual``, the visual task, for a policy that sees.
         out: folder.
         run: the record to finish.
         label: for the progress lines.
@@ -50,7 +50,7 @@ def _warm_up(settings: dict[str, Any], work: str, label: str) -> Any:
         return scratch_vision.warm_up(scratch, settings["visual"], work, label)
     from relax.models.scratch import warm_up
 
-    return warm_up(scratch, settings["digits"], work, label)
+    return warm_up(scratch, settings, work, label)
 
 
 def _numbers(entry: dict[str, Any]) -> dict[str, float]:

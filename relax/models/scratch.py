@@ -1,6 +1,7 @@
 """A tiny Qwen2 policy from nothing: tokenizer, weights, supervised warm-up on noisy demonstrations."""
 
 import random
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from tokenizers import models as tokenizer_models
 from transformers import PreTrainedTokenizerFast, PrinterCallback, Qwen2Config, Qwen2ForCausalLM, TrainerCallback
 from trl import SFTConfig, SFTTrainer
 
-from relax.data import noisy_sum
+from relax.data import answer_prior, countdown, noisy_sum
 from relax.progress import Progress
 
 #: Longest text, prompt and response together, that the model has positions for.
@@ -56,15 +57,40 @@ def make_model(settings: dict[str, Any], tokenizer: PreTrainedTokenizerFast) -> 
     )
 
 
-def demonstrations(settings: dict[str, Any], digits: int, tokenizer: PreTrainedTokenizerFast) -> Dataset:
+def alphabet_of(task: dict[str, Any]) -> str:
+    """Characters of a task's prompts and responses.
+
+    Args:
+        task: settings of the ``base`` stage; without a ``source`` it is the noisy sum.
+    """
+    tasks = {"answer-prior": answer_prior, "countdown": countdown}
+    return tasks.get(task.get("source", ""), noisy_sum).ALPHABET
+
+
+def shown(task: dict[str, Any], stage: dict[str, Any], seed: str) -> Iterator[tuple[str, str]]:
+    """Endless pairs of prompt and response for a stage of the warm-up.
+
+    Args:
+        task: settings of the ``base`` stage.
+        stage: ``warmup`` or its ``second_stage``.
+        seed: of the demonstrations.
+    """
+    if task.get("source") == "answer-prior":
+        yield from answer_prior.demonstrations(task["digits"], task["easy_share"], stage, seed)
+    if task.get("source") == "countdown":
+        yield from countdown.demonstrations(task["numbers"], stage, seed)
+    rng = random.Random(seed)
+    for text in noisy_sum.random_digits("train", task["digits"], seed):
+        yield text + ":", noisy_sum.demonstrate(text, rng, stage["error_rate"])
+
+
+def demonstrations(
+    task: dict[str, Any], stage: dict[str, Any], seed: str, tokenizer: PreTrainedTokenizerFast
+) -> Dataset:
     """Tokenised demonstrations whose loss counts on the response alone."""
-    warmup, seed = settings["warmup"], settings["seed"]
-    rng = random.Random(f"demonstrations/{seed}")
-    prompts = noisy_sum.random_digits("train", digits, f"demonstrations/{seed}")
     ids: dict[str, list[list[int]]] = {"input_ids": [], "labels": []}
-    for _, text in zip(range(warmup["demonstrations"]), prompts, strict=False):
-        prompt = tokenizer.convert_tokens_to_ids(list(text + ":"))
-        response = noisy_sum.demonstrate(text, rng, warmup["error_rate"])
+    for _, (text, response) in zip(range(stage["demonstrations"]), shown(task, stage, seed), strict=False):
+        prompt = tokenizer.convert_tokens_to_ids(list(text))
         response_ids = [*tokenizer.convert_tokens_to_ids(list(response)), tokenizer.eos_token_id]
         ids["input_ids"].append(prompt + response_ids)
         ids["labels"].append([-100] * len(prompt) + response_ids)
@@ -82,17 +108,32 @@ class Report(TrainerCallback):
             self.progress.update(state.global_step, loss=float(logs["loss"]))
 
 
-def warm_up(settings: dict[str, Any], digits: int, workdir: str | Path, label: str) -> SFTTrainer:
-    """Train a fresh model on demonstrations; the trainer returned holds the model and the log.
+def warm_up(settings: dict[str, Any], task: dict[str, Any], workdir: str | Path, label: str) -> SFTTrainer:
+    """Train a fresh model on demonstrations; the trainer returned holds the model and the log of all stages.
 
     Args:
         settings: the configuration's ``policies.<name>.scratch``.
-        digits: of the noisy-sum problems.
+        task: settings of the ``base`` stage: ``source`` unless it is the noisy sum, and what that is made from.
         workdir: for the trainer's own files; nothing of it is kept.
         label: for the progress lines.
     """
-    tokenizer = make_tokenizer(noisy_sum.ALPHABET)
-    model, warmup = make_model(settings, tokenizer), settings["warmup"]
+    tokenizer = make_tokenizer(alphabet_of(task))
+    model, seed, warmup = make_model(settings, tokenizer), settings["seed"], settings["warmup"]
+    trainer = _train(model, tokenizer, warmup, seed, demonstrations(task, warmup, f"demonstrations/{seed}", tokenizer),
+                     workdir, label)  # fmt: skip
+    if "second_stage" in warmup:
+        stage, before = warmup["second_stage"], trainer.state.log_history
+        more = demonstrations(task, stage, f"demonstrations/{seed}/second-stage", tokenizer)
+        trainer = _train(trainer.model, tokenizer, stage, seed, more, workdir, f"{label}, second stage")
+        after = [{**entry, "step": entry["step"] + warmup["steps"]} for entry in trainer.state.log_history]
+        trainer.state.log_history = before + after
+    return trainer
+
+
+def _train(
+    model: Qwen2ForCausalLM, tokenizer: PreTrainedTokenizerFast, warmup: dict[str, Any], seed: int, data: Dataset,
+    workdir: str | Path, label: str,
+) -> SFTTrainer:  # fmt: skip
     arguments = SFTConfig(
         output_dir=str(workdir),
         max_steps=warmup["steps"],
@@ -102,7 +143,7 @@ def warm_up(settings: dict[str, Any], digits: int, workdir: str | Path, label: s
         warmup_steps=min(50, warmup["steps"] // 10),
         adam_beta2=0.98,
         weight_decay=0.01,
-        seed=settings["seed"],
+        seed=seed,
         logging_steps=max(1, warmup["steps"] // 50),
         save_strategy="no",
         report_to="none",
@@ -116,7 +157,7 @@ def warm_up(settings: dict[str, Any], digits: int, workdir: str | Path, label: s
     trainer = SFTTrainer(
         model=model,
         args=arguments,
-        train_dataset=demonstrations(settings, digits, tokenizer),
+        train_dataset=data,
         processing_class=tokenizer,
         callbacks=[Report(Progress(label, warmup["steps"]))],
     )

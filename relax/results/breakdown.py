@@ -1,4 +1,4 @@
-"""Accuracy where the picture is needed and where it is not, and by what was changed in the drawing."""
+"""Accuracy by part of a benchmark: where the picture is needed, by what was changed in the drawing, by difficulty."""
 
 from relax.evaluation.shards import BREAKDOWNS
 from relax.results.columns import INTERVAL
@@ -6,13 +6,13 @@ from relax.results.model import Results
 from relax.results.render import Column, Estimate, Table, Value
 
 #: Column of the questions -> what a reader is told about it.
-GROUPS = {"dependence": "the picture is", "variant": "drawing"}
+GROUPS = {"dependence": "the picture is", "variant": "drawing", "subset": "problems"}
 WORDS = {"dependence/visual": "needed", "dependence/text": "not needed"}
 ERROR = "standard error over problems"
 
 
 def breakdown(results: Results) -> list[Table]:
-    """One table a benchmark whose questions say their dependence or their variant; none where no benchmark does."""
+    """One table a benchmark whose grades say dependence, variant or subset; none where no benchmark does."""
     return [table for name in results.matrix.benchmarks if (table := _of(results, name)) is not None]
 
 
@@ -21,7 +21,7 @@ def _of(results: Results, benchmark: str) -> Table | None:
     found = {m.rpartition("/") for m in own.metric if m.startswith(tuple(f"{name}/" for name in BREAKDOWNS))}
     if not found:
         return None
-    last = max(int(metric.removeprefix("mean@")) for _, _, metric in found)
+    last = max(int(metric.rpartition("@")[2]) for _, _, metric in found)
     # Alphabetical, but what the others are changes of comes first.
     parts = sorted(
         {part for part, _, metric in found if metric == f"mean@{last}"}, key=lambda p: (p != "variant/plain", p)
@@ -32,6 +32,11 @@ def _of(results: Results, benchmark: str) -> Table | None:
         for column in BREAKDOWNS
         for part in parts
         if part.startswith(f"{column}/")
+    ]
+    columns += [
+        Column(f"{benchmark}/{part}/{metric}", f"{metric}, {part.partition('/')[2]}", GROUPS["subset"])
+        for part, _, metric in sorted(found)
+        if metric == f"pass@{last}"
     ]
     if f"worst@{last}" in set(own.metric):
         columns.append(Column(f"{benchmark}/worst@{last}", "all of them right", GROUPS["variant"]))
@@ -52,11 +57,8 @@ def _of(results: Results, benchmark: str) -> Table | None:
         f"response to each drawing of a problem is right. {INTERVAL} Standard errors are those of one run over "
         "problems (the drawings of one are a cluster), mean over seeds."
     )
+    title = "pictures and drawings"
+    if all(part.startswith("subset/") for part in parts):
+        caption, title = f"mean@{last} and pass@{last} on {benchmark} by difficulty. {INTERVAL}", "difficulty"
     labels = (Column("policy", "policy", shown=len(results.matrix.policies) > 1), Column("method", "method"))
-    return Table(
-        f"breakdown-{benchmark}",
-        f"{benchmark}: pictures and drawings",
-        caption,
-        (*labels, *columns, *errors),
-        tuple(rows),
-    )
+    return Table(f"breakdown-{benchmark}", f"{benchmark}: {title}", caption, (*labels, *columns, *errors), tuple(rows))

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from relax.data import answer_prior
 from relax.errors import DataError
 from relax.evaluation.answers import boxes, last_box
 from relax.evaluation.grading import VERIFIED, Grade, Status, grade_many, grade_response, unreadable
@@ -30,7 +31,8 @@ def correctness(
         problem: the problems without a chat template; default is the prompts.
         log_metric: TRL's; given the shares of responses without a box (``grade/no_box``), of time-outs
             (``grade/timeout``), and of answers and golds that cannot be read (``grade/unparseable_answer``,
-            ``grade/unparseable_gold``), among the responses without a verifier of their own.
+            ``grade/unparseable_gold``), among the responses without a verifier of their own; and of the strategies
+            (``strategy/chain``, ``strategy/rote``, ``strategy/neither``) among those to the answer-prior trap.
 
     Raises:
         MachineError: no child process for grading can be started.
@@ -40,6 +42,11 @@ def correctness(
     grades = grade_many([texts[i] for i in graded], [answer[i] for i in graded])
     if grades and log_metric is not None:
         _log(grades, log_metric)
+    trapped = [answer_prior.strategy(asked[i], texts[i]) for i, kind in enumerate(source) if kind == "answer-prior"]
+    if trapped and log_metric is not None:
+        log_metric("strategy/chain", trapped.count("chain") / len(trapped))
+        log_metric("strategy/rote", trapped.count("rote") / len(trapped))
+        log_metric("strategy/neither", trapped.count(None) / len(trapped))
     rewards = dict(zip(graded, (float(grade.correct) for grade in grades), strict=True))
     return [
         rewards[i] if i in rewards else float(grade_response(source[i], asked[i], texts[i], answer[i]))

@@ -47,7 +47,7 @@ SERIES = {
     "share_above_xi": "share_above_xi",
     "step_time": "seconds/step",
 }
-OWN = ("dsd/", "probe/", "relax/", "seconds/", "sampling/", "token_method/", "grade/")
+OWN = ("dsd/", "probe/", "relax/", "seconds/", "sampling/", "token_method/", "grade/", "strategy/")
 
 
 def train(
