@@ -1,7 +1,7 @@
 # `make demo` and `make test` are all the set-up there is; see README.md.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-multimodal study test test-slurm test-container bench check report container lock clean
+.PHONY: help setup demo demo-multimodal study test test-long test-slurm test-container bench check report container lock clean
 
 # The environment first on the path, so that the workflow's rules find `relax`.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -14,6 +14,7 @@ help:
 	@echo "make demo-multimodal  the same with pictures and a tiny vision-language policy, in results/demo_multimodal/"
 	@echo "make study   the study of docs/study.md, the trap and its two controls (most of a day on two cores; goes on where it stopped)"
 	@echo "make test    run the tests"
+	@echo "make test-long   what takes longer: methods killed and resumed, the benchmarks at their quick sizes (ten minutes)"
 	@echo "make container       build the image relax:cpu with docker, podman or buildah (containers/README.md)"
 	@echo "make test-container  build and run the images for real (root, a quarter of an hour; docs/containers.md)"
 	@echo "make test-slurm  what goes wrong on a cluster, on a real Slurm started here (root; about half an hour on two cores)"
@@ -41,10 +42,16 @@ test: setup
 	@echo "test: pytest, about twenty minutes on two cores"
 	@python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
+test-long: setup
+	@python -m pytest -m long
+
 container:
 	@containers/build.sh cpu
 
-test-container:
+test-test-long: setup
+	@python -m pytest -m long
+
+container:
 	@tests/container/run.sh
 
 test-slurm: setup

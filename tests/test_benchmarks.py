@@ -10,6 +10,7 @@ import pytest
 from conftest import REPOSITORY
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("name", "least"), [("koopman", 10), ("training", 6), ("grading", 4), ("images", 1)])
 def test_the_benchmark_runs_and_writes_its_numbers(tmp_path: Path, name: str, least: int) -> None:
     command = [sys.executable, f"benchmarks/{name}.py", "--quick", "--out", str(tmp_path / "bench.json")]

@@ -86,7 +86,7 @@ def test_the_first_error_is_that_of_the_training_and_ends_all(tmp_path, texts, k
     with pytest.raises(kind, match=words):
         started(tmp_path, *(python(text, marker, RANK=str(rank)) for rank, text in enumerate(texts)))
     assert alive(Path(marker)) == {}
-    assert time.monotonic() - begin < 30
+    assert time.monotonic() - begin < 300  # they would have slept for 600
     assert list((tmp_path / "checkpoints").iterdir()) == []
 
 

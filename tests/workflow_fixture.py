@@ -38,7 +38,7 @@ def copy_repository(destination: Path) -> Path:
 
 
 def run(
-    folder: Path, *command: str, timeout: int = 600, env: dict[str, str] = ENVIRONMENT
+    folder: Path, *command: str, timeout: int = 1200, env: dict[str, str] = ENVIRONMENT
 ) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=timeout, check=False)
 
