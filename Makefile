@@ -48,10 +48,7 @@ test-long: setup
 container:
 	@containers/build.sh cpu
 
-test-test-long: setup
-	@python -m pytest -m long
-
-container:
+test-container:
 	@tests/container/run.sh
 
 test-slurm: setup
