@@ -68,14 +68,14 @@ LINES = """
 const charts = [...document.querySelectorAll('.js-plotly-plot')].filter(e => e._fullData);
 const lines = charts.map(e => e._fullData.filter(t => t.y && t.line && /^#[0-9a-f]{6}$/.test(t.line.color))
                                          .map(t => [t.name, t.y.length, t.line.color]));
-return lines.filter(chart => chart.length >= LEAST).length >= 3 && lines
+const whole = lines.filter(chart => chart.length >= LEAST && chart.every(line => line[1] === POINTS));
+return whole.length >= 3 && whole
 """
 
 
-def lines_drawn(window: Browser, least: int) -> list[list[tuple[str, int, str]]]:
-    """Of all charts in sight, once three have as many lines as asked for."""
-    found = window.wait(LINES.replace("LEAST", str(least)))
-    return [chart for chart in found if len(chart) >= least]
+def lines_drawn(window: Browser, least: int, points: int = 60) -> list[list[tuple[str, int, str]]]:
+    """Of the charts in sight that have as many lines of as many points as asked for, once there are three."""
+    return window.wait(LINES.replace("LEAST", str(least)).replace("POINTS", str(points)))
 
 
 def test_the_experiment_lists_its_runs_below_their_pipeline(interface) -> None:
