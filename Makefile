@@ -39,7 +39,7 @@ study: setup
 	@snakemake --cores all --quiet host reason --configfile config/study.yaml config/study_countdown.yaml
 
 test: setup
-	@echo "test: pytest, about twenty minutes on two cores"
+	@echo "test: pytest, about twenty-five minutes on two cores"
 	@python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 test-long: setup

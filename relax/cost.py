@@ -11,7 +11,7 @@ from pathlib import Path
 import yaml
 
 from relax import config as settings
-from relax.cluster.plan import LOCAL, RULES, Job, jobs, schedule
+from relax.cluster.plan import LOCAL, STAGES, Job, jobs, schedule
 from relax.cluster.resources import needs, parameters
 from relax.cluster.site import FOLDER, Site
 from relax.config import Config
@@ -152,7 +152,7 @@ KINDS = {"policies": "policy", "methods": "method", "seeds": "seed", "benchmarks
 def _text(
     config: Config, root: Path, stages: dict[str, Stage], times: dict[Job, tuple[float, float]], room: str
 ) -> str:  # fmt: skip
-    rows = [HEAD, *(_row(rule, stages[rule]) for rule in RULES)]
+    rows = [HEAD, *(_row(rule, stages[rule]) for rule in STAGES)]
     rows.append(_total(list(stages.values()), max(ends for _, ends in times.values())))
     widths = [max(len(row[column]) for row in rows) for column in range(len(HEAD))]
     lines = [
@@ -170,7 +170,7 @@ def _text(
 def _notes(
     config: Config, root: Path, stages: dict[str, Stage], times: dict[Job, tuple[float, float]], room: str
 ) -> str:
-    measured = [rule for rule in RULES if stages[rule].measured]
+    measured = [rule for rule in STAGES if stages[rule].measured]
     asked = (
         "what jobs ask Slurm for (`resources` of the configuration), an upper bound; what runs beside Snakemake takes "
         "seconds"
@@ -178,7 +178,7 @@ def _notes(
     source = asked
     if measured:
         source = f"means of the jobs that have ended in {root}"
-        source += f" ({', '.join(measured)}); else {asked}" if len(measured) < len(RULES) else ""
+        source += f" ({', '.join(measured)}); else {asked}" if len(measured) < len(STAGES) else ""
     checkpoints = _checkpoints(config, times)
     beside = f", and {_gigabytes(checkpoints)} of checkpoints while trainings run" if checkpoints >= 0.05 else ""
     return (

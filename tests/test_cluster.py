@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import subprocess
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,8 +15,8 @@ from snakemake_executor_plugin_slurm.validation import validate_slurm_extra
 from conftest import REPOSITORY
 from relax import config
 from relax.cluster import slurm
-from relax.cluster.preflight import RULES, minutes, preflight, submission
-from relax.cluster.resources import SNAKEMAKE_MB, disk_gb, gpus, needs
+from relax.cluster.preflight import minutes, preflight, submission
+from relax.cluster.resources import RULES, SNAKEMAKE_MB, disk_gb, gpus, needs
 from relax.cluster.site import NAMES, Site, read_site, variable
 from relax.errors import ConfigError, MachineError
 from workflow_fixture import run
@@ -179,23 +178,6 @@ def test_the_preflight_asks_for_what_the_plugin_submits(paper, rule, node) -> No
 
 
 # Reading Slurm ----------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def commands(tmp_path, monkeypatch):
-    """Stubs of Slurm's commands: name -> shell text."""
-    folder = tmp_path / "bin"
-    folder.mkdir()
-    for name in ("sh", "rm", "sleep", "touch"):
-        (folder / name).symlink_to(shutil.which(name))
-    monkeypatch.setenv("PATH", str(folder))
-
-    def write(**texts: str) -> None:
-        for name, text in texts.items():
-            (folder / name).write_text(f"#!/bin/sh\n{text}\n")
-            (folder / name).chmod(0o755)
-
-    return write
 
 
 HEALTHY = {

@@ -7,7 +7,7 @@ import pytest
 
 from conftest import REPOSITORY
 from relax import config
-from relax.cluster.plan import LOCAL, RULES, Job, jobs, schedule
+from relax.cluster.plan import LOCAL, STAGES, Job, jobs, schedule
 from relax.cost import cost
 from relax.errors import ConfigError
 from workflow_fixture import planned, run
@@ -21,7 +21,7 @@ def test_it_counts_the_jobs_that_snakemake_plans(clone, overlay) -> None:
     file = f"config/{overlay}.yaml"
     counted = Counter(job.rule for job in jobs(config.load([clone / "config/config.yaml", clone / file])))
     assert counted == planned(clone, "--configfile", file)
-    assert set(counted) == set(RULES)
+    assert set(counted) == set(STAGES)
 
 
 def test_a_job_waits_for_what_it_reads_and_for_room() -> None:

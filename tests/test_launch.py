@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 from accelerate.commands.launch import _validate_launch_command, launch_command_parser
-from test_cluster import commands  # noqa: F401
 from trl import TrlParser
 from trl.scripts.vllm_serve import ScriptArguments
 
@@ -102,7 +101,7 @@ def test_how_a_training_is_shared_out_runs_nothing_again(tmp_path) -> None:
     assert config.train_settings(ways[0], "relax") == config.train_settings(ways[1], "relax")
 
 
-def test_gpus_that_nothing_uses_are_pointed_out(tmp_path, commands) -> None:  # noqa: F811
+def test_gpus_that_nothing_uses_are_pointed_out(tmp_path, commands) -> None:
     from test_cluster import HEALTHY
 
     commands(**HEALTHY)
@@ -160,7 +159,7 @@ def test_a_server_of_the_same_machine_has_the_last_gpus(tmp_path, monkeypatch) -
 
 
 @pytest.fixture
-def _job(_alone, monkeypatch, commands) -> None:  # noqa: F811
+def _job(_alone, monkeypatch, commands) -> None:
     """A job on three nodes, as Snakemake's plugin leaves its environment, and what Slurm says of it."""
     commands(
         srun="true",

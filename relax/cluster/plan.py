@@ -5,18 +5,16 @@ import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from relax.cluster.resources import gpus, layout
+from relax.cluster.resources import RULES, gpus, layout
 from relax.cluster.site import Site
 from relax.config import Config, own_dimension
 from relax.errors import ConfigError
 
 #: Rules that run beside Snakemake, seconds each; no job of Slurm.
-LOCAL = ("data", "overlap", "tables", "figures", "report", "track")
-#: Rules in the order of the pipeline.
-RULES = (
-    "data", "overlap", "base", "dictionary", "train", "extract", "koopman", "generate", "grade", "evaluate", "tables",
-    "figures", "report", "track",
-)  # fmt: skip
+BEFORE, AFTER = ("data", "overlap"), ("tables", "figures", "report", "track")
+LOCAL = (*BEFORE, *AFTER)
+#: All rules in the order of the pipeline.
+STAGES = (*BEFORE, *RULES, *AFTER)
 
 
 @dataclass(frozen=True, eq=False)

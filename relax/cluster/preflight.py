@@ -11,14 +11,11 @@ from typing import Any, Literal
 
 import yaml
 
-from relax.cluster.resources import gpus, layout, needs
+from relax.cluster.resources import RULES, gpus, layout, needs
 from relax.cluster.site import FOLDER, REQUIRED, Site, variable
 from relax.cluster.slurm import ask, live_jobs, try_to_ask, unfinished_runs
 from relax.config import Config
 from relax.errors import MachineError
-
-#: Rules that are Slurm jobs.
-RULES = ("base", "dictionary", "train", "extract", "koopman", "generate", "grade", "evaluate")
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,8 @@ from relax.cluster.site import Site, variable
 from relax.config import Config, schema
 from relax.errors import ConfigError
 
+#: Rules that are Slurm jobs, in the order of the pipeline.
+RULES = ("base", "dictionary", "train", "extract", "koopman", "generate", "grade", "evaluate")
 #: Megabytes of the two Snakemakes that run around every job: 330 resident, with their plugins and shells.
 SNAKEMAKE_MB = 500
 #: Seconds before the time limit at which a training is told to save and stop: more than a generation of rollouts takes.

@@ -92,7 +92,7 @@ inside() {
   # A user without rights; nothing to build with and nothing left of the building.
   "${run[@]}" '[ "$(id -u)" = 1000 ] && ! touch /relax/here /opt/venv/here 2> /dev/null'
   "${run[@]}" 'for tool in cc gcc make git uv; do ! command -v $tool || exit 1; done; ! python -c "import pip"'
-  podman run --rm --user 0 relax:cpu sh -ec '[ -z "$(ls -A /mnt)$(ls -A /tmp)" ]; [ ! -e /root/.cache ]
+  podman run --rm --user 0 relax:cpu sh -ec '[ -z "$(ls -A /mnt)$(ls -A /tmp)" ]; [ ! -e "$(getent passwd 0 | cut -d: -f6)/.cache" ]
     [ -z "$(find / -xdev -name pip.conf -o -xdev -name uv.toml -o -xdev -name "*.whl" -path "/opt/venv/*")" ]'
   podman run --rm relax:cpu relax --help | grep -q 'exit codes'
 }
