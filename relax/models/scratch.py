@@ -108,6 +108,32 @@ class Report(TrainerCallback):
             self.progress.update(state.global_step, loss=float(logs["loss"]))
 
 
+def warmup_arguments(warmup: dict[str, Any], seed: int, workdir: str | Path) -> dict[str, Any]:
+    """What every warm-up sets of transformers' ``TrainingArguments``.
+
+    Args:
+        warmup: the configuration's ``policies.<name>.scratch.warmup``, or its ``second_stage``.
+        seed: of the order of the demonstrations.
+        workdir: for the trainer's own files.
+    """
+    return {
+        "output_dir": str(workdir),
+        "max_steps": warmup["steps"],
+        "per_device_train_batch_size": warmup["batch_size"],
+        "learning_rate": warmup["learning_rate"],
+        "lr_scheduler_type": "cosine",
+        "warmup_steps": min(50, warmup["steps"] // 10),
+        "adam_beta2": 0.98,
+        "weight_decay": 0.01,
+        "seed": seed,
+        "logging_steps": max(1, warmup["steps"] // 50),
+        "save_strategy": "no",
+        "report_to": "none",
+        "disable_tqdm": True,
+        "use_cpu": True,
+    }
+
+
 def warm_up(settings: dict[str, Any], task: dict[str, Any], workdir: str | Path, label: str) -> SFTTrainer:
     """Train a fresh model on demonstrations; the trainer returned holds the model and the log of all stages.
 
@@ -135,20 +161,7 @@ def _train(
     workdir: str | Path, label: str,
 ) -> SFTTrainer:  # fmt: skip
     arguments = SFTConfig(
-        output_dir=str(workdir),
-        max_steps=warmup["steps"],
-        per_device_train_batch_size=warmup["batch_size"],
-        learning_rate=warmup["learning_rate"],
-        lr_scheduler_type="cosine",
-        warmup_steps=min(50, warmup["steps"] // 10),
-        adam_beta2=0.98,
-        weight_decay=0.01,
-        seed=seed,
-        logging_steps=max(1, warmup["steps"] // 50),
-        save_strategy="no",
-        report_to="none",
-        disable_tqdm=True,
-        use_cpu=True,
+        **warmup_arguments(warmup, seed, workdir),
         bf16=False,
         gradient_checkpointing=False,
         max_length=None,

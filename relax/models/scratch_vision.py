@@ -24,7 +24,7 @@ from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLIm
 from relax.data import visual
 from relax.data.processor import ImageTextProcessor
 from relax.data.prompt import conversation
-from relax.models.scratch import Report
+from relax.models.scratch import Report, warmup_arguments
 from relax.progress import Progress
 
 #: Longest sequence, image tokens included, that the model has positions for.
@@ -189,22 +189,7 @@ def warm_up(settings: dict[str, Any], task: dict[str, Any], workdir: str | Path,
     processor = make_processor(settings["vision"])
     model, warmup = make_model(settings, processor), settings["warmup"]
     arguments = TrainingArguments(
-        output_dir=str(workdir),
-        max_steps=warmup["steps"],
-        per_device_train_batch_size=warmup["batch_size"],
-        learning_rate=warmup["learning_rate"],
-        lr_scheduler_type="cosine",
-        warmup_steps=min(50, warmup["steps"] // 10),
-        adam_beta2=0.98,
-        weight_decay=0.01,
-        max_grad_norm=1.0,
-        seed=settings["seed"],
-        logging_steps=max(1, warmup["steps"] // 50),
-        save_strategy="no",
-        report_to="none",
-        disable_tqdm=True,
-        use_cpu=True,
-        remove_unused_columns=False,
+        **warmup_arguments(warmup, settings["seed"], workdir), max_grad_norm=1.0, remove_unused_columns=False
     )
     trainer = Trainer(
         model=model,
