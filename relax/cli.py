@@ -34,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     _environment(arguments.verb)
     try:
         set_up(None if "dry_run" in arguments and arguments.dry_run else arguments.log)
-        if arguments.verb in ("fetch", "tables", "doctor", "cost") or "configfile" not in arguments:
+        if arguments.verb in ("fetch", "tables", "doctor", "cost", "evidence") or "configfile" not in arguments:
             return arguments.run(arguments)
         arguments.run(arguments, config.load(arguments.configfile))
     except RelaxError as error:
@@ -171,6 +171,8 @@ def _parser() -> argparse.ArgumentParser:
     _why_options(subparsers.add_parser("why", help=WHY_HELP, description=WHY_HELP, epilog=EXIT_CODES))
     _audit_options(subparsers.add_parser("audit", help=AUDIT_HELP, description=AUDIT_HELP, epilog=EXIT_CODES))
     _claims_options(subparsers.add_parser("claims", help=CLAIMS_HELP, description=CLAIMS_HELP, epilog=EXIT_CODES))
+    _evidence_options(subparsers.add_parser("evidence", help=EVIDENCE_HELP, description=EVIDENCE_HELP,
+                                            epilog=EXIT_CODES))  # fmt: skip
     _reference_options(subparsers.add_parser("reference", help=REFERENCE_HELP, description=REFERENCE_HELP,
                                              epilog=EXIT_CODES))  # fmt: skip
     return parser
@@ -237,6 +239,18 @@ def _reference_options(sub: argparse.ArgumentParser) -> None:
     _messages(sub)
 
 
+def _evidence_options(sub: argparse.ArgumentParser) -> None:
+    sub.set_defaults(run=verbs.evidence)
+    sub.add_argument("--collect", type=Path, nargs="+", default=[], metavar="DIR",
+                     help="results folders whose runs are added to those tracked, e.g. results/study")  # fmt: skip
+    sub.add_argument("--records", type=Path, default=config.REPOSITORY / "results" / "reference" / "study",
+                     metavar="DIR", help="the tracked runs (results/reference/study)")  # fmt: skip
+    sub.add_argument("--configfile", type=Path, nargs="+", default=[], metavar="FILE",
+                     help="another plan than config/study.yaml with its controls, over config/config.yaml")  # fmt: skip
+    sub.add_argument("--out", type=Path, metavar="FILE", help="write it to this file, as Markdown, with its figures")
+    _messages(sub)
+
+
 def _dsd_options(sub: argparse.ArgumentParser) -> None:
     sub.set_defaults(run=verbs.dsd)
 
@@ -299,6 +313,7 @@ DOCTOR_HELP = "is this machine, or cluster, ready for an experiment: each findin
 COST_HELP = "jobs, GPU hours, disk and time of an experiment by stage, before anything is submitted"
 AUDIT_HELP = "what does not follow from the paper's own printed numbers, with the arithmetic"
 CLAIMS_HELP = "the paper's claims, and what the tracked reference runs show of each"
+EVIDENCE_HELP = "what the runs of docs/study.md show, from the tracked ones alone"
 REFERENCE_HELP = "copy what is tracked of a finished run: tables, findings, status of the claims, records"
 WHY_HELP = "the run records behind a result, and where a link is missing or a hash differs"
 DSD_HELP = "spectra and DSD of any causal language model's responses, without training"

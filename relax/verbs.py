@@ -306,6 +306,28 @@ def reference(a: argparse.Namespace) -> int:
     return 0
 
 
+def evidence(a: argparse.Namespace) -> int:
+    """What the tracked runs of the study show."""
+    from relax.files import atomic_write
+    from relax.results import evidence
+    from relax.results.evidence_records import collect_records, read_records
+    from relax.results.evidence_runs import Study
+
+    if a.collect:
+        counts = collect_records(a.collect, a.records)
+        logger.info("evidence: %s in %s", ", ".join(f"{n} runs {what}" for what, n in counts.items()), a.records)
+    (main, controls), records = evidence.configurations(a.configfile), read_records(a.records)
+    if a.out is None:
+        print(evidence.to_page(main, controls, records), end="")
+        return 0
+    if (study := Study.of(main, records)).seeds:
+        from relax.results.evidence_figures import write_pictures
+
+        write_pictures(study, a.out.parent / "images", a.out.stem)
+    atomic_write(a.out, evidence.to_page(main, controls, records, a.out.stem))
+    return 0
+
+
 def doctor(a: argparse.Namespace) -> int:
     """Findings about this machine, or cluster."""
     from relax.doctor import doctor

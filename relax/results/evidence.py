@@ -1,0 +1,240 @@
+"""``relax evidence``: docs/evidence.md, from the tracked runs alone. No number of it is typed in."""
+
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from relax import config
+from relax.results import evidence_dsd as dsd
+from relax.results import evidence_tests as tests
+from relax.results.evidence_questions import falls, foresight, left
+from relax.results.evidence_records import Key, Record
+from relax.results.evidence_runs import HARD, REWARD, Run, Study
+from relax.results.evidence_text import NARROW, about, factor, number, p_value, share, table, times_text
+from relax.results.model import BASELINE, INITIAL, SPECTRA
+from relax.results.statistics import summarise
+
+INTRODUCTION = """\
+# Evidence: does latent exploration pay?
+
+Written by `relax evidence --out docs/evidence.md` from the tracked runs in
+[results/reference/study/](../results/README.md) alone; no number and no conclusion is typed in. Hypotheses, tests and
+the rule behind the conclusion are those of [study.md](study.md), fixed before the runs.
+"""
+NOT_RUN = "The study has not been run: no run of it is tracked, and nothing is known yet.\n"
+OUTCOMES = {
+    "no trap": "No trap",
+    "for": "For: latent exploration pays in this trap",
+    "against": "Against: latent exploration does not pay in this trap",
+    "undecided": "Undecided",
+}
+#: The configurations behind the page, each over config/config.yaml.
+STUDY = ("study.yaml",)
+CONTROLS = {"noisy sum": (*STUDY, "study_noisy_sum.yaml"), "countdown": (*STUDY, "study_countdown.yaml")}
+
+
+def configurations(files: Sequence[Path] = ()) -> tuple[config.Config, dict[str, config.Config]]:
+    """The loaded configuration of the study and those of its controls; with files, theirs and no control."""
+
+    def loaded(names: Sequence[str | Path]) -> config.Config:
+        return config.load([config.REPOSITORY / "config" / name for name in ("config.yaml", *names)])
+
+    if files:
+        return loaded([path.absolute() for path in files]), {}
+    return loaded(STUDY), {name: loaded(names) for name, names in CONTROLS.items()}
+
+
+def to_page(
+    main: Mapping[str, Any], controls: Mapping[str, Mapping[str, Any]], records: Mapping[Key, Record],
+    pictures: str = "evidence",
+) -> str:  # fmt: skip
+    """``docs/evidence.md``.
+
+    Args:
+        main: the loaded configuration of the study.
+        controls: ``noisy sum`` and ``countdown`` -> their loaded configurations.
+        records: all tracked runs.
+        pictures: what the names of the figures begin with, in ``images/`` beside the page.
+    """
+    study = Study.of(main, records)
+    sides = {name: Study.of(config, records) for name, config in controls.items()}
+    if not study.runs and not any(side.runs for side in sides.values()):
+        return f"{INTRODUCTION}\n{NOT_RUN}"
+    parts = [("Conclusion", _conclusion(study, main.get("limits", [])))]
+    if study.seeds:
+        parts += [
+            ("Arms", _arms(study, pictures)),
+            ("Hypotheses", _hypotheses(study)),
+            ("All comparisons", _second(study)),
+        ]
+    parts += [("Controls", _controls(sides))] if sides else []
+    if study.seeds:
+        parts += [
+            ("Curves", _curves(pictures)),
+            ("Does DSD fall before entropy?", falls(study)),
+            ("Does DSD tell who will escape?", foresight(study)),
+            ("What is left under controls of KL, length and ridge", left(study)),
+        ]
+    parts.append(("How to get the same", about([study, *sides.values()])))
+    return "\n".join([INTRODUCTION, *(f"## {title}\n\n{text.strip()}\n" for title, text in parts)])
+
+
+def _conclusion(study: Study, limits: Sequence[str]) -> str:
+    verdict, asked = tests.conclude(study), len(study.matrix.seeds)
+    if verdict.outcome == "not run":
+        return (f"Not yet: {len(study.runs)} of {study.asked} runs of the study are there, and no seed has been run by "
+                "all arms. Nothing follows from them.")  # fmt: skip
+    n, counted = len(study.seeds), len(study.seeds) * len(study.matrix.policies)
+    label = OUTCOMES[verdict.outcome]
+    if n < asked:
+        label = f"Preliminary, {n} of {asked} seeds. {label}"
+    words = [f"**{label}.**", *verdict.sentences, *_rises(study),
+             f"Runs that count: {counted} of each of {len(study.matrix.methods)} arms, seeds "
+             f"{', '.join(map(str, study.seeds))} of {len(study.matrix.policies)} initial policies."]  # fmt: skip
+    further = len(study.runs) - len(study.counted())
+    words += [f"{further} further runs are tracked and do not count: not all arms have their seeds."] if further else []
+    broken = sum(run.broken for run in study.counted())
+    words += [f"{broken} of the runs ended in non-finite numbers and count as not escaped."] if broken else []
+    return "\n\n".join([" ".join(words), "What this cannot say: " + " ".join(limits)] if limits else [" ".join(words)])
+
+
+def _rises(study: Study) -> list[str]:
+    """A DSD that rises without escapes, said of every arm that shows it."""
+    found = []
+    for method, (other, spectrum) in dsd.RELAX.items():
+        risen = dsd.gain(study, method, other, f"dsd/{spectrum}")
+        hardly = not tests.compare_arms(study, method, other, tests.ESCAPES).value > 0
+        if risen.n > 1 and risen.low > 0 and hardly:
+            found.append(
+                f"`{method}` ends with a DSD ({spectrum.replace('_', ' ')}, on policy) of {factor(risen)} times that "
+                f"of `{other}` (n = {risen.n}) and escapes no more often: DSD rose without escapes."
+            )
+    return found
+
+
+def _arms(study: Study, pictures: str) -> str:
+    policies = study.matrix.policies
+    titles = ["arm", "runs", *(f"escaped, {p}" for p in policies), "escaped, all", "median step", "reward, escaped",
+              "reward, trapped", "pass@16 hard", "entropy"]  # fmt: skip
+    rows, dsds = [], []
+    for method in study.matrix.methods:
+        runs = study.arm(method)
+        gone, stay = [r for r in runs if r.escape is not None], [r for r in runs if r.escape is None]
+        steps = f"{statistics.median(r.escape for r in gone):g}" if gone else "none"
+        shares = [share(study.arm(method, policy)) for policy in policies]
+        means = [_mean(gone, REWARD), _mean(stay, REWARD), _mean(runs, HARD), _end(runs, "entropy", ".3f")]
+        rows.append([f"`{method}`", str(len(runs)), *shares, share(runs), steps, *means])
+        dsds.append([f"`{method}`", *(_end(runs, f"{kind}/{s}", ".3g") for kind in ("dsd", "probe") for s in SPECTRA)])
+    wide = [f"{kind}, {NARROW[s]}" for kind in ("on policy", "probes") for s in SPECTRA]
+    initial = [Run(r, study.steps) for key, r in study.records.items() if key[2] == INITIAL]
+    start = "; ".join(f"{r.record['policy']}: reward {number(_grade(r, REWARD))}, pass@16 on hard problems "
+                      f"{number(_grade(r, HARD))}" for r in initial)  # fmt: skip
+    return (
+        table(titles, rows)
+        + "\nEscaped: runs that leave the trap, of all that count, with the Clopper-Pearson 95 % interval of the "
+        "share. Median step: of the runs that escape. Reward: mean@16 after training, mean over runs. Entropy: nats "
+        f"per token, last tenth of the steps.{f' Initial policies: {start}.' if start else ''}\n\n"
+        + table(["DSD", *wide], dsds)
+        + "\nMean over runs of the last tenth of the steps, ridge of training; eig: eigenvalues, sv: singular values. "
+        "Probes are fixed responses of the initial policy. An escaped run is made of chains, a trapped one of rote "
+        "answers, so on-policy DSD differs between arms by their escapes as well.\n\n"
+        f"![Share of runs that escape](images/{pictures}-escapes.png)"
+    )
+
+
+def _grade(run: Run, name: str) -> float:
+    scores = next(iter(run.record.get("scores", {}).values()), {})
+    return math.nan if scores.get(name) is None else scores[name]
+
+
+def _mean(runs: Sequence[Run], name: str) -> str:
+    known = [v for run in runs if math.isfinite(v := run.score(name))]
+    return number(statistics.fmean(known)) if known else ""
+
+
+def _end(runs: Sequence[Run], name: str, spec: str) -> str:
+    known = [v for run in runs if math.isfinite(v := run.end(name))]
+    return number(statistics.fmean(known), spec) if known else ""
+
+
+def _hypotheses(study: Study) -> str:
+    rows = []
+    for name, test in tests.confirmatory(study).items():
+        arms = [f"`{test.first}`", f"`{test.second}`", test.measure]
+        ps = [p_value(test.p_value), p_value(test.p_corrected)]
+        rows.append([name, *arms, times_text(test), str(test.differ), str(test.n), *ps, "yes" if test.holds else "no"])
+    titles = ["", "arm", "against", "measure", "difference", "differ", "pairs", "p", "p, Holm", "holds"]
+    return table(titles, rows) + (
+        "\nPaired by initial policy and seed; differ: pairs that do. Escapes: exact McNemar test; the interval of the "
+        "difference is that of two Clopper-Pearson intervals with Bonferroni's correction. Steps: sign-flip test, a "
+        f"run that stays counts as {study.steps + 1}. Holds: p after Holm's correction of at most {tests.LEVEL:g}, in "
+        "the direction of the hypothesis."
+    )
+
+
+def _second(study: Study) -> str:
+    family = tests.second_family(study)
+    if not family:
+        return "The plan has no other arms."
+    found = {(t.first, t.second, t.measure): t for t in family}
+    rows = []
+    for first, second in dict.fromkeys((t.first, t.second) for t in family):
+        cells = []
+        for measure in (tests.ESCAPES, tests.STEPS, tests.PASS):
+            test = found.get((first, second, measure))
+            cells += [times_text(test, interval=False), p_value(test.p_corrected)] if test else ["above", ""]
+        rows.append([f"`{first}`", f"`{second}`", *cells])
+    titles = ["arm", "against", "escapes", "p", "step", "p", "pass@16 hard", "p"]
+    return table(titles, rows) + (
+        f"\nMean paired differences; p after Holm's correction over the {len(family)} tests of this table. Above: in "
+        f"the confirmatory family. {sum(t.p_corrected <= tests.LEVEL for t in family)} are at most {tests.LEVEL:g}, "
+        f"{sum(t.p_value <= tests.LEVEL for t in family)} are so before correction."
+    )
+
+
+def _controls(sides: Mapping[str, Study]) -> str:
+    texts, kept = [], {}
+    for name, study in sides.items():
+        if not study.seeds:
+            texts.append(f"**{name}**: not run by all arms yet ({len(study.runs)} of {study.asked} runs).")
+            continue
+        rows = []
+        for method in (m for m in study.matrix.methods if m != BASELINE):
+            found = tests.compare_reward(study, method)
+            less = "yes" if name == "noisy sum" and found.value < 0 and found.p_value <= tests.LEVEL else ""
+            row = [f"`{method}`", _mean(study.arm(method), REWARD), times_text(found), p_value(found.p_value)]
+            rows.append([*row, less])
+        n = len(study.seeds) * len(study.matrix.policies)
+        lost = " Pays: less reward than GRPO where there is nothing to gain." if name == "noisy sum" else ""
+        texts.append(f"**{name}**, {n} runs an arm; `{BASELINE}` has reward {_mean(study.arm(BASELINE), REWARD)}.\n\n"
+                     + table(["arm", "reward", f"minus `{BASELINE}`", "p", "pays" * (name == "noisy sum")], rows)
+                     + "\nReward after training (mean@16); sign-flip test over seeds, not corrected; "
+                     f"{n} seeds give no p below {2.0 ** (1 - n):.2g}.{lost}")  # fmt: skip
+        kept[name] = summarise(e for run in study.arm(BASELINE) if math.isfinite(e := _kept(run)))
+    if len(kept) == 2:
+        texts.append(_entropy(kept["noisy sum"], kept["countdown"]))
+    return "\n\n".join(texts) or "None."
+
+
+def _kept(run: Run) -> float:
+    """Logarithm of entropy at the end over that of the first generation."""
+    first = next(iter(run.curve("entropy")[1]), math.nan)
+    return math.log(run.end("entropy") / first) if first > 0 and run.end("entropy") > 0 else math.nan
+
+
+def _entropy(noisy: Any, countdown: Any) -> str:
+    holds = countdown.n > 1 and noisy.n > 1 and countdown.low > noisy.high
+    said = "it stays higher, as was expected of the control" if holds else (
+        "it is not clearly higher on Countdown, which is then no such control and counts as none")  # fmt: skip
+    return (f"Entropy of `{BASELINE}` at the end over that at the start: {factor(countdown)} on Countdown "
+            f"(n = {countdown.n}), {factor(noisy)} on the noisy sum (n = {noisy.n}); {said}.")  # fmt: skip
+
+
+def _curves(pictures: str) -> str:
+    return (
+        f"![Curves of every run by arm](images/{pictures}-curves.png)\n\nThin: a run, solid and dark if it escapes, "
+        "dashed and light if it stays. Thick: the median over the runs of either kind, from three runs on. Both "
+        "initial policies together; ridge of training."
+    )

@@ -1,0 +1,86 @@
+"""Sections of docs/evidence.md on DSD: what falls first, what tells beforehand, what is left under controls."""
+
+import math
+
+from relax.results import evidence_dsd as dsd
+from relax.results import evidence_tests as tests
+from relax.results.evidence_runs import Study
+from relax.results.evidence_text import NARROW, factor, number, p_value, table, times_text
+from relax.results.model import BASELINE, SPECTRA
+
+
+def falls(study: Study) -> str:
+    """Does DSD fall before entropy?"""
+    rows = []
+    shown = [m for m in (BASELINE, tests.KL, *dsd.RELAX) if m in study.matrix.methods]
+    for name, runs in {**{f"`{m}`": study.arm(m) for m in shown}, "all arms": study.counted()}.items():
+        for spectrum in SPECTRA:
+            found = dsd.lag(runs, spectrum)
+            if found is not None:
+                mean = f"{found.value:+.2f} at {found.at}" + ("" if abs(found.value) > found.band else ", in the band")
+                peak = f"{number(found.peak.mean, '+.1f')} ± {number(found.peak.half_width, '.1f')}"
+                changes = [factor(found.entropy), factor(found.dsd)]
+                rows.append([name, NARROW[spectrum], str(found.dsd.n), *changes, peak, mean])
+    if not rows:
+        return "No run has enough early steps."
+    return table(["runs", "DSD", "n", "entropy", "DSD", "lag (steps)", "mean correlation"], rows) + (
+        f"\nFirst {dsd.EARLY} steps. Entropy and DSD: level at their end over that at their start, 95 % interval over "
+        "runs. Lag: where the changes of log DSD and of entropy of a run correlate most; positive: DSD moves first. "
+        "Mean correlation: largest value of the mean over runs and its lag; in the band: no larger than unrelated "
+        "series leave in 95 % of draws. An order in time is no cause, and a DSD that does not fall cannot warn."
+    )
+
+
+def foresight(study: Study) -> str:
+    """Does early DSD tell who will escape?"""
+    found = dsd.foresight(study)
+    if not any(f.pairs for f in found):
+        return "No arm has runs of both kinds, so nothing can be told apart within an arm."
+    names = list(dict.fromkeys(f.name for f in found))
+    by = {(f.name, f.step): f for f in found}
+    rows = [[name, *(cell for step in dsd.ASKED for cell in _auc(by[name, step]))] for name in names]
+    return table(["measure", *(c for s in dsd.ASKED for c in (f"AUC, step {s}", "p", "runs"))], rows) + (
+        "\nAUC: chance that, of two runs of one arm and initial policy that have not escaped by the step, the one that "
+        "escapes later has the higher value; 0.5 is chance, below it the lower value escapes. p: permutation within "
+        "arm and policy, not corrected for the number of rows. Runs: not yet escaped, of arms with runs of both kinds, "
+        "and how many of them escape. Probes: the last measured before the step. Share of chains and entropy are what "
+        "any training logs: DSD is of use beyond them where it does better."
+    )
+
+
+def _auc(found: dsd.Foresight) -> list[str]:
+    if not found.pairs:
+        return ["", "", ""]
+    return [f"{found.auc:.2f}", p_value(found.p_value), f"{found.runs}, {found.later} escape"]
+
+
+def left(study: Study) -> str:
+    """What is left when KL, length and ridge are controlled for."""
+    pairs = [("relax-sv", "relax-sv-no-kl"), ("relax-sv-no-kl", BASELINE), ("relax-sv-kl", tests.KL)]
+    pairs = [pair for pair in pairs if study.pairs(*pair)]
+    kl = [[f"`{a}`", f"`{b}`", times_text(tests.compare_arms(study, a, b, tests.ESCAPES))] for a, b in pairs]
+    gains = []
+    for method, (other, spectrum) in dsd.RELAX.items():
+        if study.pairs(method, other):
+            found = [dsd.gain(study, method, other, column(spectrum)) for column in dsd.KINDS.values()]
+            gains.append([f"`{method}`, {NARROW[spectrum]}", f"`{other}`", *map(factor, found)])
+    ties, step = [], dsd.ASKED[-1]
+    columns = {f"DSD {NARROW[s]}, {words}": make(s) for s in SPECTRA for words, make in dsd.KINDS.items()}
+    for name, column in (columns | {"length": "length"}).items():
+        value, n = dsd.tied(study, column, step)
+        if math.isfinite(value.value):
+            ties.append([name, f"{value.value:+.2f} ({value.low:+.2f} to {value.high:+.2f})", str(n)])
+    return (
+        "Escapes with and without the KL (share of runs, paired, 95 % interval):\n\n"
+        + table(["arm", "against", "difference"], kl)
+        + "\nDSD at the end over that of the other arm (95 % interval):\n\n"
+        + table(["arm", "against", *dsd.KINDS], gains)
+        + "\nA gain that only the training ridge sees is no change of dynamics; one that is gone at matched length was "
+        "length; one on policy and not on probes is a change of what is written.\n\n"
+        + (f"Rank correlation with the step of escape within arm and policy, at step {step}, runs not yet escaped "
+           "(negative: the higher, the earlier; bootstrap over pairs of policy and seed):\n\n"
+           + table(["at that step", "correlation", "n"], ties) if ties else "No run escapes late enough to correlate "
+           "anything with its step.\n")
+        + "\nThis cannot tell a cause: KL is measured only in arms that have one, length and strategy go together, and "
+        "arms that differ in one term differ in all that follows from it."
+    )  # fmt: skip

@@ -1,0 +1,88 @@
+"""Words, numbers and tables of docs/evidence.md."""
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+
+from relax.results.evidence_runs import Run, Study, escapes
+from relax.results.evidence_tests import REWARDS, STEPS, Test, clopper_pearson
+from relax.results.model import INITIAL
+from relax.results.render import MINUS
+from relax.results.statistics import Summary
+
+NARROW = {"eigenvalues": "eig", "singular_values": "sv"}
+
+
+def table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """GitHub's Markdown."""
+    lines = [titles, ["---"] * len(titles), *rows]
+    return "".join("| " + " | ".join(line) + " |\n" for line in lines)
+
+
+def number(value: float, spec: str = ".2f") -> str:
+    """A number as a reader writes it; empty for NaN."""
+    if not math.isfinite(value):
+        return ""
+    text = f"{value:{spec}}"
+    return text.replace("-", MINUS) if float(text.replace("+", "")) else text.replace("-", "").replace("+", "")
+
+
+def share(runs: Sequence[Run]) -> str:
+    """Escapes of some runs: ``5 of 24 (0.07 to 0.42)``."""
+    low, high = clopper_pearson(escapes(runs), len(runs))
+    return f"{escapes(runs)} of {len(runs)} ({low:.2f} to {high:.2f})"
+
+
+def p_value(value: float) -> str:
+    """Two significant digits, or ``< 0.001``."""
+    return "< 0.001" if value < 0.001 else f"{value:.2g}" if value < 0.0995 else f"{value:.2f}"
+
+
+def times_text(test: Test, interval: bool = True) -> str:
+    """A difference in the digits of its measure, with its interval."""
+    spec = {STEPS: "+.1f", REWARDS: "+.3f"}.get(test.measure, "+.2f")
+    shown = number(test.value, spec)
+    if not interval or not math.isfinite(test.low):
+        return shown + " (no interval)" * (interval and test.n == 1)
+    return f"{shown} ({number(test.low, spec)} to {number(test.high, spec)})"
+
+
+def factor(logs: Summary) -> str:
+    """A mean of logarithms as the factor that it is, with its interval: ``1.42 (1.30 to 1.55)``; empty for no run."""
+    if not logs.n:
+        return ""
+    low, high = (f"{math.exp(end):.2f}" if math.isfinite(end) else "" for end in (logs.low, logs.high))
+    return f"{math.exp(logs.mean):.2f}" + (f" ({low} to {high})" if low else "")
+
+
+def about(studies: Sequence[Study]) -> str:
+    """Commands, commits, machines and time of the runs."""
+    records = [record for study in studies for record in study.records.values()]
+    made = [record["made"] for record in records if record["made"]["commit"]]
+    counts = Counter(m["commit"][:10] for m in made)
+    commits = ", ".join(f"{commit} ({n} records)" for commit, n in counts.most_common())
+    machines = Counter(f"{m['cpus']} processors, {m['accelerator'] or 'no accelerator'}" for m in made)
+    hours = sum(m["cpu_seconds"] for m in made) / 3600
+    trained = [r["made"]["cpu_seconds"] for r in records if r["method"] != INITIAL and r["made"]["commit"]]
+    dates = sorted(m["started"][:10] for m in made)
+    lines = [
+        "    make study                                      # the trap and its controls; results/study*/",
+        "    relax evidence --collect results/study*/ --out docs/evidence.md   # adds their runs to those tracked",
+        "    relax evidence --out docs/evidence.md           # this page, from the tracked runs alone",
+        "",
+        "Collect in another checkout than the one that runs: a changed page there is an uncommitted change, and runs "
+        "made with one are refused.",
+        "",
+        *(f"- {study.matrix.name}: {len(study.runs)} of {study.asked} runs tracked, seeds "
+          f"{', '.join(map(str, study.seeds)) or 'none'} by all arms." for study in studies),
+    ]  # fmt: skip
+    if made:
+        lines += [
+            f"- Commits: {commits}.",
+            f"- Machines: {'; '.join(machines)}; {dates[0]} to {dates[-1]}.",
+            f"- Time: {hours:.1f} CPU hours in all, {sum(trained) / max(1, len(trained)):.0f} CPU seconds a run with "
+            "its spectra, responses and grades.",
+        ]  # fmt: skip
+    failed = [record for record in records if "ended" in record["made"]]
+    lines += [f"- Broke down: {r['policy']}, {r['method']}, seed {r['seed']}: {r['made']['ended']}" for r in failed]
+    return "\n".join(lines)
