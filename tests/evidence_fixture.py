@@ -6,26 +6,31 @@ from relax.results import evidence
 from relax.results.evidence_runs import Study
 
 STEPS, UPDATES = 200, 2
+MAIN, CONTROLS = evidence.configurations()
 POLICIES = ("trap-a", "trap-b")
 
 
-def record(experiment, policy, method, seed, escape=None, broken=False, jitter=True, dsd=1.0, early=0.0):
+def record(experiment, policy, method, seed, escape=None, broken=False, dsd=1.0):
     """A tracked run: it stays where ``escape`` is None, else leaves the trap at that (odd) step.
 
-    ``dsd`` multiplies DSD; ``early`` is added to its logarithm in the first 50 steps; ``jitter`` adds noise of the seed.
+    ``broken``: its last entropy is no number. ``dsd`` multiplies DSD.
     """
-    numbers = sum(map(ord, experiment + policy + method)) * jitter
-    rng = np.random.default_rng([seed * jitter, numbers])
+    numbers = sum(map(ord, experiment + policy + method))
+    rng = np.random.default_rng([seed, numbers])
     steps = np.arange(1, STEPS + 1, UPDATES)
     gone = np.zeros(len(steps)) if escape is None else 1 / (1 + np.exp(-(steps - escape + 1e-6) / 4.0))
-    chain = np.where(steps < (escape or STEPS + 1), np.minimum(0.3 * np.exp(-steps / 15) + gone, 0.49), 0.5 + gone / 2.2)
-    noise = (lambda size: rng.normal(0, 0.05, len(steps)) * size) if jitter else (lambda size: 0)
+    before = np.minimum(0.3 * np.exp(-steps / 15) + gone, 0.49)
+    chain = np.where(steps < (escape or STEPS + 1), before, 0.5 + gone / 2.2)
+
+    def noise(size):
+        return rng.normal(0, 0.05 * size, len(steps))
+
     curves = {
         "reward": 0.39 + 0.57 * gone + noise(0.1),
         "entropy": (0.02 + 0.12 * np.exp(-steps / 12) + 0.05 * gone) * np.exp(noise(1)),
         "strategy/chain": chain,
-        "dsd/eigenvalues": dsd * 0.11 * np.exp(noise(1) + early * (steps < 50)),
-        "dsd/singular_values": dsd * (11 + 4 * gone) * np.exp(noise(1) + early * (steps < 50)),
+        "dsd/eigenvalues": dsd * 0.11 * np.exp(noise(1)),
+        "dsd/singular_values": dsd * (11 + 4 * gone) * np.exp(noise(1)),
     }
     curves = {name: [float(f"{v:.5g}") for v in values] for name, values in curves.items()}
     if broken:
@@ -43,7 +48,7 @@ def record(experiment, policy, method, seed, escape=None, broken=False, jitter=T
         "experiment": experiment, "policy": policy, "method": method, "seed": seed,
         "made": {"commit": "5e4d" * 10, "started": "2026-01-01T00:00:00+00:00", "cpus": 2, "accelerator": None,
                  "cpu_seconds": 230, "wall_seconds": 250, "settings": {"train": "0" * 12}, "inputs": {},
-                 "digest": f"{abs(numbers) + seed:012x}"},
+                 "digest": f"{numbers + seed:012x}"},
         "steps": STEPS, "updates": UPDATES,
         "curves": {"step": steps.tolist(), **curves},
         "thinned": {"step": steps[few].tolist(), "length": [28.0] * len(steps[few]), **thinned},
@@ -62,9 +67,8 @@ def records_of(escapes, seeds=range(1, 13), methods=None, **kinds):
         methods: arms that are there; all of config/study.yaml by default.
         kinds: further arguments of :func:`record`, by arm with ``-`` as ``_``.
     """
-    main, _ = evidence.configurations()
     found = {}
-    for method in methods or main["matrix"]["methods"]:
+    for method in methods or MAIN["matrix"]["methods"]:
         own = escapes.get(method)
         for policy in POLICIES:
             for seed in seeds:
@@ -74,6 +78,7 @@ def records_of(escapes, seeds=range(1, 13), methods=None, **kinds):
     return found
 
 
-def study_of(escapes, **options):
-    """The same as a :class:`Study` of config/study.yaml."""
-    return Study.of(evidence.configurations()[0], records_of(escapes, **options))
+def study_of(escapes, methods=None, **options):
+    """The same as a :class:`Study` of config/study.yaml, or of a plan that has these arms alone."""
+    plan = MAIN | {"matrix": MAIN["matrix"] | ({"methods": methods} if methods else {})}
+    return Study.of(plan, records_of(escapes, methods=methods, **options))

@@ -12,7 +12,7 @@ from relax.results import evidence_tests as tests
 from relax.results.evidence_questions import falls, foresight, left
 from relax.results.evidence_records import Key, Record
 from relax.results.evidence_runs import HARD, REWARD, Run, Study
-from relax.results.evidence_text import NARROW, about, factor, number, p_value, share, table, times_text
+from relax.results.evidence_text import NARROW, about, difference, factor, number, p_value, share, table
 from relax.results.model import BASELINE, INITIAL, SPECTRA
 from relax.results.statistics import summarise
 
@@ -32,7 +32,10 @@ OUTCOMES = {
 }
 #: The configurations behind the page, each over config/config.yaml.
 STUDY = ("study.yaml",)
-CONTROLS = {"noisy sum": (*STUDY, "study_noisy_sum.yaml"), "countdown": (*STUDY, "study_countdown.yaml")}
+NOISY, COUNTDOWN = "noisy sum", "Countdown"
+CONTROLS = {NOISY: (*STUDY, "study_noisy_sum.yaml"), COUNTDOWN: (*STUDY, "study_countdown.yaml")}
+#: Column of the training's log -> words.
+DSDS = {"dsd": "DSD", "probe": "probes"}
 
 
 def configurations(files: Sequence[Path] = ()) -> tuple[config.Config, dict[str, config.Config]]:
@@ -54,7 +57,7 @@ def to_page(
 
     Args:
         main: the loaded configuration of the study.
-        controls: ``noisy sum`` and ``countdown`` -> their loaded configurations.
+        controls: ``noisy sum`` and ``Countdown`` -> their loaded configurations.
         records: all tracked runs.
         pictures: what the names of the figures begin with, in ``images/`` beside the page.
     """
@@ -116,31 +119,32 @@ def _rises(study: Study) -> list[str]:
 
 def _arms(study: Study, pictures: str) -> str:
     policies = study.matrix.policies
-    titles = ["arm", "runs", *(f"escaped, {p}" for p in policies), "escaped, all", "median step", "reward, escaped",
-              "reward, trapped", "pass@16 hard", "entropy"]  # fmt: skip
-    rows, dsds = [], []
+    left, ends = [], []
     for method in study.matrix.methods:
         runs = study.arm(method)
         gone, stay = [r for r in runs if r.escape is not None], [r for r in runs if r.escape is None]
-        steps = f"{statistics.median(r.escape for r in gone):g}" if gone else "none"
-        shares = [share(study.arm(method, policy)) for policy in policies]
+        steps = f"{statistics.median(r.step for r in gone):g}" if gone else "none"
+        shares = [share(study.arm(method, policy)) for policy in policies] if len(policies) > 1 else []
+        left.append([f"`{method}`", str(len(runs)), *shares, share(runs), steps])
         means = [_mean(gone, REWARD), _mean(stay, REWARD), _mean(runs, HARD), _end(runs, "entropy", ".3f")]
-        rows.append([f"`{method}`", str(len(runs)), *shares, share(runs), steps, *means])
-        dsds.append([f"`{method}`", *(_end(runs, f"{kind}/{s}", ".3g") for kind in ("dsd", "probe") for s in SPECTRA)])
-    wide = [f"{kind}, {NARROW[s]}" for kind in ("on policy", "probes") for s in SPECTRA]
+        ends.append([f"`{method}`", *means, *(_end(runs, f"{kind}/{s}", ".3g") for kind in DSDS for s in SPECTRA)])
     initial = [Run(r, study.steps) for key, r in study.records.items() if key[2] == INITIAL]
-    start = "; ".join(f"{r.record['policy']}: reward {number(_grade(r, REWARD))}, pass@16 on hard problems "
-                      f"{number(_grade(r, HARD))}" for r in initial)  # fmt: skip
+    start = "; ".join(
+        f"{r.record['policy']}: reward {number(_grade(r, REWARD))}, pass@16 on hard problems {number(_grade(r, HARD))}"
+        for r in initial
+    )
+    names = policies if len(policies) > 1 else []
+    wide = [f"{words}, {NARROW[s]}" for words in DSDS.values() for s in SPECTRA]
     return (
-        table(titles, rows)
-        + "\nEscaped: runs that leave the trap, of all that count, with the Clopper-Pearson 95 % interval of the "
-        "share. Median step: of the runs that escape. Reward: mean@16 after training, mean over runs. Entropy: nats "
-        f"per token, last tenth of the steps.{f' Initial policies: {start}.' if start else ''}\n\n"
-        + table(["DSD", *wide], dsds)
-        + "\nMean over runs of the last tenth of the steps, ridge of training; eig: eigenvalues, sv: singular values. "
-        "Probes are fixed responses of the initial policy. An escaped run is made of chains, a trapped one of rote "
-        "answers, so on-policy DSD differs between arms by their escapes as well.\n\n"
-        f"![Share of runs that escape](images/{pictures}-escapes.png)"
+        table(["arm", "runs", *names, "escaped", "median step"], left)
+        + "\nRuns that leave the trap, of all that count, with the Clopper-Pearson 95 % interval of the share; by "
+        "initial policy and together. Median step: of the runs that escape.\n\n"
+        f"![Share of runs that escape](images/{pictures}-escapes.png)\n\n"
+        + table(["arm", "reward, escaped", "reward, trapped", "pass@16 hard", "entropy", *wide], ends)
+        + "\nMeans over runs. Reward: mean@16 after training. Entropy (nats per token) and DSD: last tenth of the "
+        "steps, ridge of training, eig: eigenvalues, sv: singular values. Probes: fixed responses of the initial "
+        "policy. An escaped run is made of chains, a trapped one of rote answers, so DSD differs between arms by "
+        f"their escapes as well.{f' Initial policies: {start}.' if start else ''}"
     )
 
 
@@ -164,7 +168,7 @@ def _hypotheses(study: Study) -> str:
     for name, test in tests.confirmatory(study).items():
         arms = [f"`{test.first}`", f"`{test.second}`", test.measure]
         ps = [p_value(test.p_value), p_value(test.p_corrected)]
-        rows.append([name, *arms, times_text(test), str(test.differ), str(test.n), *ps, "yes" if test.holds else "no"])
+        rows.append([name, *arms, difference(test), str(test.differ), str(test.n), *ps, "yes" if test.holds else "no"])
     titles = ["", "arm", "against", "measure", "difference", "differ", "pairs", "p", "p, Holm", "holds"]
     return table(titles, rows) + (
         "\nPaired by initial policy and seed; differ: pairs that do. Escapes: exact McNemar test; the interval of the "
@@ -184,7 +188,7 @@ def _second(study: Study) -> str:
         cells = []
         for measure in (tests.ESCAPES, tests.STEPS, tests.PASS):
             test = found.get((first, second, measure))
-            cells += [times_text(test, interval=False), p_value(test.p_corrected)] if test else ["above", ""]
+            cells += [difference(test).partition(" (")[0], p_value(test.p_corrected)] if test else ["above", ""]
         rows.append([f"`{first}`", f"`{second}`", *cells])
     titles = ["arm", "against", "escapes", "p", "step", "p", "pass@16 hard", "p"]
     return table(titles, rows) + (
@@ -195,27 +199,32 @@ def _second(study: Study) -> str:
 
 
 def _controls(sides: Mapping[str, Study]) -> str:
-    texts, kept = [], {}
-    for name, study in sides.items():
-        if not study.seeds:
-            texts.append(f"**{name}**: not run by all arms yet ({len(study.runs)} of {study.asked} runs).")
-            continue
-        rows = []
-        for method in (m for m in study.matrix.methods if m != BASELINE):
+    ready = {name: study for name, study in sides.items() if study.seeds}
+    words = [f"{name}: not run by all arms yet, {len(study.runs)} of {study.asked} runs."
+             for name, study in sides.items() if name not in ready]  # fmt: skip
+    if not ready:
+        return " ".join(words)
+    methods = dict.fromkeys(m for study in ready.values() for m in study.matrix.methods if m != BASELINE)
+    rows = []
+    for method in methods:
+        cells = []
+        for name, study in ready.items():
             found = tests.compare_reward(study, method)
-            less = "yes" if name == "noisy sum" and found.value < 0 and found.p_value <= tests.LEVEL else ""
-            row = [f"`{method}`", _mean(study.arm(method), REWARD), times_text(found), p_value(found.p_value)]
-            rows.append([*row, less])
-        n = len(study.seeds) * len(study.matrix.policies)
-        lost = " Pays: less reward than GRPO where there is nothing to gain." if name == "noisy sum" else ""
-        texts.append(f"**{name}**, {n} runs an arm; `{BASELINE}` has reward {_mean(study.arm(BASELINE), REWARD)}.\n\n"
-                     + table(["arm", "reward", f"minus `{BASELINE}`", "p", "pays" * (name == "noisy sum")], rows)
-                     + "\nReward after training (mean@16); sign-flip test over seeds, not corrected; "
-                     f"{n} seeds give no p below {2.0 ** (1 - n):.2g}.{lost}")  # fmt: skip
-        kept[name] = summarise(e for run in study.arm(BASELINE) if math.isfinite(e := _kept(run)))
-    if len(kept) == 2:
-        texts.append(_entropy(kept["noisy sum"], kept["countdown"]))
-    return "\n\n".join(texts) or "None."
+            less = found.value < 0 and found.p_value <= tests.LEVEL
+            cells += [difference(found), p_value(found.p_value) + (", pays" if less and name == NOISY else "")]
+        rows.append([f"`{method}`", *cells])
+    base = [f"{_mean(study.arm(BASELINE), REWARD)} on {name} (n = {len(study.arm(BASELINE))})" for name, study in
+            ready.items()]  # fmt: skip
+    least = 2.0 ** (1 - min(len(study.arm(BASELINE)) for study in ready.values()))
+    kept = {name: summarise(e for run in study.arm(BASELINE) if math.isfinite(e := _kept(run)))
+            for name, study in ready.items()}  # fmt: skip
+    words.append(
+        f"Reward after training (mean@16) less that of `{BASELINE}`, which has {' and '.join(base)}; 95 % interval and "
+        f"sign-flip test over seeds, not corrected; no p can be below {least:.2g}. Pays: less reward where there is "
+        "nothing to gain."
+    )
+    text = table(["arm", *(title for name in ready for title in (name, "p"))], rows) + "\n" + " ".join(words)
+    return text + (f"\n\n{_entropy(kept[NOISY], kept[COUNTDOWN])}" if len(kept) == 2 else "")
 
 
 def _kept(run: Run) -> float:

@@ -2,33 +2,54 @@
 
 import math
 
+from relax.evaluation.comparison import holm
 from relax.results import evidence_dsd as dsd
 from relax.results import evidence_tests as tests
 from relax.results.evidence_runs import Study
-from relax.results.evidence_text import NARROW, factor, number, p_value, table, times_text
+from relax.results.evidence_text import NARROW, difference, factor, interval, number, p_value, table
 from relax.results.model import BASELINE, SPECTRA
 
 
 def falls(study: Study) -> str:
     """Does DSD fall before entropy?"""
-    rows = []
-    shown = [m for m in (BASELINE, tests.KL, *dsd.RELAX) if m in study.matrix.methods]
+    rows, words = [], []
+    shown = [m for m in (BASELINE, tests.KL, "relax", "relax-sv") if m in study.matrix.methods]
     for name, runs in {**{f"`{m}`": study.arm(m) for m in shown}, "all arms": study.counted()}.items():
         for spectrum in SPECTRA:
             found = dsd.lag(runs, spectrum)
             if found is not None:
-                mean = f"{found.value:+.2f} at {found.at}" + ("" if abs(found.value) > found.band else ", in the band")
+                words += [_first(found, spectrum)] if name == f"`{BASELINE}`" else []
+                mean = f"{number(found.value, '+.2f')} at {number(found.at, '+d')}" + (
+                    "" if abs(found.value) > found.band else ", in the band"
+                )
                 peak = f"{number(found.peak.mean, '+.1f')} ± {number(found.peak.half_width, '.1f')}"
                 changes = [factor(found.entropy), factor(found.dsd)]
                 rows.append([name, NARROW[spectrum], str(found.dsd.n), *changes, peak, mean])
     if not rows:
         return "No run has enough early steps."
-    return table(["runs", "DSD", "n", "entropy", "DSD", "lag (steps)", "mean correlation"], rows) + (
-        f"\nFirst {dsd.EARLY} steps. Entropy and DSD: level at their end over that at their start, 95 % interval over "
-        "runs. Lag: where the changes of log DSD and of entropy of a run correlate most; positive: DSD moves first. "
-        "Mean correlation: largest value of the mean over runs and its lag; in the band: no larger than unrelated "
-        "series leave in 95 % of draws. An order in time is no cause, and a DSD that does not fall cannot warn."
+    return (
+        " ".join(words)
+        + "\n\n"
+        + table(["runs", "DSD", "n", "entropy", "DSD", "lag (steps)", "mean correlation"], rows)
+        + (
+            f"\nFirst {dsd.EARLY} steps. Entropy and DSD: level at their end over that at their start, 95 % interval "
+            "over runs. Lag: where the changes of log DSD and of entropy of a run correlate most; positive: DSD moves "
+            "first. Mean correlation: largest value of the mean over runs and its lag; in the band: no larger than "
+            "unrelated series leave in 95 % of draws. An order in time is no cause, and a DSD that does not fall "
+            "cannot warn."
+        )
     )
+
+
+def _first(found: dsd.Lag, spectrum: str) -> str:
+    """The answer for ``grpo`` and one spectrum, by the intervals."""
+    moved = {"fell": "falls to", "rose": "rises to"}.get(found.dsd.verdict, "shows no clear change at")
+    entropy = {"fell": "falls to", "rose": "rises to"}.get(found.entropy.verdict, "shows no clear change at")
+    first = "no order in time is seen"
+    if abs(found.value) > found.band and found.at:
+        first = "DSD moves first" if found.at > 0 else "entropy moves first"
+    return (f"Under `{BASELINE}` entropy {entropy} {factor(found.entropy)} of its level at the start, DSD "
+            f"({spectrum.replace('_', ' ')}) {moved} {factor(found.dsd)}; {first}.")  # fmt: skip
 
 
 def foresight(study: Study) -> str:
@@ -39,12 +60,23 @@ def foresight(study: Study) -> str:
     names = list(dict.fromkeys(f.name for f in found))
     by = {(f.name, f.step): f for f in found}
     rows = [[name, *(cell for step in dsd.ASKED for cell in _auc(by[name, step]))] for name in names]
-    return table(["measure", *(c for s in dsd.ASKED for c in (f"AUC, step {s}", "p", "runs"))], rows) + (
-        "\nAUC: chance that, of two runs of one arm and initial policy that have not escaped by the step, the one that "
-        "escapes later has the higher value; 0.5 is chance, below it the lower value escapes. p: permutation within "
-        "arm and policy, not corrected for the number of rows. Runs: not yet escaped, of arms with runs of both kinds, "
-        "and how many of them escape. Probes: the last measured before the step. Share of chains and entropy are what "
-        "any training logs: DSD is of use beyond them where it does better."
+    asked = [f for f in found if f.name.startswith("DSD") and f.pairs]
+    told = [f"{f.name}, step {f.step}" for f, p in zip(asked, holm([f.p_value for f in asked]), strict=True)
+            if p <= tests.LEVEL]  # fmt: skip
+    words = (
+        f"Of {len(asked)} readings of DSD, {len(told) or 'none'} tell{'s' * (len(told) == 1)} escape apart after "
+        f"Holm's correction over them{': ' * bool(told)}{'; '.join(told)}.\n\n"
+    )
+    return (
+        words
+        + table(["measure", *(c for s in dsd.ASKED for c in (f"AUC, step {s}", "p", "runs"))], rows)
+        + (
+            "\nAUC: chance that, of two runs of one arm and initial policy that have not escaped by the step, the one "
+            "that escapes later has the higher value; 0.5 is chance, below it the lower value escapes. p: permutation "
+            "within arm and policy, not corrected. Runs: not yet escaped, of arms with runs of both kinds, "
+            "and how many of them escape. Probes: the last measured before the step. Share of chains and entropy are "
+            "what any training logs: DSD is of use beyond them where it does better."
+        )
     )
 
 
@@ -58,7 +90,7 @@ def left(study: Study) -> str:
     """What is left when KL, length and ridge are controlled for."""
     pairs = [("relax-sv", "relax-sv-no-kl"), ("relax-sv-no-kl", BASELINE), ("relax-sv-kl", tests.KL)]
     pairs = [pair for pair in pairs if study.pairs(*pair)]
-    kl = [[f"`{a}`", f"`{b}`", times_text(tests.compare_arms(study, a, b, tests.ESCAPES))] for a, b in pairs]
+    kl = [[f"`{a}`", f"`{b}`", difference(tests.compare_arms(study, a, b, tests.ESCAPES))] for a, b in pairs]
     gains = []
     for method, (other, spectrum) in dsd.RELAX.items():
         if study.pairs(method, other):
@@ -69,7 +101,7 @@ def left(study: Study) -> str:
     for name, column in (columns | {"length": "length"}).items():
         value, n = dsd.tied(study, column, step)
         if math.isfinite(value.value):
-            ties.append([name, f"{value.value:+.2f} ({value.low:+.2f} to {value.high:+.2f})", str(n)])
+            ties.append([name, interval(value.value, value.low, value.high), str(n)])
     return (
         "Escapes with and without the KL (share of runs, paired, 95 % interval):\n\n"
         + table(["arm", "against", "difference"], kl)

@@ -33,18 +33,21 @@ def share(runs: Sequence[Run]) -> str:
     return f"{escapes(runs)} of {len(runs)} ({low:.2f} to {high:.2f})"
 
 
+def interval(value: float, low: float, high: float, spec: str = "+.2f") -> str:
+    """``+0.42 (+0.30 to +0.51)``; without an interval where there is none."""
+    ends = f" ({number(low, spec)} to {number(high, spec)})" if math.isfinite(low) else ""
+    return number(value, spec) + ends
+
+
 def p_value(value: float) -> str:
     """Two significant digits, or ``< 0.001``."""
     return "< 0.001" if value < 0.001 else f"{value:.2g}" if value < 0.0995 else f"{value:.2f}"
 
 
-def times_text(test: Test, interval: bool = True) -> str:
+def difference(test: Test) -> str:
     """A difference in the digits of its measure, with its interval."""
     spec = {STEPS: "+.1f", REWARDS: "+.3f"}.get(test.measure, "+.2f")
-    shown = number(test.value, spec)
-    if not interval or not math.isfinite(test.low):
-        return shown + " (no interval)" * (interval and test.n == 1)
-    return f"{shown} ({number(test.low, spec)} to {number(test.high, spec)})"
+    return interval(test.value, test.low, test.high, spec)
 
 
 def factor(logs: Summary) -> str:
@@ -66,9 +69,11 @@ def about(studies: Sequence[Study]) -> str:
     trained = [r["made"]["cpu_seconds"] for r in records if r["method"] != INITIAL and r["made"]["commit"]]
     dates = sorted(m["started"][:10] for m in made)
     lines = [
-        "    make study                                      # the trap and its controls; results/study*/",
-        "    relax evidence --collect results/study*/ --out docs/evidence.md   # adds their runs to those tracked",
-        "    relax evidence --out docs/evidence.md           # this page, from the tracked runs alone",
+        "```bash",
+        "make study                                                        # the trap and its two controls",
+        "relax evidence --collect results/study results/study_noisy_sum results/study_countdown   # track them",
+        "relax evidence --out docs/evidence.md                             # this page, from the tracked runs alone",
+        "```",
         "",
         "Collect in another checkout than the one that runs: a changed page there is an uncommitted change, and runs "
         "made with one are refused.",

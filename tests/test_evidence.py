@@ -1,0 +1,293 @@
+"""The study's page from runs whose truth is known: numbers against scipy and brute force, the rule either way."""
+
+import itertools
+import json
+import math
+import re
+
+import numpy as np
+import pytest
+from evidence_fixture import CONTROLS, MAIN, POLICIES, records_of, study_of
+from scipy import stats
+
+from conftest import REPOSITORY
+from relax import cli
+from relax.results import evidence
+from relax.results import evidence_dsd as dsd
+from relax.results.evidence_records import read_records
+from relax.results.evidence_runs import Study
+from relax.results.evidence_tests import (
+    ESCAPES,
+    PASS,
+    STEPS,
+    clopper_pearson,
+    compare_arms,
+    conclude,
+    confirmatory,
+    second_family,
+    share_difference,
+    stratified_auc,
+)
+from relax.results.render import MINUS
+
+EARLY_ARMS = ["grpo", "grpo-kl", "relax", "relax-sv"]
+
+
+# Numbers ----------------------------------------------------------------------------------------
+
+
+def test_intervals_of_shares_are_those_of_scipy() -> None:
+    for n in (1, 6, 24):
+        for count in range(n + 1):
+            exact = stats.binomtest(count, n).proportion_ci(0.95, method="exact")
+            assert clopper_pearson(count, n) == pytest.approx((exact.low, exact.high), abs=1e-9)
+    assert clopper_pearson(0, 24)[1] == pytest.approx(stats.beta.ppf(0.975, 1, 24))
+    assert clopper_pearson(0, 0) == (0.0, 1.0)
+
+
+@pytest.mark.parametrize(("gain", "loss"), [(0.0, 0.0), (0.1, 0.0), (0.5, 0.1), (0.3, 0.3), (0.02, 0.9)])
+def test_the_interval_of_a_difference_holds_what_it_says(gain: float, loss: float) -> None:
+    """All outcomes of 12 pairs, each with its chance."""
+    n, covered = 12, 0.0
+    for gained in range(n + 1):
+        for lost in range(n + 1 - gained):
+            low, high = share_difference(gained, lost, n)
+            if low <= gain - loss <= high:
+                covered += stats.multinomial.pmf([gained, lost, n - gained - lost], n, [gain, loss, 1 - gain - loss])
+    assert covered >= 0.95
+    assert share_difference(0, 0, 24)[1] == pytest.approx(1 - 0.0125 ** (1 / 24))
+
+
+def test_escapes_are_compared_by_mcnemar_and_steps_by_all_signs() -> None:
+    rng = np.random.default_rng(1)
+    for _ in range(5):
+        steps = {arm: {(p, s): int(rng.choice([61, 101, 151])) if rng.random() < 0.5 else None
+                       for p in POLICIES for s in (1, 2, 3, 4)} for arm in ("grpo", "relax")}  # fmt: skip
+        study = study_of({arm: (lambda p, s, own=own: own[p, s]) for arm, own in steps.items()},
+                         methods=["grpo", "relax"], seeds=range(1, 5))  # fmt: skip
+        a, b = steps["relax"], steps["grpo"]
+        gained, lost = (sum(x[k] is not None and y[k] is None for k in a) for x, y in ((a, b), (b, a)))
+        expected = stats.binomtest(gained, gained + lost).pvalue if gained + lost else 1.0
+        found = compare_arms(study, "relax", "grpo", ESCAPES)
+        assert (found.p_value, found.n, found.differ) == (pytest.approx(expected), 8, gained + lost)
+        assert found.value == pytest.approx((gained - lost) / 8)
+        diffs = [(a[k] or 201) - (b[k] or 201) for k in a]
+        totals = [abs(sum(s * d for s, d in zip(signs, diffs, strict=True)))
+                  for signs in itertools.product((1, -1), repeat=8)]  # fmt: skip
+        found = compare_arms(study, "relax", "grpo", STEPS)
+        assert found.p_value == pytest.approx(np.mean([total >= abs(sum(diffs)) for total in totals]))
+        assert found.value == pytest.approx(np.mean(diffs))
+
+
+def test_the_families_hold_every_comparison_once_and_are_corrected_apart() -> None:
+    study = study_of({"grpo-kl": 101, "relax-sv-kl": 61}, seeds=range(1, 13))
+    first, second = confirmatory(study), second_family(study)
+    assert list(first) == ["H1", "H1'", "H2", "H3"]
+    named = [(t.first, t.second, t.measure) for t in (*first.values(), *second)]
+    assert len(named) == len(set(named)) == 3 * 25
+    assert ("grpo", "grpo-kl", ESCAPES) not in named
+    assert first["H3"].p_value == pytest.approx(2.0**-23)
+    assert first["H3"].p_corrected == pytest.approx(4 * 2.0**-23)
+    by = dict(zip(named[4:], second, strict=True))
+    assert by["grpo-kl", "grpo", ESCAPES].p_corrected == pytest.approx(71 * 2.0**-23)
+    assert by["grpo-kl", "grpo", PASS].value == pytest.approx(0.98)
+
+
+def test_the_auc_is_that_of_all_pairs_within_groups_and_its_p_that_of_all_permutations() -> None:
+    groups = [([3.0, 1.0, 2.0, 2.0], [True, False, True, False]), ([10.0, 11.0, 12.0], [False, False, True]),
+              ([5.0, 6.0], [True, True])]  # fmt: skip
+
+    def wins(labelled):
+        return sum((a > b) + 0.5 * (a == b) for v, y in labelled for a, p in zip(v, y, strict=True) if p
+                   for b, q in zip(v, y, strict=True) if not q)  # fmt: skip
+
+    auc, p, pairs = stratified_auc(groups)
+    assert (pairs, auc) == (6, pytest.approx(wins(groups) / 6))
+    both = itertools.product(itertools.permutations(groups[0][1]), itertools.permutations(groups[1][1]))
+    every = [wins([(groups[0][0], one), (groups[1][0], two)]) for one, two in both]
+    expected = np.mean([abs(w - 3) >= abs(wins(groups) - 3) - 1e-9 for w in every])
+    assert p == pytest.approx(expected, abs=0.02)
+    assert math.isnan(stratified_auc([([1.0, 2.0], [True, True])])[0])
+
+
+# Which runs count -------------------------------------------------------------------------------
+
+
+def test_seeds_count_in_their_order_as_far_as_all_arms_have_them() -> None:
+    records = records_of({}, seeds=range(1, 6))
+    assert Study.of(MAIN, records).seeds == (1, 2, 3, 4, 5)
+    del records["study", "trap-b", "dapo", 3]
+    study = Study.of(MAIN, records)
+    assert (study.seeds, len(study.runs), len(study.counted())) == ((1, 2), 139, 56)
+    assert "further runs are tracked and do not count" in evidence.to_page(MAIN, {}, records)
+    del records["study", "trap-a", "relax", 1]
+    assert conclude(Study.of(MAIN, records)).outcome == "not run"
+    assert "Not yet: 138 of 336 runs" in evidence.to_page(MAIN, {}, records)
+
+
+def test_a_run_that_ends_in_non_finite_numbers_has_not_escaped() -> None:
+    study = study_of({"relax": 61, "grpo": 61}, seeds=[1], relax={"broken": True})
+    (run, *_), (other, *_) = study.arm("relax"), study.arm("grpo")
+    assert (run.broken, run.escape, run.step, run.score("mean@16")) == (True, None, 201, 0.0)
+    assert (other.broken, other.escape, other.step) == (False, 61, 61)
+    assert compare_arms(study, "relax", "grpo", PASS).value == -1.0
+
+
+# The rule ---------------------------------------------------------------------------------------
+
+
+def half(policy: str, seed: int) -> int | None:
+    return 81 if seed <= 6 else None
+
+
+def most(policy: str, seed: int) -> int | None:
+    return 81 if seed <= 6 or (policy, seed) == ("trap-a", 7) else None
+
+
+FREE = {"relax": 61, "relax-sv-no-kl": 61, "grpo-kl": 101}
+
+
+@pytest.mark.parametrize(
+    ("escapes", "outcome", "said"),
+    [
+        ({}, "undecided", "the study cannot tell good exploration from bad"),
+        ({"grpo-kl": 101}, "against", "at most 0.17 of the runs"),
+        ({"grpo-kl": 101, "relax-sv": lambda p, s: 61 if s < 3 else None}, "undecided", "None of the four"),
+        (FREE, "for", "After correction H1 and H2 hold, H1', H3 not."),
+        ({"relax-sv": 61, "relax-sv-kl": 51, "grpo-kl": 101}, "for", "H1' and H3 hold"),
+        ({"relax": 61, "grpo-kl": 101}, "undecided", "the KL of those arms may have done it"),
+        ({"relax-sv-kl": 51, "grpo-kl": 101}, "undecided", "After correction H3 holds"),
+        ({"relax-sv-kl": 101, "grpo-kl": 51}, "against", "None of the four"),  # later is not earlier
+        ({"grpo": most} | FREE, "no trap", "`grpo` escapes in 13 of 24 runs: there is no trap"),
+        ({"grpo": half, "grpo-kl": 101, "relax": half, "relax-sv": half}, "against", "escapes in 12 of 24"),
+        (dict.fromkeys(MAIN["matrix"]["methods"], 61), "no trap", "24 of 24"),
+    ],
+)
+def test_the_rule(escapes, outcome: str, said: str) -> None:
+    found = conclude(study_of(escapes))
+    assert found.outcome == outcome
+    assert said in " ".join(found.sentences)
+
+
+def test_few_seeds_are_called_preliminary_and_decide_nothing_against() -> None:
+    page = evidence.to_page(MAIN, {}, records_of({"grpo-kl": 101}, seeds=range(1, 4)))
+    assert "**Preliminary, 3 of 12 seeds. Undecided.**" in page
+    assert "6 of each of 14 arms, seeds 1, 2, 3 of 2 initial policies" in page
+    assert "What this cannot say:" in page
+
+
+def test_a_dsd_that_rises_without_escapes_is_said() -> None:
+    page = evidence.to_page(MAIN, {}, records_of({"grpo-kl": 101}, seeds=[1, 2, 3], relax={"dsd": 4.0}))
+    assert re.search(r"`relax` ends with a DSD \(eigenvalues, on policy\) of (3.9|4.0)\d \(", page)
+    assert "`relax-sv` ends with" not in page
+
+
+# What DSD has to do with it ---------------------------------------------------------------------
+
+
+def early(records):
+    """Some arms, whose early DSD says who will escape."""
+    for (_, _, method, _), record in records.items():
+        later = record["scores"]["answer-prior"]["mean@16"] > 0.5
+        if method in EARLY_ARMS:
+            values = record["curves"]["dsd/eigenvalues"]
+            record["curves"]["dsd/eigenvalues"] = [v * (1.5 if later else 1) for v in values]
+    return Study.of(MAIN, records)
+
+
+def test_dsd_that_tells_is_seen_and_arms_do_not_do_the_predicting() -> None:
+    own = dict.fromkeys(EARLY_ARMS, lambda policy, seed: 121 if seed % 2 else None)
+    found = {(f.name, f.step): f for f in dsd.foresight(early(records_of(own, seeds=range(1, 7))))}
+    told = found["DSD, on policy, eigenvalues", 21]
+    assert (told.auc, told.runs, told.later, told.pairs) == (1.0, 48, 24, 4 * 2 * 9)
+    assert told.p_value == pytest.approx(1e-4)
+    assert found["DSD, probes, eigenvalues", 21].auc == 0.5
+    # An arm with another level, all of whose runs escape, tells nothing.
+    constant = study_of({"relax": 121}, seeds=range(1, 4), relax={"dsd": 9.0})
+    assert all(f.pairs == 0 for f in dsd.foresight(constant))
+
+
+def test_runs_that_have_escaped_already_are_not_predicted() -> None:
+    own = {"grpo": lambda policy, seed: {1: 31, 2: 121}.get(seed)}
+    found = {f.step: f for f in dsd.foresight(study_of(own, seeds=range(1, 5)))}
+    assert [(found[s].runs, found[s].later) for s in dsd.ASKED] == [(8, 4), (6, 2)]
+
+
+@pytest.mark.parametrize("shift", [-2, 0, 2])
+def test_what_moves_first_is_found(shift: int) -> None:
+    """Entropy is a wave and DSD the same wave, so many generations earlier."""
+    records = records_of({}, seeds=range(1, 9), methods=["grpo"])
+    for number, record in enumerate(records.values()):
+        waves = np.cumsum(np.random.default_rng(number).normal(size=110))
+        record["curves"]["entropy"] = np.exp(0.1 * waves[5:105]).tolist()
+        record["curves"]["dsd/eigenvalues"] = np.exp(0.1 * waves[5 + shift : 105 + shift]).tolist()
+    study = Study.of(MAIN, records)
+    found = dsd.lag(list(study.runs.values()), "eigenvalues")
+    assert found.at == 2 * shift
+    assert found.value > found.band
+    assert found.dsd.n == 16
+
+
+def test_a_fall_of_both_is_measured() -> None:
+    found = dsd.lag(list(study_of({}, seeds=range(1, 4), methods=["grpo"]).runs.values()),
+                    "singular_values")  # fmt: skip
+    assert found.entropy.verdict == "fell"
+    assert math.exp(found.entropy.mean) == pytest.approx(0.19, abs=0.02)
+    assert abs(found.dsd.mean) < 0.05
+
+
+def test_gains_are_ratios_of_pairs_and_ties_are_within_arms() -> None:
+    study = study_of({"grpo": lambda p, s: 41 + 20 * s}, seeds=range(1, 5), relax={"dsd": 3.0})
+    assert math.exp(dsd.gain(study, "relax", "grpo", "probe/eigenvalues").mean) == pytest.approx(3.0)
+    only = records_of({"grpo": lambda p, s: 41 + 20 * s}, seeds=range(1, 5))
+    for (*_, seed), record in only.items():
+        record["curves"]["dsd/eigenvalues"] = [5.0 - seed] * 100
+    value, n = dsd.tied(Study.of(MAIN, only), "dsd/eigenvalues", 41)
+    assert n == 8 * 14
+    assert value.value < -0.2
+
+
+# The page ---------------------------------------------------------------------------------------
+
+
+def test_the_page_that_is_tracked_is_what_the_tracked_runs_give() -> None:
+    page = evidence.to_page(MAIN, CONTROLS, read_records())
+    assert (REPOSITORY / "docs" / "evidence.md").read_text() == page, "run `relax evidence --out docs/evidence.md`"
+
+
+def test_page_and_figures_are_made_from_the_records_alone_and_again_the_same(tmp_path, monkeypatch, capsys) -> None:
+    monkeypatch.chdir(tmp_path)
+    records = records_of({"grpo-kl": 101, "relax-sv-kl": lambda p, s: 61 if s > 1 else None}, seeds=[1, 2])
+    for name, policy in (("study_noisy_sum", "tiny"), ("study_countdown", "count")):
+        for (_, old, method, seed), record in list(records.items()):
+            if old == "trap-a":
+                own = json.loads(json.dumps(record)) | {"experiment": name, "policy": policy}
+                own["scores"]["answer-prior"]["mean@16"] -= 0.01 * (method == "entropy")
+                records[name, policy, method, seed] = own
+    for key, record in sorted(records.items()):
+        path = tmp_path / "records" / key[0] / key[1] / f"{key[2]}.jsonl"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a") as stream:
+            stream.write(json.dumps(record) + "\n")
+    made = []
+    for place in ("a", "b"):
+        out = tmp_path / place / "evidence.md"
+        assert cli.main(["evidence", "--records", "records", "--out", str(out)]) == 0
+        made.append({p.name: p.read_bytes() for p in sorted(out.parent.rglob("*")) if p.is_file()})
+    assert list(made[0]) == ["evidence.md", "evidence-curves.png", "evidence-escapes.png"]
+    assert made[0] == made[1]
+    page = made[0]["evidence.md"].decode()
+    titles = [line.removeprefix("## ") for line in page.splitlines() if line.startswith("## ")]
+    assert titles == ["Conclusion", "Arms", "Hypotheses", "All comparisons", "Controls", "Curves",
+                      "Does DSD fall before entropy?", "Does DSD tell who will escape?",
+                      "What is left under controls of KL, length and ridge", "How to get the same"]  # fmt: skip
+    assert "| `grpo-kl` | 4 | 2 of 2 (0.16 to 1.00) | 2 of 2 (0.16 to 1.00) | 4 of 4 (0.40 to 1.00) | 101 |" in page
+    assert f"| `entropy` | {MINUS}0.010 ({MINUS}0.010 to {MINUS}0.010) | 0.50 |" in page  # two seeds prove nothing
+    assert "it is not clearly higher on Countdown" in page
+    assert not re.search(r"\bnan\b", page)
+
+
+def test_without_runs_the_page_says_so() -> None:
+    page = evidence.to_page(MAIN, CONTROLS, {})
+    assert page.endswith("The study has not been run: no run of it is tracked, and nothing is known yet.\n")
+    assert "## " not in page
