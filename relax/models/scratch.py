@@ -15,27 +15,39 @@ from trl import SFTConfig, SFTTrainer
 from relax.data import answer_prior, countdown, noisy_sum
 from relax.progress import Progress
 
-#: Longest text, prompt and response together, that the model has positions for.
+#: Longest text, prompt and response together, that the model of a short task has positions for.
 CONTEXT = 64
 
 
-def make_tokenizer(alphabet: str) -> PreTrainedTokenizerFast:
-    """One token a character, besides padding and end of text."""
+def context_of(task: dict[str, Any]) -> int:
+    """Positions for a prompt of d digits and its longest response, of 4 d tokens and the end; 64 up to 12 digits.
+
+    Args:
+        task: settings of the ``base`` stage.
+    """
+    return max(CONTEXT, 5 * task["digits"] + 4)
+
+
+def make_tokenizer(alphabet: str, context: int = CONTEXT) -> PreTrainedTokenizerFast:
+    """One token a character, besides padding and end of text; ``context`` is the longest text."""
     vocabulary = {token: i for i, token in enumerate(["<pad>", "<eos>", *alphabet])}
     tokenizer = Tokenizer(tokenizer_models.WordLevel(vocabulary))
     tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex("."), "isolated")
     tokenizer.decoder = decoders.Fuse()
     return PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, pad_token="<pad>", eos_token="<eos>", model_max_length=CONTEXT
+        tokenizer_object=tokenizer, pad_token="<pad>", eos_token="<eos>", model_max_length=context
     )
 
 
-def make_model(settings: dict[str, Any], tokenizer: PreTrainedTokenizerFast) -> Qwen2ForCausalLM:
+def make_model(
+    settings: dict[str, Any], tokenizer: PreTrainedTokenizerFast, context: int = CONTEXT
+) -> Qwen2ForCausalLM:
     """A Qwen2 model with random weights.
 
     Args:
         settings: the configuration's ``policies.<name>.scratch``.
         tokenizer: gives the vocabulary and the special tokens.
+        context: positions.
     """
     torch.manual_seed(settings["seed"])
     return Qwen2ForCausalLM(
@@ -48,7 +60,7 @@ def make_model(settings: dict[str, Any], tokenizer: PreTrainedTokenizerFast) -> 
             intermediate_size=settings["intermediate_size"],
             initializer_range=settings["initializer_range"],
             rope_parameters={"rope_type": "default", "rope_theta": settings["rope_theta"]},
-            max_position_embeddings=CONTEXT,
+            max_position_embeddings=context,
             tie_word_embeddings=False,
             pad_token_id=tokenizer.pad_token_id,
             bos_token_id=None,
@@ -130,7 +142,7 @@ def warmup_arguments(warmup: dict[str, Any], seed: int, workdir: str | Path) -> 
         "save_strategy": "no",
         "report_to": "none",
         "disable_tqdm": True,
-        "use_cpu": True,
+        "use_cpu": not torch.cuda.is_available(),
     }
 
 
@@ -143,8 +155,8 @@ def warm_up(settings: dict[str, Any], task: dict[str, Any], workdir: str | Path,
         workdir: for the trainer's own files; nothing of it is kept.
         label: for the progress lines.
     """
-    tokenizer = make_tokenizer(alphabet_of(task))
-    model, seed, warmup = make_model(settings, tokenizer), settings["seed"], settings["warmup"]
+    tokenizer, seed, warmup = make_tokenizer(alphabet_of(task), context_of(task)), settings["seed"], settings["warmup"]
+    model = make_model(settings, tokenizer, context_of(task))
     trainer = _train(model, tokenizer, warmup, seed, demonstrations(task, warmup, f"demonstrations/{seed}", tokenizer),
                      workdir, label)  # fmt: skip
     if "second_stage" in warmup:
