@@ -5,7 +5,6 @@ planned with. Light on purpose: every cluster job parses the workflow again.
 """
 
 import copy
-import difflib
 import functools
 import hashlib
 import json
@@ -18,6 +17,7 @@ import jsonschema
 import yaml
 
 from relax import paper
+from relax.config_faults import explain, nearest, where
 from relax.errors import ConfigError, MachineError
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -65,7 +65,7 @@ def require(config: Config, kind: str, name: str) -> None:
         ConfigError: with the nearest known name.
     """
     if name not in config[kind]:
-        raise ConfigError(f"unknown name {name!r} in {kind}; {_nearest(name, list(config[kind]))}.")
+        raise ConfigError(f"unknown name {name!r} in {kind}; {nearest(name, list(config[kind]))}.")
 
 
 def merge(base: Config, overlay: Config) -> Config:
@@ -85,49 +85,49 @@ def check(config: Config, paths: Sequence[str | Path] = ()) -> None:
     """
     errors = sorted(jsonschema.Draft202012Validator(schema()).iter_errors(config), key=lambda e: len(e.path))
     if errors:
-        key, message = _explain(errors[0])
-        raise ConfigError(f"{_where(key, paths)}: {message}")
+        key, message = explain(errors[0])
+        raise ConfigError(f"{where(key, paths)}: {message}")
     for kind in ("policies", "methods", "benchmarks"):
         for name in config["matrix"][kind]:
             if name not in config[kind]:
-                where = _where(["matrix", kind], paths)
-                raise ConfigError(f"{where}: unknown name {name!r}; {_nearest(name, list(config[kind]))}.")
+                at = where(["matrix", kind], paths)
+                raise ConfigError(f"{at}: unknown name {name!r}; {nearest(name, list(config[kind]))}.")
     for title, ablation in config.get("ablations", {}).items():
         for kind, names in (("policies", ablation.get("policies") or []), ("methods", ablation["arms"].values())):
             for name in names:
                 if name not in config[kind]:
-                    where, near = _where(["ablations", title], paths), _nearest(name, list(config[kind]))
-                    raise ConfigError(f"{where}: unknown name {name!r} in {kind}; {near}.")
+                    at, near = where(["ablations", title], paths), nearest(name, list(config[kind]))
+                    raise ConfigError(f"{at}: unknown name {name!r} in {kind}; {near}.")
     for key, message in _paper_faults(config):
-        raise ConfigError(f"{_where(key, paths)}: {message}")
+        raise ConfigError(f"{where(key, paths)}: {message}")
     for name, method in config["methods"].items():
-        _check_method(method, _where(["methods", name], paths))
+        _check_method(method, where(["methods", name], paths))
     prompt = config.get("prompt", {})
     if prompt.get("system") and not prompt.get("chat_template"):
-        where = _where(["prompt", "system"], paths)
-        raise ConfigError(f"{where}: a system turn needs prompt.chat_template: true.")
+        at = where(["prompt", "system"], paths)
+        raise ConfigError(f"{at}: a system turn needs prompt.chat_template: true.")
     training = config["training"]
     if training.get("vllm_gpus") and (training.get("rollouts") != "vllm-server" or training.get("vllm_server")):
-        where = _where(["training", "vllm_gpus"], paths)
-        raise ConfigError(f"{where}: vllm_gpus wants rollouts: vllm-server, and no address in vllm_server.")
+        at = where(["training", "vllm_gpus"], paths)
+        raise ConfigError(f"{at}: vllm_gpus wants rollouts: vllm-server, and no address in vllm_server.")
     for name in config["matrix"]["methods"]:
         updates = config["training"].get("updates_per_generation", 1)
         if config["methods"][name].get("token_method") == "kl_cov" and updates < 2:
-            where = _where(["methods", name, "token_method"], paths)
+            at = where(["methods", name, "token_method"], paths)
             raise ConfigError(
-                f"{where}: kl_cov has no gradient at one update per generation; "
+                f"{at}: kl_cov has no gradient at one update per generation; "
                 "set training.updates_per_generation to 2 or more."
             )
     for name, benchmark in config["benchmarks"].items():
         greedy, samples = benchmark.get("greedy", False), benchmark.get("samples", 0)
         if samples == (1 if greedy else 0):
-            where = _where(["benchmarks", name], paths)
-            raise ConfigError(f"{where}: give greedy: true, or samples (with greedy: at least 2, as both are mean@1).")
+            at = where(["benchmarks", name], paths)
+            raise ConfigError(f"{at}: give greedy: true, or samples (with greedy: at least 2, as both are mean@1).")
     warmups = [p["scratch"] for p in config["policies"].values() if "scratch" in p]
     for policy in warmups:
         if policy.get("hidden_size", 64) % policy.get("heads", 4):
-            where = _where(["policies"], paths)
-            raise ConfigError(f"{where}: hidden_size must be a multiple of heads, found {policy['hidden_size']}.")
+            at = where(["policies"], paths)
+            raise ConfigError(f"{at}: hidden_size must be a multiple of heads, found {policy['hidden_size']}.")
 
 
 def check_results_folder(config: Config, root: Path) -> None:
@@ -267,23 +267,23 @@ def _paper_faults(config: Config) -> Iterator[tuple[list[str | int], str]]:
     given = config.get("paper", {})
     for table, rows in given.get("rows", {}).items():
         if table not in layouts:
-            yield ["paper", "rows", table], f"unknown table {table!r}; {_nearest(table, list(layouts))}."
+            yield ["paper", "rows", table], f"unknown table {table!r}; {nearest(table, list(layouts))}."
             continue
         # Rows of printed gains are the differences of two others, here as there.
         printed = [row.label for row in paper.read_table(layouts[table]) if row.difference_of is None]
         for label, ours in rows.items():
             key: list[str | int] = ["paper", "rows", table, label]
             if label not in printed:
-                yield key, f"{table} has no row {label!r} to stand for; {_nearest(label, printed)}."
+                yield key, f"{table} has no row {label!r} to stand for; {nearest(label, printed)}."
             for kind, names in (("policies", [ours["policy"]]), ("methods", ours["methods"])):
                 for name in (name for name in names if name not in known[kind]):
-                    yield key, f"unknown name {name!r} in {kind}; {_nearest(name, known[kind])}."
+                    yield key, f"unknown name {name!r} in {kind}; {nearest(name, known[kind])}."
     for column, ours in given.get("columns", {}).items():
         key, name = ["paper", "columns", column], ours["benchmark"]
         if column not in paper.METRICS:
-            yield key, f"no table has a column {column!r}; {_nearest(column, list(paper.METRICS))}."
+            yield key, f"no table has a column {column!r}; {nearest(column, list(paper.METRICS))}."
         if name not in config["benchmarks"]:
-            yield key, f"unknown name {name!r} in benchmarks; {_nearest(name, list(config['benchmarks']))}."
+            yield key, f"unknown name {name!r} in benchmarks; {nearest(name, list(config['benchmarks']))}."
             continue
         benchmark = config["benchmarks"][name]
         draws = [1] * benchmark.get("greedy", False) + [k for k in [benchmark.get("samples", 0)] if k]
@@ -291,14 +291,14 @@ def _paper_faults(config: Config) -> Iterator[tuple[list[str | int], str]]:
             yield key, f"{name} is asked for {' and '.join(metrics)}, not {ours['metric']}."
 
 
-def _check_method(method: Config, where: str) -> None:
+def _check_method(method: Config, at: str) -> None:
     mode, beta, xi = method.get("kl_mode", "none"), method.get("beta", 0.0), method.get("xi")
     if mode != "none" and not beta:
-        raise ConfigError(f"{where}: kl_mode is {mode} but beta is 0; give beta a value or set kl_mode to none.")
+        raise ConfigError(f"{at}: kl_mode is {mode} but beta is 0; give beta a value or set kl_mode to none.")
     if mode == "none" and beta:
-        raise ConfigError(f"{where}: beta is {beta} but kl_mode is none; set kl_mode to adaptive or uniform.")
+        raise ConfigError(f"{at}: beta is {beta} but kl_mode is none; set kl_mode to adaptive or uniform.")
     if mode == "adaptive" and xi is None:
-        raise ConfigError(f"{where}: kl_mode adaptive needs xi, a number or a percentile such as q90.")
+        raise ConfigError(f"{at}: kl_mode adaptive needs xi, a number or a percentile such as q90.")
 
 
 def _read(path: Path) -> Config:
@@ -317,66 +317,6 @@ def _read(path: Path) -> Config:
     if not isinstance(content, dict):
         raise ConfigError(f"{path}: expected keys and values, found {type(content).__name__}.")
     return content
-
-
-def _explain(error: jsonschema.ValidationError) -> tuple[list[str | int], str]:
-    """Key path and sentence for a schema fault."""
-    key = list(error.absolute_path)
-    name = ".".join(map(str, key)) or "the configuration"
-    value = error.instance
-    description = error.schema.get("description") if isinstance(error.schema, dict) else None
-    hint = f" ({description.rstrip('.')})" if description else ""
-    if error.validator == "additionalProperties":
-        known = list(error.schema["properties"])
-        unknown = next(k for k in value if k not in known)
-        return [*key, unknown], f"unknown key {unknown!r}; {_nearest(unknown, known)}."
-    if error.validator == "required":
-        missing = next(k for k in error.validator_value if k not in value)
-        return key, f"{name} lacks the key {missing!r}."
-    if error.validator == "enum":
-        allowed = ", ".join(map(str, error.validator_value))
-        return key, f"{name} is {value!r}, expected one of {allowed}."
-    if error.validator == "type":
-        kind = error.validator_value
-        kinds = kind if isinstance(kind, str) else " or ".join(kind)
-        return key, f"{name} is {value!r}, expected {kinds}{hint}."
-    if error.validator in ("minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum"):
-        words = {"minimum": "at least", "exclusiveMinimum": "more than", "maximum": "at most"}
-        bound = words.get(error.validator, "less than")
-        return key, f"{name} is {value!r}, expected {bound} {error.validator_value}{hint}."
-    return key, f"{name} is {value!r}, which does not fit{hint}."
-
-
-def _nearest(name: str, known: Sequence[str]) -> str:
-    close = difflib.get_close_matches(str(name), [str(k) for k in known], n=1, cutoff=0.5)
-    return f"did you mean {close[0]!r}?"[:-1] if close else f"known are {', '.join(map(str, known))}"
-
-
-def _where(key: Sequence[str | int], paths: Sequence[str | Path]) -> str:
-    """File and line of the last file that sets the key (or the nearest of its parents)."""
-    for depth in range(len(key), 0, -1):
-        for path in reversed(paths):
-            line = _line_of(Path(path), key[:depth])
-            if line:
-                return f"{path}, line {line}"
-    return " + ".join(map(str, paths)) or "configuration"
-
-
-def _line_of(path: Path, key: Sequence[str | int]) -> int | None:
-    node = yaml.compose(path.read_text(encoding="utf-8"))
-    line = None
-    for part in key:
-        if isinstance(node, yaml.MappingNode):
-            found = [(k, v) for k, v in node.value if k.value == str(part)]
-            if not found:
-                return None
-            line, node = found[-1][0].start_mark.line + 1, found[-1][1]
-        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
-            node = node.value[part]
-            line = node.start_mark.line + 1
-        else:
-            return None
-    return line
 
 
 def _with_defaults(value: Any, rule: dict[str, Any]) -> Any:

@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,8 @@ PACKAGES = {"slurmctld": "slurm-wlm", "slurmd": "slurm-wlm", "munged": "munge"}
 ACCOUNTING = {"slurmdbd": "slurmdbd", "mariadbd": "mariadb-server"}
 #: Seconds that anything may take on a busy machine.
 PATIENCE = 1800
+#: The training of the scenarios.
+TARGET = "results/smoke/train/tiny/relax-sv/seed-1"
 
 
 def missing(accounting: bool) -> str | None:
@@ -191,3 +194,46 @@ class Experiment:
     def of(self, verb: str) -> list[tuple[str, str]]:
         """(node, Slurm job) of the executions of a verb."""
         return [(node, job) for node, job, words in self.executions() if words.split()[0] == verb]
+
+    def training(self) -> subprocess.Popen:
+        """Snakemake started, the training of :data:`TARGET` in the middle."""
+        process = self.snakemake(f"{TARGET}/run.json")
+        wait_until(lambda: process.poll() is not None or self._checkpoints(), "a checkpoint")
+        assert process.poll() is None, process.stdout.read()
+        return process
+
+    def _checkpoints(self) -> list[Path]:
+        return list(self.clone.glob("results/smoke/checkpoints/tiny/relax-sv/seed-1/*/checkpoint-*/complete"))
+
+
+class Scenarios:
+    """Clones with the smoke run's foundation, and scenarios under way in threads.
+
+    Args:
+        cluster: for all of them.
+        smoke: a finished smoke run.
+        folder: of the clones.
+        site: settings of the site, by variable.
+    """
+
+    def __init__(self, cluster: Cluster, smoke: Path, folder: Path, site: dict[str, str]) -> None:
+        self.cluster, self.smoke = cluster, smoke
+        self._folder, self._site = folder, site
+        self._pool = ThreadPoolExecutor(16)
+        self._running: dict[str, Future] = {}
+
+    def experiment(self, name: str, text: str, **site: str) -> Experiment:
+        """A clone in which everything but the training of ``text`` is done."""
+        clone = self._folder / name / "a clone"
+        shutil.copytree(self.smoke, clone, symlinks=True)
+        (clone / "scenario.yaml").write_text(text)
+        return Experiment(self.cluster, clone, ("config/smoke.yaml", "scenario.yaml"), {**self._site, **site})
+
+    def begin(self, *scenarios: Callable[["Scenarios"], Experiment]) -> None:
+        """Side by side."""
+        for scenario in scenarios:
+            self._running[scenario.__name__] = self._pool.submit(scenario, self)
+
+    def end(self, name: str) -> Experiment:
+        """Of the scenario with this name; raises what it raised."""
+        return self._running[name].result(PATIENCE)

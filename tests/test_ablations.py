@@ -80,8 +80,8 @@ def test_a_statement_is_seen_not_seen_or_left_open(all_runs):
     seen = rows["KL-Cov", "entropy above GRPO", "token entropy"]
     expected = paired_difference({1: 0.2, 2: 0.201}, {1: 0.1, 2: 0.1})
     assert (seen["verdict"], seen["less"], seen["difference"].summary) == ("seen", "Vanilla GRPO", expected)
-    assert rows["KL-Cov", "DSD not above GRPO", "DSD of eigenvalues"]["verdict"] == "not seen"
-    assert rows["entropy regularisation", "entropy above GRPO", "token entropy"]["verdict"] == "not seen"
+    assert rows["KL-Cov", "DSD not above GRPO", "DSD of eigenvalues"]["verdict"] == "opposite"
+    assert rows["entropy regularisation", "entropy above GRPO", "token entropy"]["verdict"] == "opposite"
     assert rows["entropy regularisation", "DSD above GRPO", "DSD of eigenvalues"]["verdict"] == "no clear order"
     drift = rows["entropy regularisation", "entropy and DSD drift as training goes on", ""]
     assert (drift["verdict"], drift["difference"]) == ("not judged", "")

@@ -14,7 +14,8 @@ PACKAGE = REPOSITORY / "relax"
 LEAVES = {"config", "container", "errors", "files", "paper", "progress", "tracking"}
 #: A stage may use what comes before it in the pipeline, and the mathematics.
 ARROWS = {
-    "config": {"errors", "paper"},
+    "config": {"config_faults", "errors", "paper"},
+    "config_faults": set(),
     "container": set(),
     "errors": set(),
     "files": {"errors"},

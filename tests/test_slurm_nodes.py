@@ -5,21 +5,17 @@ started by plain `accelerate launch` on this machine.
 """
 
 import os
-import shutil
 import signal
-import subprocess
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from launch_fixture import accelerated, outcome
-from slurm_fixture import PATIENCE, Cluster, Experiment, missing, wait_until
+from slurm_fixture import TARGET, Cluster, Experiment, Scenarios, missing
 
 pytestmark = pytest.mark.slurm_trouble
 
-TARGET = "results/smoke/train/tiny/relax-sv/seed-1"
 STEPS = 80
 SITE = {
     "RELAX_SLURM_ACCOUNT": "none",
@@ -31,10 +27,8 @@ SITE = {
     "RELAX_MAX_HOURS": "1",
     "RELAX_MAX_MEMORY_GB": "6",
 }
-
-
-#: Both on g1, which has two GPUs.
-ONE_NODE = {**SITE, "RELAX_GPU_PARTITION": "gpu", "RELAX_GPU_TYPE": "h200", "RELAX_GPUS_PER_NODE": "2"}
+#: Both processes on g1, which has two GPUs.
+ONE_NODE = {"RELAX_GPU_PARTITION": "gpu", "RELAX_GPU_TYPE": "h200", "RELAX_GPUS_PER_NODE": "2"}
 
 
 def overlay(steps: int = STEPS, minutes: int = 20) -> str:
@@ -43,27 +37,6 @@ def overlay(steps: int = STEPS, minutes: int = 20) -> str:
         f"training: {{steps: {steps}, checkpoint_every: 8, parallel: ddp}}\n"
         f"resources: {{train: {{gpus: 2, cpus_per_gpu: 1, memory_gb: 2, minutes: {minutes}}}}}\n"
     )
-
-
-class Scenarios:
-    """Clones with the smoke run's foundation, and scenarios under way in threads."""
-
-    def __init__(self, cluster: Cluster, smoke: Path, folder: Path) -> None:
-        self.cluster, self._smoke, self._folder = cluster, smoke, folder
-        self._pool = ThreadPoolExecutor(4)
-        self._running: dict[str, Future] = {}
-
-    def experiment(self, name: str, text: str, site: dict[str, str] = SITE) -> Experiment:
-        clone = self._folder / name / "a clone"
-        shutil.copytree(self._smoke, clone, symlinks=True)
-        (clone / "nodes.yaml").write_text(text)
-        return Experiment(self.cluster, clone, ("config/smoke.yaml", "nodes.yaml"), site)
-
-    def begin(self, scenario: Callable[["Scenarios"], Experiment]) -> None:
-        self._running[scenario.__name__] = self._pool.submit(scenario, self)
-
-    def end(self, name: str) -> Experiment:
-        return self._running[name].result(PATIENCE)
 
 
 def undisturbed(s: Scenarios) -> Experiment:
@@ -82,7 +55,7 @@ def warned(s: Scenarios) -> Experiment:
 def process_killed(s: Scenarios) -> Experiment:
     """The process on the second node, as when its memory runs out."""
     experiment = s.experiment("killed", overlay())
-    process = training(experiment)
+    process = experiment.training()
     (pid,) = processes(experiment.clone, "RANK=1")
     os.kill(pid, signal.SIGKILL)
     experiment.finish(process)
@@ -91,20 +64,11 @@ def process_killed(s: Scenarios) -> Experiment:
 
 def preempted(s: Scenarios) -> Experiment:
     """Both processes on one node, which a job of more urgency takes away."""
-    experiment = s.experiment("preempted", overlay(), ONE_NODE)
-    process = training(experiment)
+    experiment = s.experiment("preempted", overlay(), **ONE_NODE)
+    process = experiment.training()
     s.cluster.run("sbatch", "-p", "urgent", "--gpus=2", "-t", "5", "-o", "/dev/null", "--wrap", "sleep 5")
     experiment.finish(process)
     return experiment
-
-
-def training(experiment: Experiment) -> subprocess.Popen:
-    """Snakemake started, its training in the middle."""
-    process = experiment.snakemake(f"{TARGET}/run.json")
-    written = "results/smoke/checkpoints/tiny/relax-sv/seed-1/*/checkpoint-*/complete"
-    wait_until(lambda: process.poll() is not None or list(experiment.clone.glob(written)), "a checkpoint")
-    assert process.poll() is None, process.stdout.read()
-    return process
 
 
 def processes(clone: Path, variable: str) -> list[int]:
@@ -128,9 +92,8 @@ def scenarios(smoke, tmp_path_factory) -> Iterator[Scenarios]:
     if reason:
         pytest.skip(f"skipped: {reason}")
     cluster = Cluster()
-    made = Scenarios(cluster, smoke, tmp_path_factory.mktemp("nodes"))
-    for scenario in (undisturbed, warned, process_killed, preempted):
-        made.begin(scenario)
+    made = Scenarios(cluster, smoke, tmp_path_factory.mktemp("nodes"), SITE)
+    made.begin(undisturbed, warned, process_killed, preempted)
     yield made
     cluster.stop()
 

@@ -5,22 +5,19 @@ executions and on weights, which must be those of a run that nobody disturbed.
 """
 
 import os
-import shutil
 import signal
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from test_slurm import metrics
 
-from slurm_fixture import PATIENCE, Cluster, Experiment, missing, wait_until
+from slurm_fixture import PATIENCE, TARGET, Cluster, Experiment, Scenarios, missing, wait_until
 from workflow_fixture import planned, run
 
 pytestmark = pytest.mark.slurm_trouble
 
-TARGET = "results/smoke/train/tiny/relax-sv/seed-1"
 #: Long enough to be hit in the middle.
 STEPS = 240
 SITE = {
@@ -51,34 +48,11 @@ def cluster() -> Iterator[Cluster]:
     cluster.stop()
 
 
-class Scenarios:
-    """Clones with the smoke run's foundation, and scenarios under way in threads."""
-
-    def __init__(self, cluster: Cluster, smoke: Path, folder: Path) -> None:
-        self.cluster, self.smoke, self.folder = cluster, smoke, folder
-        self._pool = ThreadPoolExecutor(16)
-        self._running: dict[str, Future] = {}
-
-    def experiment(self, name: str, text: str, site: dict[str, str] = SITE) -> Experiment:
-        """A clone in which everything but the longer training is done."""
-        clone = self.folder / name / "a clone"
-        shutil.copytree(self.smoke, clone, symlinks=True)
-        (clone / "trouble.yaml").write_text(text)
-        return Experiment(self.cluster, clone, ("config/smoke.yaml", "trouble.yaml"), site)
-
-    def begin(self, name: str, scenario: Callable[["Scenarios"], Experiment]) -> None:
-        self._running[name] = self._pool.submit(scenario, self)
-
-    def end(self, name: str) -> Experiment:
-        return self._running[name].result(PATIENCE)
-
-
 @pytest.fixture(scope="module")
 def scenarios(cluster, smoke, tmp_path_factory) -> Scenarios:
     """All of them, begun at once."""
-    made = Scenarios(cluster, smoke, tmp_path_factory.mktemp("trouble"))
-    for scenario in (requeued, node_killed, warned, preempted, out_of_memory, main_killed, cancelled):
-        made.begin(scenario.__name__, scenario)
+    made = Scenarios(cluster, smoke, tmp_path_factory.mktemp("trouble"), SITE)
+    made.begin(requeued, node_killed, warned, preempted, out_of_memory, main_killed, cancelled)
     return made
 
 
@@ -88,10 +62,10 @@ def undisturbed(smoke, tmp_path_factory) -> dict[int, tuple[bytes, list[dict]]]:
     made = {}
     for steps in (STEPS, 2 * STEPS, 4):
         folder = tmp_path_factory.mktemp("undisturbed")
-        (smoke / "trouble.yaml").write_text(overlay(steps))
+        (smoke / "scenario.yaml").write_text(overlay(steps))
         root = smoke / "results/smoke"
         ended = run(
-            smoke, "relax", "train", "--configfile", "config/config.yaml", "config/smoke.yaml", "trouble.yaml",
+            smoke, "relax", "train", "--configfile", "config/config.yaml", "config/smoke.yaml", "scenario.yaml",
             "--policy", "tiny", "--method", "relax-sv", "--seed", "1", "--data", f"{root}/data/train.jsonl",
             "--base", f"{root}/base/tiny/model", "--dictionary", f"{root}/dictionary/tiny",
             "--checkpoints", f"{folder}/checkpoints", "--out", f"{folder}/out", timeout=PATIENCE,
@@ -105,15 +79,9 @@ def outcome(folder: Path) -> tuple[bytes, list[dict]]:
     return (folder / "model/model.safetensors").read_bytes(), metrics(folder)
 
 
-def checkpoints(experiment: Experiment) -> list[Path]:
-    return list(experiment.clone.glob("results/smoke/checkpoints/tiny/relax-sv/seed-1/*/checkpoint-*/complete"))
-
-
 def training(experiment: Experiment) -> tuple:
     """Snakemake started, its training in the middle: (process, node, Slurm job)."""
-    process = experiment.snakemake(f"{TARGET}/run.json")
-    wait_until(lambda: process.poll() is not None or checkpoints(experiment), "a checkpoint")
-    assert process.poll() is None, process.stdout.read()
+    process = experiment.training()
     return process, *experiment.of("train")[-1]
 
 
@@ -129,7 +97,7 @@ def requeued(s: Scenarios) -> Experiment:
 
 
 def node_killed(s: Scenarios) -> Experiment:
-    experiment = s.experiment("node", overlay(), {**SITE, "RELAX_CPU_PARTITION": "spare"})
+    experiment = s.experiment("node", overlay(), RELAX_CPU_PARTITION="spare")
     process, node, _ = training(experiment)
     s.cluster.kill_node(node)
     experiment.finish(process)

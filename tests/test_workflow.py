@@ -38,6 +38,15 @@ def test_the_slurm_profile_is_found_by_its_name(clone) -> None:
     assert planned(clone, "--profile", "slurm", "--configfile", "config/smoke.yaml")["train"] == 2
 
 
+def test_one_seed_of_a_matrix_can_be_asked_for(clone) -> None:
+    matrix = config.load([clone / "config" / "config.yaml", clone / "config" / "study.yaml"])["matrix"]
+    runs = len(matrix["policies"]) * len(matrix["methods"])
+    jobs = planned(clone, "--configfile", "config/study.yaml", "--", "seed_3")
+    assert {name: jobs[name] for name in ("train", *OF_A_POLICY)} == dict.fromkeys(("train", *OF_A_POLICY), runs)
+    assert jobs["seed_3"] == 1
+    assert "tables" not in jobs
+
+
 def test_the_workflow_is_clean(clone) -> None:
     lint = snakemake(clone, "--lint")
     assert lint.returncode == 0, lint.stderr

@@ -12,9 +12,9 @@ from relax.results.statistics import Summary, paired_difference
 SHOWN = ("train/reward", "train/entropy", *(f"koopman/policy/dsd_{spectrum}" for spectrum in SPECTRA))
 #: What an interval of a difference says of a statement: (direction, verdict of the interval) -> verdict.
 VERDICTS = {
-    ("higher", "rose"): "seen", ("higher", "fell"): "not seen",
-    ("lower", "fell"): "seen", ("lower", "rose"): "not seen",
-    ("not higher", "fell"): "seen", ("not higher", "rose"): "not seen",
+    ("higher", "rose"): "seen", ("higher", "fell"): "opposite",
+    ("lower", "fell"): "seen", ("lower", "rose"): "opposite",
+    ("not higher", "fell"): "seen", ("not higher", "rose"): "opposite",
 }  # fmt: skip
 
 
@@ -89,7 +89,7 @@ def _statements(results: Results, shown: list[tuple[str, Ablation]], said: list[
     caption = (
         "What the paper shows in pictures, without numbers, in our words, and the difference of our arms, paired by "
         "seed, with the half width of its 95 % Student t interval. Seen: the interval lies on the stated side of zero; "
-        "not seen: on the other side; no clear order: it holds zero, which proves nothing either way. Not run: one of "
+        "opposite: on the other side; no clear order: it holds zero, which proves nothing either way. Not run: one of "
         "the two arms has no run, or is not configured. Not judged: the statement is no order of two arms. Score: mean "
         "over the benchmarks."
     )

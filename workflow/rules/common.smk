@@ -92,8 +92,13 @@ def name_pipeline():
 
 def initial_and_trained(pattern):
     """The pattern for the initial policies (method `initial`, seed 0) and for every trained one."""
-    trained = expand(pattern, policy=MATRIX["policies"], method=MATRIX["methods"], seed=MATRIX["seeds"])
-    return expand(pattern, policy=MATRIX["policies"], method="initial", seed=0) + trained
+    initial = expand(pattern, policy=MATRIX["policies"], method="initial", seed=0)
+    return initial + [path for seed in MATRIX["seeds"] for path in of_seed(pattern, seed)]
+
+
+def of_seed(pattern, seed):
+    """The pattern for every policy and method trained with one seed."""
+    return expand(pattern, policy=MATRIX["policies"], method=MATRIX["methods"], seed=seed)
 
 
 def policy_model(wildcards):
