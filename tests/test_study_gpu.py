@@ -25,7 +25,8 @@ policies:
       intermediate_size: 64
       warmup: {demonstrations: 640, steps: 10, second_stage: {demonstrations: 640, steps: 10}}
 dictionary: {koopman_dim: 12, rollouts: 32, probes: 8}
-training: {steps: 4, prompts_per_step: 4, rollouts_per_prompt: 4, micro_batch: 8, max_response_length: 59, probe_every: 2}
+training:
+  {steps: 4, prompts_per_step: 4, rollouts_per_prompt: 4, micro_batch: 8, max_response_length: 59, probe_every: 2}
 analysis: {prompts: 4, responses_per_prompt: 2}
 benchmarks: {answer-prior: {samples: 4}}
 ablations: {}
