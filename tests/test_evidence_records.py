@@ -197,6 +197,21 @@ def test_what_does_not_belong_is_refused_in_a_sentence_and_nothing_is_written(
     assert not page.exists()
 
 
+def test_runs_of_one_policy_that_began_elsewhere_are_refused(root, tmp_path, capsys) -> None:
+    out, other = tmp_path / "records", tmp_path / "other" / "study"
+    for path in sorted((root / "train").rglob("run.json")):
+        edit(path.parent, inputs={"results/study/base/trap-a/model": "aaaa", "results/study/data/train.jsonl": "dddd"})
+    collect_records([root], out)
+    make_run(other, "relax", 3)
+    edit(other / "train/trap-a/relax/seed-3", inputs={"results/study/base/trap-a/model": "bbbb"})
+    before = files(out)
+    assert cli.main(["evidence", "--collect", str(other), "--records", str(out)]) == 3
+    assert "study trap-a relax 3 was trained from another model (bbbb) than study trap-a grpo 1 (aaaa)" in (
+        capsys.readouterr().err
+    )
+    assert files(out) == before
+
+
 def test_a_record_in_the_wrong_place_is_refused(root, tmp_path) -> None:
     out = tmp_path / "records"
     collect_records([root], out)

@@ -63,6 +63,7 @@ def collect_records(roots: Iterable[str | Path], out: str | Path = RECORDS) -> d
     found = {key: record for root in roots for key, record in _found(Path(root))}
     for key in found.keys() & tracked.keys():
         found[key] = _joined(out, key, tracked[key], found[key])
+    _check_foundation(tracked | found)
     counts = {"added": len(found.keys() - tracked.keys()), "known": len(found.keys() & tracked.keys()),
               "kept": len(tracked.keys() - found.keys())}  # fmt: skip
     lines: dict[Path, list[str]] = {}
@@ -96,6 +97,23 @@ def _path(folder: Path, key: Sequence[Any]) -> Path:
     return folder / str(key[0]) / str(key[1]) / f"{key[2]}.jsonl"
 
 
+def _check_foundation(records: Mapping[Key, Record]) -> None:
+    """Runs of one initial policy must have started from the same weights and problems, to the last bit."""
+    seen: dict[tuple[str, str, str], tuple[str, Key]] = {}
+    for key, record in records.items():
+        for name in ("model", "train.jsonl") if key[2] != INITIAL else ():
+            value = record["made"].get("inputs", {}).get(name)
+            if value is None:
+                continue
+            first, other = seen.setdefault((*key[:2], name), (value, key))
+            if first != value:
+                raise DataError(
+                    f"{' '.join(map(str, key))} was trained from another {name} ({value}) than "
+                    f"{' '.join(map(str, other))} ({first}); a second machine needs a copy of the first one's data/, "
+                    "base/ and dictionary/ before its runs."
+                )
+
+
 def _joined(out: Path, key: Key, old: Record, new: Record) -> Record:
     """One record of a run that is tracked already; what only one of the two knows is kept."""
     name = f"{_path(out, key)}: seed {key[3]}"
@@ -110,7 +128,7 @@ def _joined(out: Path, key: Key, old: Record, new: Record) -> Record:
             f"{name} is another run with the same settings than the one in the results; no run of a study is "
             "repeated: leave out that results folder, or remove the line if it was a mistake."
         )
-    return new if b.keys() >= a.keys() else old
+    return new if b.keys() > a.keys() else old
 
 
 def _found(root: Path) -> Iterator[tuple[Key, Record]]:
@@ -123,8 +141,8 @@ def _found(root: Path) -> Iterator[tuple[Key, Record]]:
     dirty = [f for f, r in stages if r["git"].get("dirty") is not False or r["git"].get("commit") is None]
     if dirty:
         raise DataError(
-            f"{dirty[0]}: was made with uncommitted changes or outside a commit, as were {len(dirty) - 1} other "
-            "outputs; what is tracked must be reproducible: remove them, commit, and run them again."
+            f"{dirty[0]}: was made with uncommitted changes or outside a commit (outputs of that kind in {root}: "
+            f"{len(dirty)}); what is tracked must be reproducible: commit first, then run."
         )
     for folder, record in stages:
         identity = record["identity"]
