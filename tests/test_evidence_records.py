@@ -92,6 +92,7 @@ def test_a_run_is_one_small_line_with_its_curves_and_where_it_comes_from(root, t
     assert record["probes"]["step"] == list(range(0, STEPS + 1, 10))
     assert record["scores"] == {"answer-prior": {"mean@16": 0.38, "subset/hard/pass@16": 0.02}}
     assert [(r["step"], r["response"][-1]) for r in record["responses"]] == [(1, "0"), (1, "1"), (199, "0"), (199, "1")]
+    assert record["escape"] == 61
     assert record["made"]["commit"] == "5e4d" * 10
     assert record["made"]["settings"] == {"evaluate": "0" * 12, "koopman": "0" * 12, "train": "0" * 12}
     run = Run(record, STEPS)

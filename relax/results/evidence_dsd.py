@@ -133,7 +133,7 @@ def foresight(study: Study) -> list[Foresight]:
             groups = [group for group in groups if len({y for _, y in group}) == 2]
             split = [tuple(zip(*group, strict=True)) for group in groups]
             runs, later = sum(map(len, groups)), sum(y for group in groups for _, y in group)
-            found.append(Foresight(name, step, *stratified_auc(split), runs, later))  # type: ignore[arg-type]
+            found.append(Foresight(name, step, *stratified_auc(split), runs, later))
     return found
 
 

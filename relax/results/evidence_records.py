@@ -18,6 +18,7 @@ from typing import Any
 from relax.config import REPOSITORY
 from relax.errors import DataError
 from relax.files import atomic_write, read_json_lines
+from relax.results.escape import step_of_escape
 from relax.results.model import INITIAL, SPECTRA
 from relax.tracking import find_records
 
@@ -191,6 +192,9 @@ def _record(key: Key, records: Sequence[tuple[Path, Record]]) -> Record:
             training = record["settings"]["training"]
             result |= {"steps": training["steps"], "updates": training["updates_per_generation"]}
             result |= _curves(folder / "metrics.jsonl", training["updates_per_generation"])
+            if "strategy/chain" in result["curves"]:
+                shares = [math.nan if share is None else share for share in result["curves"]["strategy/chain"]]
+                result["escape"] = step_of_escape(shares, result["updates"])
             result["end"] = _numbers({n: v for n, v in record["metrics"].items() if n in (*CURVES, *THINNED, *PROBES)})
             result["seconds"] = _numbers({n: v for n, v in record["metrics"].items() if n.startswith("seconds/")})
             result["responses"] = _responses(folder / "rollouts.jsonl")
