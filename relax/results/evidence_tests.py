@@ -168,11 +168,11 @@ def conclude(study: Study) -> Verdict:
     if any(holds.values()):
         return Verdict("undecided", tuple(said))
     bounds = {name: tests[name].high for name in ("H1", "H1'") if name in tests}
-    said.append("; ".join(f"`{tests[name].first}` may escape more often than `{BASELINE}` by at most {high:.2f} of the "
-                          f"runs (upper end of the 95 % interval)" for name, high in bounds.items()) + ".")  # fmt: skip
+    said += [f"`{tests[name].first}` may escape more often than `{BASELINE}` by at most {high:.2f} of the runs (upper "
+             "end of the 95 % interval)." for name, high in bounds.items()]  # fmt: skip
     kl = compare_arms(study, KL, BASELINE, ESCAPES)
     told = "" if kl.value > 0 else f", no more often than `{BASELINE}`: the study cannot tell good exploration from bad"
-    said.append(f"`{KL}` escapes in {escapes(study.arm(KL))} of {kl.n} runs{told}.")
+    said += [f"`{KL}` escapes in {escapes(study.arm(KL))} of {kl.n} runs{told}."] if kl.n else []
     against = len(bounds) == 2 and max(bounds.values()) < LITTLE and kl.value > 0
     return Verdict("against" if against else "undecided", tuple(said))
 

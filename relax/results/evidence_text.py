@@ -70,9 +70,9 @@ def about(studies: Sequence[Study]) -> str:
     dates = sorted(m["started"][:10] for m in made)
     lines = [
         "```bash",
-        "make study                                                        # the trap and its two controls",
-        "relax evidence --collect results/study results/study_noisy_sum results/study_countdown   # track them",
-        "relax evidence --out docs/evidence.md                             # this page, from the tracked runs alone",
+        *(["make study    # the trap and its two controls"] if len(studies) > 1 else []),
+        f"relax evidence --collect {' '.join(f'results/{study.matrix.name}' for study in studies)}    # tracks them",
+        *(["relax evidence --out docs/evidence.md    # this page, from them alone"] if len(studies) > 1 else []),
         "```",
         "",
         "Collect in another checkout than the one that runs: a changed page there is an uncommitted change, and runs "
