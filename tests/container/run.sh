@@ -167,10 +167,11 @@ apptainer_local() {
 
 apptainer_slurm() {
   cd "$cache/clone"
-  local start=$repository/tests/slurm/start.sh state=$cache/slurm
+  local start=$repository/tests/slurm/start.sh state
   [ -x "$start" ] && command -v slurmd > /dev/null && command -v munged > /dev/null ||
     { echo "tests/slurm/start.sh, slurm-wlm and munge are needed"; exit 77; }
-  rm -rf results/smoke .snakemake "$state"
+  rm -rf results/smoke .snakemake
+  state=$(mktemp --directory --tmpdir relax-slurm-XXXXXX)  # munged's user may not enter a home folder
   mkfifo "$cache/slurm.stdin.$$"
   unshare --mount --pid --fork --kill-child --mount-proc --propagation private \
     "$start" "$state" "${SLURM_CI_PORT:-16917}" < "$cache/slurm.stdin.$$" > "$cache/slurm.out" 2>&1 &
@@ -178,7 +179,7 @@ apptainer_slurm() {
   exec 8> "$cache/slurm.stdin.$$"
   rm "$cache/slurm.stdin.$$"
   # The kernel ends the whole cluster with this process; it does not listen to SIGTERM.
-  trap 'kill -9 $cluster' EXIT
+  trap 'kill -9 $cluster 2> /dev/null; rm -rf "$state"' EXIT
   for _ in $(seq 900); do ! grep -q ready "$cache/slurm.out" || break; sleep 0.1; done
   grep -q ready "$cache/slurm.out" || { cat "$cache/slurm.out"; exit 1; }
   # What a site would fill in; the others of its settings have defaults.
