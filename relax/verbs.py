@@ -309,22 +309,22 @@ def reference(a: argparse.Namespace) -> int:
 def evidence(a: argparse.Namespace) -> int:
     """What the tracked runs of the study show."""
     from relax.files import atomic_write
-    from relax.results import evidence
-    from relax.results.evidence_records import collect_records, read_records
-    from relax.results.evidence_runs import Study
+    from relax.results.evidence.page import configurations, to_page
+    from relax.results.evidence.records import collect_records, read_records
+    from relax.results.evidence.runs import Study
 
     if a.collect:
         counts = collect_records(a.collect, a.records)
         logger.info("evidence: %s in %s", ", ".join(f"{n} runs {what}" for what, n in counts.items()), a.records)
-    (main, controls), records = evidence.configurations(a.configfile), read_records(a.records)
+    (main, controls), records = configurations(a.configfile), read_records(a.records)
     if a.out is None:
-        print(evidence.to_page(main, controls, records), end="")
+        print(to_page(main, controls, records), end="")
         return 0
     if (study := Study.of(main, records)).seeds:
-        from relax.results.evidence_figures import write_pictures
+        from relax.results.evidence.figures import write_pictures
 
         write_pictures(study, a.out.parent / "images", a.out.stem)
-    atomic_write(a.out, evidence.to_page(main, controls, records, a.out.stem))
+    atomic_write(a.out, to_page(main, controls, records, a.out.stem))
     return 0
 
 

@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from relax.results import evidence
-from relax.results.evidence_runs import Study
+from relax.results.evidence.page import configurations
+from relax.results.evidence.runs import Study
 
 STEPS, UPDATES = 200, 2
-MAIN, CONTROLS = evidence.configurations()
+MAIN, CONTROLS = configurations()
 POLICIES = ("trap-a", "trap-b")
 
 

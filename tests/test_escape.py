@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from relax.results.escape import step_of_escape
+from relax.results.evidence.escape import step_of_escape
 
 
 @pytest.mark.parametrize(

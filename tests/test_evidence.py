@@ -12,11 +12,8 @@ from scipy import stats
 
 from conftest import REPOSITORY
 from relax import cli
-from relax.results import evidence
-from relax.results import evidence_dsd as dsd
-from relax.results.evidence_records import read_records
-from relax.results.evidence_runs import Study
-from relax.results.evidence_tests import (
+from relax.results.evidence import dsd
+from relax.results.evidence.hypotheses import (
     ESCAPES,
     PASS,
     STEPS,
@@ -28,6 +25,9 @@ from relax.results.evidence_tests import (
     share_difference,
     stratified_auc,
 )
+from relax.results.evidence.page import to_page
+from relax.results.evidence.records import read_records
+from relax.results.evidence.runs import Study
 from relax.results.render import MINUS
 
 EARLY_ARMS = ["grpo", "grpo-kl", "relax", "relax-sv"]
@@ -119,10 +119,10 @@ def test_seeds_count_in_their_order_as_far_as_all_arms_have_them() -> None:
     del records["study", "trap-b", "dapo", 3]
     study = Study.of(MAIN, records)
     assert (study.seeds, len(study.runs), len(study.counted())) == ((1, 2), 139, 56)
-    assert "further runs are tracked and do not count" in evidence.to_page(MAIN, {}, records)
+    assert "further runs are tracked and do not count" in to_page(MAIN, {}, records)
     del records["study", "trap-a", "relax", 1]
     assert conclude(Study.of(MAIN, records)).outcome == "not run"
-    assert "Not yet: 138 of 336 runs" in evidence.to_page(MAIN, {}, records)
+    assert "Not yet: 138 of 336 runs" in to_page(MAIN, {}, records)
 
 
 def test_a_run_that_ends_in_non_finite_numbers_has_not_escaped() -> None:
@@ -170,14 +170,14 @@ def test_the_rule(escapes, outcome: str, said: str) -> None:
 
 
 def test_few_seeds_are_called_preliminary_and_decide_nothing_against() -> None:
-    page = evidence.to_page(MAIN, {}, records_of({"grpo-kl": 101}, seeds=range(1, 4)))
+    page = to_page(MAIN, {}, records_of({"grpo-kl": 101}, seeds=range(1, 4)))
     assert "**Preliminary, 3 of 12 seeds. Undecided.**" in page
     assert "6 of each of 14 arms, seeds 1, 2, 3 of 2 initial policies" in page
     assert "What this cannot say:" in page
 
 
 def test_a_dsd_that_rises_without_escapes_is_said() -> None:
-    page = evidence.to_page(MAIN, {}, records_of({"grpo-kl": 101}, seeds=[1, 2, 3], relax={"dsd": 4.0}))
+    page = to_page(MAIN, {}, records_of({"grpo-kl": 101}, seeds=[1, 2, 3], relax={"dsd": 4.0}))
     assert re.search(r"`relax` ends with a DSD \(eigenvalues, on policy\) of (3.9|4.0)\d \(", page)
     assert "`relax-sv` ends with" not in page
 
@@ -251,7 +251,7 @@ def test_gains_are_ratios_of_pairs_and_ties_are_within_arms() -> None:
 
 
 def test_the_page_that_is_tracked_is_what_the_tracked_runs_give() -> None:
-    page = evidence.to_page(MAIN, CONTROLS, read_records())
+    page = to_page(MAIN, CONTROLS, read_records())
     assert (REPOSITORY / "docs" / "evidence.md").read_text() == page, "run `relax evidence --out docs/evidence.md`"
 
 
@@ -263,7 +263,7 @@ def test_the_page_of_a_study_and_its_controls() -> None:
                 own = json.loads(json.dumps(record)) | {"experiment": name, "policy": policy}
                 own["scores"]["answer-prior"]["mean@16"] = 0.38 - 0.01 * (method == "entropy")
                 records[name, policy, method, seed] = own
-    page = evidence.to_page(MAIN, CONTROLS, records)
+    page = to_page(MAIN, CONTROLS, records)
     titles = [line.removeprefix("## ") for line in page.splitlines() if line.startswith("## ")]
     assert titles == ["Conclusion", "Arms", "Hypotheses", "All comparisons", "Controls", "Curves",
                       "Does DSD fall before entropy?", "Does DSD tell who will escape?",
@@ -281,7 +281,7 @@ def test_an_arm_that_loses_where_nothing_is_to_gain_pays() -> None:
         if policy == "trap-a":
             record["scores"]["answer-prior"]["mean@16"] = 0.98 - (0.01 * seed if method == "relax" else 0)
             records["study_noisy_sum", "tiny", method, seed] = record | {"policy": "tiny"}
-    page = evidence.to_page(MAIN, CONTROLS, records)
+    page = to_page(MAIN, CONTROLS, records)
     assert "| `relax` | " + f"{MINUS}0.035 ({MINUS}0.055 to {MINUS}0.015) | 0.031, pays |" in page
     assert page.count(", pays") == 1
     assert "Countdown: not run by all arms yet, 0 of 84 runs." in page
@@ -311,6 +311,6 @@ def test_page_and_figures_are_made_from_the_records_alone_and_again_the_same(tmp
 
 
 def test_without_runs_the_page_says_so() -> None:
-    page = evidence.to_page(MAIN, CONTROLS, {})
+    page = to_page(MAIN, CONTROLS, {})
     assert page.endswith("The study has not been run: no run of it is tracked, and nothing is known yet.\n")
     assert "## " not in page

@@ -7,8 +7,8 @@ import shutil
 import pytest
 
 from relax import cli
-from relax.results.evidence_records import collect_records, read_records
-from relax.results.evidence_runs import Run
+from relax.results.evidence.records import collect_records, read_records
+from relax.results.evidence.runs import Run
 from results_fixture import write_record
 
 STEPS = 200

@@ -8,7 +8,7 @@ import pytest
 from conftest import REPOSITORY
 from relax import config
 from relax.data import answer_prior
-from relax.results.evidence_records import collect_records, read_records
+from relax.results.evidence.records import collect_records, read_records
 from workflow_fixture import planned, snakemake
 
 FILES = ["config/study.yaml", "config/study_gpu.yaml"]

@@ -8,7 +8,7 @@ import numpy as np
 from scipy import stats
 
 from relax.evaluation.comparison import holm, sign_flip_test
-from relax.results.evidence_runs import HARD, REWARD, Run, Study, escapes
+from relax.results.evidence.runs import HARD, REWARD, Run, Study, escapes
 from relax.results.model import BASELINE
 from relax.results.statistics import CONFIDENCE, SEED, Interval, summarise
 

@@ -12,8 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from relax.files import atomic_write
-from relax.results.evidence_runs import Run, Study, escapes
-from relax.results.evidence_tests import clopper_pearson
+from relax.results.evidence.hypotheses import clopper_pearson
+from relax.results.evidence.runs import Run, Study, escapes
 from relax.results.figures_style import GREY, Drawing, panels, plain_log, save, wrapped
 
 #: Column -> label of its axis.

@@ -3,10 +3,10 @@
 import math
 
 from relax.evaluation.comparison import holm
-from relax.results import evidence_dsd as dsd
-from relax.results import evidence_tests as tests
-from relax.results.evidence_runs import Study
-from relax.results.evidence_text import NARROW, difference, factor, interval, number, p_value, table
+from relax.results.evidence import dsd
+from relax.results.evidence import hypotheses as tests
+from relax.results.evidence.runs import Study
+from relax.results.evidence.text import NARROW, difference, factor, interval, number, p_value, table
 from relax.results.model import BASELINE, SPECTRA
 
 

@@ -18,7 +18,7 @@ from typing import Any
 from relax.config import REPOSITORY
 from relax.errors import DataError
 from relax.files import atomic_write, read_json_lines
-from relax.results.escape import step_of_escape
+from relax.results.evidence.escape import step_of_escape
 from relax.results.model import INITIAL, SPECTRA
 from relax.tracking import find_records
 

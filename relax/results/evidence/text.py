@@ -4,8 +4,8 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 
-from relax.results.evidence_runs import Run, Study, escapes
-from relax.results.evidence_tests import REWARDS, STEPS, Test, clopper_pearson
+from relax.results.evidence.hypotheses import REWARDS, STEPS, Test, clopper_pearson
+from relax.results.evidence.runs import Run, Study, escapes
 from relax.results.model import INITIAL
 from relax.results.render import MINUS
 from relax.results.statistics import Summary

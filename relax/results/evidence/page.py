@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from relax import config
-from relax.results import evidence_dsd as dsd
-from relax.results import evidence_tests as tests
-from relax.results.evidence_questions import falls, foresight, left
-from relax.results.evidence_records import Key, Record
-from relax.results.evidence_runs import HARD, REWARD, Run, Study
-from relax.results.evidence_text import NARROW, about, difference, factor, number, p_value, share, table
+from relax.results.evidence import dsd
+from relax.results.evidence import hypotheses as tests
+from relax.results.evidence.questions import falls, foresight, left
+from relax.results.evidence.records import Key, Record
+from relax.results.evidence.runs import HARD, REWARD, Run, Study
+from relax.results.evidence.text import NARROW, about, difference, factor, number, p_value, share, table
 from relax.results.model import BASELINE, INITIAL, SPECTRA
 from relax.results.statistics import summarise
 

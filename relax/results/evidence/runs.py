@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from relax.results.escape import step_of_escape
-from relax.results.evidence_records import Key, Record
+from relax.results.evidence.escape import step_of_escape
+from relax.results.evidence.records import Key, Record
 from relax.results.model import INITIAL, Matrix
 
 #: Reward and pass@16 after training: of the sampled responses to the benchmark of the study.
@@ -22,7 +22,7 @@ class Run:
     """A run and its measures.
 
     Attributes:
-        record: as of :func:`relax.results.evidence_records.read_records`.
+        record: as of :func:`relax.results.evidence.records.read_records`.
         steps: of the plan.
     """
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from relax.results.evidence_runs import Run, Study
-from relax.results.evidence_tests import KL, strata, stratified_auc
+from relax.results.evidence.hypotheses import KL, strata, stratified_auc
+from relax.results.evidence.runs import Run, Study
 from relax.results.figures_captions import window_of
 from relax.results.model import BASELINE, SPECTRA
 from relax.results.statistics import (
@@ -106,7 +106,7 @@ class Foresight:
     Attributes:
         name: of the measure.
         step: at which it is read.
-        auc, p_value, pairs: of :func:`relax.results.evidence_tests.stratified_auc`, within arm and policy.
+        auc, p_value, pairs: of :func:`relax.results.evidence.hypotheses.stratified_auc`, within arm and policy.
         runs, later: not yet escaped at the step, and how many of them escape later; of arms that have both.
     """
 
