@@ -309,7 +309,7 @@ def reference(a: argparse.Namespace) -> int:
 def evidence(a: argparse.Namespace) -> int:
     """What the tracked runs of the study show."""
     from relax.files import atomic_write
-    from relax.results.evidence.page import configurations, to_page
+    from relax.results.evidence.page import configurations, to_page, tuning_plan
     from relax.results.evidence.records import collect_records, read_records
     from relax.results.evidence.runs import Study
 
@@ -317,14 +317,17 @@ def evidence(a: argparse.Namespace) -> int:
         counts = collect_records(a.collect, a.records)
         logger.info("evidence: %s in %s", ", ".join(f"{n} runs {what}" for what, n in counts.items()), a.records)
     (main, controls), records = configurations(a.configfile), read_records(a.records)
+    page = to_page(
+        main, controls, records, a.out.stem if a.out else "evidence", None if a.configfile else tuning_plan()
+    )
     if a.out is None:
-        print(to_page(main, controls, records), end="")
+        print(page, end="")
         return 0
     if (study := Study.of(main, records)).seeds:
         from relax.results.evidence.figures import write_pictures
 
         write_pictures(study, a.out.parent / "images", a.out.stem)
-    atomic_write(a.out, to_page(main, controls, records, a.out.stem))
+    atomic_write(a.out, page)
     return 0
 
 

@@ -25,7 +25,7 @@ from relax.results.evidence.hypotheses import (
     share_difference,
     stratified_auc,
 )
-from relax.results.evidence.page import to_page
+from relax.results.evidence.page import to_page, tuning_plan
 from relax.results.evidence.records import read_records
 from relax.results.evidence.runs import Study
 from relax.results.render import MINUS
@@ -251,7 +251,7 @@ def test_gains_are_ratios_of_pairs_and_ties_are_within_arms() -> None:
 
 
 def test_the_page_that_is_tracked_is_what_the_tracked_runs_give() -> None:
-    page = to_page(MAIN, CONTROLS, read_records())
+    page = to_page(MAIN, CONTROLS, read_records(), tuning=tuning_plan())
     assert (REPOSITORY / "docs" / "evidence.md").read_text() == page, "run `relax evidence --out docs/evidence.md`"
 
 

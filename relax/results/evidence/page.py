@@ -13,6 +13,7 @@ from relax.results.evidence.questions import falls, foresight, left
 from relax.results.evidence.records import Key, Record
 from relax.results.evidence.runs import HARD, REWARD, Run, Study
 from relax.results.evidence.text import NARROW, about, difference, factor, number, p_value, share, table
+from relax.results.evidence.tuning import choices, tuning_table
 from relax.results.model import BASELINE, INITIAL, SPECTRA
 from relax.results.statistics import summarise
 
@@ -23,7 +24,7 @@ Written by `relax evidence --out docs/evidence.md` from the tracked runs in
 [results/reference/study/](../results/README.md) alone; no number and no conclusion is typed in. Hypotheses, tests and
 the rule behind the conclusion are those of [study.md](study.md), fixed before the runs.
 """
-NOT_RUN = "The study has not been run: no run of it is tracked, and nothing is known yet.\n"
+NOT_RUN = "The study has not been run: no run of it is tracked, and nothing is known yet."
 OUTCOMES = {
     "no trap": "No trap",
     "for": "For: latent exploration pays in this trap",
@@ -33,6 +34,7 @@ OUTCOMES = {
 #: The configurations behind the page, each over config/config.yaml.
 STUDY = ("study.yaml",)
 NOISY, COUNTDOWN = "noisy sum", "Countdown"
+TUNING = (*STUDY, "study_tuning.yaml")
 CONTROLS = {NOISY: (*STUDY, "study_noisy_sum.yaml"), COUNTDOWN: (*STUDY, "study_countdown.yaml")}
 #: Column of the training's log -> words.
 DSDS = {"dsd": "DSD", "probe": "probes"}
@@ -49,9 +51,14 @@ def configurations(files: Sequence[Path] = ()) -> tuple[config.Config, dict[str,
     return loaded(STUDY), {name: loaded(names) for name, names in CONTROLS.items()}
 
 
+def tuning_plan() -> config.Config:
+    """The loaded configuration of the tuning."""
+    return config.load([config.REPOSITORY / "config" / name for name in ("config.yaml", *TUNING)])
+
+
 def to_page(
     main: Mapping[str, Any], controls: Mapping[str, Mapping[str, Any]], records: Mapping[Key, Record],
-    pictures: str = "evidence",
+    pictures: str = "evidence", tuning: Mapping[str, Any] | None = None,
 ) -> str:  # fmt: skip
     """``docs/evidence.md``.
 
@@ -60,11 +67,14 @@ def to_page(
         controls: ``noisy sum`` and ``Countdown`` -> their loaded configurations.
         records: all tracked runs.
         pictures: what the names of the figures begin with, in ``images/`` beside the page.
+        tuning: the loaded configuration of the tuning; a table of it where its runs are tracked.
     """
     study = Study.of(main, records)
     sides = {name: Study.of(config, records) for name, config in controls.items()}
+    chosen = choices(tuning, records) if tuning else []
+    tuned = [("Tuning", tuning_table(chosen))] if chosen else []
     if not study.runs and not any(side.runs for side in sides.values()):
-        return f"{INTRODUCTION}\n{NOT_RUN}"
+        return _joined([("Conclusion", NOT_RUN), *tuned])
     parts = [("Conclusion", _conclusion(study, main.get("limits", [])))]
     if study.seeds:
         parts += [
@@ -80,7 +90,10 @@ def to_page(
             ("Does DSD tell who will escape?", foresight(study)),
             ("What is left under controls of KL, length and ridge", left(study)),
         ]
-    parts.append(("How to get the same", about([study, *sides.values()])))
+    return _joined([*parts, *tuned, ("How to get the same", about([study, *sides.values()]))])
+
+
+def _joined(parts: Sequence[tuple[str, str]]) -> str:
     return "\n".join([INTRODUCTION, *(f"## {title}\n\n{text.strip()}\n" for title, text in parts)])
 
 

@@ -1,0 +1,94 @@
+"""How the coefficients of the arms were chosen (docs/study.md, "Tuning"), from the tracked runs of the tuning."""
+
+import math
+import statistics
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from relax.results.evidence.records import Key, Record
+from relax.results.evidence.runs import Study, escapes
+from relax.results.evidence.text import number, table
+
+LOW, MIDDLE, HIGH = "-low", "", "-high"
+#: Steps at the end whose share of chains decides between values with as many escapes.
+LAST = 10
+
+
+@dataclass(frozen=True)
+class Tried:
+    """One value of a coefficient.
+
+    Attributes:
+        value: of the coefficient.
+        runs: that are tracked.
+        escapes: of them.
+        chains: mean share of chains in the last ten steps, over runs; a run that broke down has none.
+        middle: is it the one that is taken where nothing decides?
+    """
+
+    value: float
+    runs: int
+    escapes: int
+    chains: float
+    middle: bool
+
+
+@dataclass(frozen=True)
+class Choice:
+    """An arm, the key of its coefficient, and its values from low to high; all runs of each are there."""
+
+    arm: str
+    key: str
+    tried: tuple[Tried, ...]
+
+    @property
+    def chosen(self) -> Tried:
+        """The most escapes; if equal, the larger share of chains; if equal, the middle."""
+        return max(self.tried, key=lambda t: (t.escapes, t.chains, t.middle))
+
+
+def choices(config: Mapping[str, Any], records: Mapping[Key, Record]) -> list[Choice]:
+    """The arms of which every value has all its runs.
+
+    Args:
+        config: the loaded configuration of the tuning, where an arm stands beside ``<arm>-low`` and ``<arm>-high``.
+        records: all tracked runs.
+    """
+    study, methods = Study.of(config, records), config["methods"]
+    found = []
+    for arm in config["matrix"]["methods"]:
+        names = [arm + end for end in (LOW, MIDDLE, HIGH)]
+        if not {*names} <= {*methods}:
+            continue
+        low, high = methods[names[0]], methods[names[2]]
+        (key,) = (key for key in low if low[key] != high[key])
+        tried = [_tried(study, name, methods[name][key], name == arm) for name in names]
+        if all(t.runs == len(study.matrix.policies) * len(study.matrix.seeds) for t in tried):
+            found.append(Choice(arm, key, tuple(tried)))
+    return found
+
+
+def _tried(study: Study, method: str, value: float, middle: bool) -> Tried:
+    runs = [run for (_, name, _), run in study.runs.items() if name == method]
+    shares = [0.0 if run.broken else _end(run.curve("strategy/chain"), run.steps) for run in runs]
+    return Tried(value, len(runs), escapes(runs), statistics.fmean(shares) if shares else math.nan, middle)
+
+
+def _end(curve: tuple[list[int], list[float]], steps: int) -> float:
+    return statistics.fmean(value for step, value in zip(*curve, strict=True) if step > steps - LAST)
+
+
+def tuning_table(found: list[Choice]) -> str:
+    """One row an arm: each value with its escapes and its share of chains, the chosen one in bold."""
+
+    def cell(choice: Choice, tried: Tried) -> str:
+        value = f"**{tried.value:g}**" if tried == choice.chosen else f"{tried.value:g}"
+        return f"{value}: {tried.escapes}, {number(tried.chains)}"
+
+    rows = [[f"`{c.arm}`", f"`{c.key}`", *(cell(c, t) for t in c.tried)] for c in found]
+    runs = found[0].tried[0].runs
+    return table(["arm", "coefficient", "low", "middle", "high"], rows) + (
+        f"\nEach value: escapes of {runs} runs, share of chains in the last {LAST} steps; bold: chosen. Runs, policy "
+        "and seeds are no part of the study, and two short runs say little about one value."
+    )

@@ -1,0 +1,69 @@
+"""The choice of each arm's coefficient, on runs whose truth is known and on those that are tracked."""
+
+import pytest
+from evidence_fixture import MAIN, record
+
+from relax.results.evidence.page import tuning_plan
+from relax.results.evidence.records import read_records
+from relax.results.evidence.tuning import choices, tuning_table
+
+PLAN = tuning_plan()
+SEEDS = PLAN["matrix"]["seeds"]
+
+
+def tried(arm, low=None, middle=None, high=None):
+    """Two runs of each value that escape at these steps; the end of those that stay is flat."""
+    found = {}
+    for method, steps in ((f"{arm}-low", low), (arm, middle), (f"{arm}-high", high)):
+        for seed, step in zip(SEEDS, steps or (None, None), strict=True):
+            made = record("study_tuning", "trap-t", method, seed, step)
+            made["curves"]["strategy/chain"] = [0.25 if step is None else 0.9 * (at >= step)
+                                                for at in made["curves"]["step"]]  # fmt: skip
+            found["study_tuning", "trap-t", method, seed] = made
+    return found
+
+
+@pytest.mark.parametrize(
+    ("steps", "value"),
+    [
+        ({}, 0.01),  # nothing decides: the middle
+        ({"high": (21, None)}, 0.03),
+        ({"low": (21, 41), "high": (21, None)}, 0.0033),
+        ({"low": (41, 41), "high": (21, 21)}, 0.0033),  # as many escapes and chains, none is the middle: the first
+    ],
+)
+def test_the_most_escapes_are_chosen(steps, value) -> None:
+    (choice,) = choices(PLAN, tried("relax-sv", **steps))
+    assert (choice.arm, choice.key) == ("relax-sv", "alpha")
+    assert [t.value for t in choice.tried] == [0.0033, 0.01, 0.03]
+    assert choice.chosen.value == value
+
+
+def test_chains_decide_between_equal_escapes() -> None:
+    records = tried("relax-sv")
+    for key, made in records.items():
+        if key[2] == "relax-sv-high":
+            made["curves"]["strategy/chain"][-1] = 0.4
+    (choice,) = choices(PLAN, records)
+    assert choice.chosen.value == 0.03
+    assert "0.01: 0, 0.25 | **0.03**: 0, 0.2" in tuning_table([choice])
+
+
+def test_an_arm_is_chosen_for_when_all_its_runs_are_there() -> None:
+    records = tried("relax-sv")
+    del records["study_tuning", "trap-t", "relax-sv-low", SEEDS[1]]
+    assert choices(PLAN, records) == []
+
+
+def test_every_arm_but_the_fixed_ones_has_three_values() -> None:
+    """With one coefficient each, and its middle in the tuning's own file: that of the study changes with the choice."""
+    methods = PLAN["matrix"]["methods"]
+    arms = {m for m in methods if f"{m}-low" in methods and f"{m}-high" in methods}
+    assert arms == {*MAIN["matrix"]["methods"]} - {"grpo", "relax-alpha-0.03"}
+
+
+def test_the_study_runs_what_its_tuning_has_chosen() -> None:
+    found = choices(PLAN, read_records())
+    if len(found) < len(MAIN["matrix"]["methods"]) - 2:
+        pytest.skip("the runs of the tuning are not tracked")
+    assert {c.arm: MAIN["methods"][c.arm][c.key] for c in found} == {c.arm: c.chosen.value for c in found}
