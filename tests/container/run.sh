@@ -179,7 +179,8 @@ apptainer_slurm() {
   exec 8> "$cache/slurm.stdin.$$"
   rm "$cache/slurm.stdin.$$"
   # The kernel ends the whole cluster with this process; it does not listen to SIGTERM.
-  trap 'kill -9 $cluster 2> /dev/null; rm -rf "$state"' EXIT
+  # (Both are filled in here: they are gone when the trap runs.)
+  trap "kill -9 $cluster 2> /dev/null || true; rm -rf '$state'" EXIT
   for _ in $(seq 900); do ! grep -q ready "$cache/slurm.out" || break; sleep 0.1; done
   grep -q ready "$cache/slurm.out" || { cat "$cache/slurm.out"; exit 1; }
   # What a site would fill in; the others of its settings have defaults.
