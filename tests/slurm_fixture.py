@@ -77,7 +77,7 @@ class Cluster:
         )
         line = self._process.stdout.readline().strip()
         if line != "ready":
-            raise AssertionError(f"no Slurm: {self._process.communicate()[1]}")
+            raise AssertionError(f"no Slurm: {line} {self._process.communicate()[1]}")
         self._first = children(self._process.pid)[0]
 
     def stop(self) -> None:

@@ -110,9 +110,10 @@ if [ "$accounting" = --accounting ]; then
     > /etc/slurm/slurmdbd.conf)
   MYSQL_UNIX_PORT="$state/dbrun/s" slurmdbd          # root logs in by the Unix socket: no password
   for _ in $(seq 600); do sacctmgr -n -i list cluster > /dev/null 2>&1 && break; sleep 0.1; done
-  sacctmgr -Q -i add cluster ci
-  sacctmgr -Q -i add account lab
-  sacctmgr -Q -i add user "$(id -un)" Account=lab
+  # What these say goes elsewhere: who started this waits for one line.
+  sacctmgr -Q -i add cluster ci > "$state/log/sacctmgr.log"
+  sacctmgr -Q -i add account lab >> "$state/log/sacctmgr.log"
+  sacctmgr -Q -i add user "$(id -un)" Account=lab >> "$state/log/sacctmgr.log"
 fi
 slurmctld
 for node in c1 c2 g1 s1 s2; do slurmd -N "$node"; done
