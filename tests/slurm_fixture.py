@@ -89,7 +89,9 @@ class Cluster:
     def start(self, folder: Path, *command: str, **environment: str) -> subprocess.Popen:
         """A command on the cluster's login node."""
         return subprocess.Popen(
-            ["nsenter", "--mount", "--pid", f"--target={self._first}", "env", f"--chdir={folder}", *command],
+            # In the background of a shell SIGINT is ignored, and so it would be here.
+            ["nsenter", "--mount", "--pid", f"--target={self._first}", "env", "--default-signal=INT",
+             f"--chdir={folder}", *command],
             env={**ENVIRONMENT, **environment}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         )  # fmt: skip
 

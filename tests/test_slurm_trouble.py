@@ -112,7 +112,7 @@ def warned(s: Scenarios) -> Experiment:
 
 
 def preempted(s: Scenarios) -> Experiment:
-    experiment = s.experiment("preempted", overlay(gpus=2))
+    experiment = s.experiment("preempted", overlay(gpus=2, cpus_per_gpu=1))
     process, _, _ = training(experiment)
     s.cluster.run("sbatch", "-A", "lab", "-p", "urgent", "--gpus=2", "-t", "5", "-o", "/dev/null", "--wrap", "sleep 5")
     experiment.finish(process)
@@ -227,7 +227,11 @@ def test_a_cancelled_training_stays_cancelled_and_loses_nothing(scenarios, undis
     ("site", "text", "finding"),
     [
         ({}, overlay(), None),
-        ({"RELAX_SLURM_ACCOUNT": "nobody"}, overlay(), "account nobody: not one of root's (lab); set slurm_account"),
+        (
+            {"RELAX_SLURM_ACCOUNT": "nobody"},
+            overlay(),
+            "account nobody: not one of root's (lab, root); set slurm_account",
+        ),
         ({"RELAX_CPU_PARTITION": "none-such"}, overlay(), "partition none-such: there is none (closed, cpu, gpu"),
         ({"RELAX_CPU_PARTITION": "closed"}, overlay(), "partition closed: is DOWN; wait, or set cpu_partition"),
         ({"RELAX_GPU_TYPE": "a100"}, overlay(gpus=1), "GPUs: no a100 (h200); set gpu_type to one of them"),
@@ -237,7 +241,7 @@ def test_a_cancelled_training_stays_cancelled_and_loses_nothing(scenarios, undis
             "jobs train tiny, attempt 1 and 1 more: allocation failure: Requested node configuration",
         ),
         (
-            {},
+            {"RELAX_MAX_HOURS": "24"},
             overlay(minutes=100),
             "partition cpu: 01:00:00 at most, train tiny, attempt 3 asks for 5.0 h; set max_hours: 1",
         ),
