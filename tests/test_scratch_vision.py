@@ -70,8 +70,8 @@ def test_every_word_of_the_task_is_a_token_of_its_own() -> None:
 
 def test_the_loss_counts_on_solutions_alone() -> None:
     processor = scratch_vision.make_processor(SCRATCH["vision"])
-    settings = {**SCRATCH, "warmup": {"demonstrations": 12, "error_rate": 0.5}}
-    rows = [scratch_vision.Demonstrations(settings, TASK)[i] for i in range(12)]
+    drawn = scratch_vision.Demonstrations({"demonstrations": 12, "error_rate": 0.5}, TASK, "seed")
+    rows = [drawn[i] for i in range(12)]
     batch = scratch_vision.Collator(processor)(rows)
     for labels, row in zip(batch["labels"], rows, strict=True):
         assert processor.tokenizer.decode(labels[labels != -100]) == row["solution"] + "<eos>"
