@@ -89,6 +89,20 @@ def test_the_warm_up_lowers_the_loss_and_is_a_function_of_its_seed(tmp_path: Pat
         assert torch.equal(value, made[1].model.state_dict()[name]), name
 
 
+def test_a_second_stage_goes_on_from_the_first_on_demonstrations_of_its_own(tmp_path: Path) -> None:
+    first = {"demonstrations": 64, "error_rate": 0.0, "steps": 4, "batch_size": 16, "learning_rate": 3e-3}
+    second = {**first, "error_rate": 0.5, "steps": 3, "learning_rate": 0.0}
+    alone, both = (
+        scratch_vision.warm_up({**SCRATCH, "warmup": warmup}, TASK, tmp_path / name, "test")
+        for name, warmup in (("alone", first), ("both", {**first, "second_stage": second}))
+    )
+    assert [entry["step"] for entry in both.state.log_history if "loss" in entry] == [1, 2, 3, 4, 5, 6, 7]
+    for name, value in alone.model.state_dict().items():  # at a learning rate of 0 it changes nothing
+        assert torch.equal(value, both.model.state_dict()[name]), name
+    drawn = [scratch_vision.Demonstrations(first, TASK, seed).rows for seed in ("a", "a", "b")]
+    assert drawn[0] == drawn[1] != drawn[2]
+
+
 def test_a_policy_that_sees_and_has_no_processor_is_named(tmp_path: Path) -> None:
     policy = save_policy(tmp_path / "policy")
     config = json.loads((policy / "processor_config.json").read_text())
