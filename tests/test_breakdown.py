@@ -24,7 +24,7 @@ def test_every_part_has_a_column_and_an_interval(tmp_path: Path) -> None:
         content["metrics"]["worst@1"] = {"value": 0.1, "stderr": 0.01}
         path.write_text(json.dumps(content))
     results = collect(tmp_path, config)
-    (table,) = breakdown(results)
+    table, differences = breakdown(results)
     assert table.name == "breakdown-long-sum"
     assert [(c.group, c.title) for c in table.columns[3:]] == [
         ("the picture is", "not needed"), ("the picture is", "needed"),
@@ -40,3 +40,28 @@ def test_every_part_has_a_column_and_an_interval(tmp_path: Path) -> None:
     assert cell.half_width == pytest.approx(12.706 * 0.05, rel=1e-3)
     assert "0.450 ± 0.635" in to_markdown(table)
     assert relax["dependence/visual/mean@1"] == pytest.approx(0.01)
+
+    # Parts of all methods are the same, but for the seed: no difference, and none more where the picture is needed.
+    assert differences.name == "breakdown-long-sum-differences"
+    assert [row["method"] for row in differences.rows] == ["grpo-kl", "relax", "relax-sv", "relax-sv-no-kl"]
+    assert {row["more where needed"].summary.mean for row in differences.rows} == {0.0}
+
+
+def test_the_gain_where_the_picture_is_needed_is_set_against_the_gain_elsewhere(tmp_path: Path) -> None:
+    config = make_results(tmp_path, config_of(seeds=(1, 2, 3)))
+    for path in (tmp_path / "evaluate").rglob("long-sum/scores.json"):
+        content = json.loads(path.read_text())
+        seed, relax = int(path.parts[-3].removeprefix("seed-")), path.parts[-4] == "relax"
+        gains = {"dependence/visual": (0.1 + 0.01 * seed) * relax, "dependence/text": 0.02 * seed * relax}
+        for part, gain in gains.items():
+            content["metrics"][f"{part}/mean@1"] = {"value": 0.5 + 0.1 * seed + gain, "stderr": 0.01}
+        path.write_text(json.dumps(content))
+    _, differences = breakdown(collect(tmp_path, config))
+    (relax,) = (row for row in differences.rows if row["method"] == "relax")
+    found = relax["long-sum/dependence/visual/mean@1"].summary
+    # 0.11, 0.12, 0.13: Student's t at two degrees of freedom is 4.303, the standard error 0.01 / sqrt(3).
+    assert (found.mean, found.half_width) == pytest.approx((0.12, 4.303 * 0.01 / 3**0.5), rel=1e-3)
+    # 0.11 - 0.02, 0.12 - 0.04, 0.13 - 0.06
+    more = relax["more where needed"].summary
+    assert (more.mean, more.n) == (pytest.approx(0.08), 3)
+    assert "more where needed" in to_markdown(differences)

@@ -1,20 +1,24 @@
 """Evaluation with images: the policy's own greedy responses, every benchmark's columns, and scores by dependence."""
 
 import json
+import weakref
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 import torch
+from PIL import Image
 from vision_fixture import PROMPT, TASK, save_policy
 
 from benchmarks_fixture import FOLDER, base64_png, image_rows
 from relax.data import visual
+from relax.data.images import picture
 from relax.data.problem import read_problems, write_problems
 from relax.data.processor import forbidden_tokens, pictures
 from relax.data.prompt import conversation
 from relax.errors import ConfigError
+from relax.evaluation import backends
 from relax.evaluation import generate as stage
 from relax.evaluation.grades import grade_stage
 from relax.evaluation.scores import score_stage
@@ -62,6 +66,24 @@ def test_greedy_responses_are_those_of_one_prompt_alone(policy: Path, problems: 
         response = processor.tokenizer.decode(output[0, inputs["input_ids"].shape[1] :], skip_special_tokens=True)
         assert greedy.response[problem.id] == response
     assert set(questions.variant) == {"plain", "colours", "size", "position", "orientation"}
+
+
+def test_no_more_than_two_batches_of_images_are_decoded(
+    policy: Path, problems: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alive, counts = [0], []
+
+    def counted(image: bytes | Path) -> Image.Image:
+        made = picture(image)
+        alive[0] += 1
+        counts.append(alive[0])
+        weakref.finalize(made, lambda: alive.__setitem__(0, alive[0] - 1))
+        return made
+
+    monkeypatch.setattr(backends, "picture", counted)
+    generate(policy, problems, tmp_path / "out")
+    assert len(counts) == 60  # 20 drawings, once greedy and twice sampled
+    assert max(counts) <= 2 * SETTINGS["batch_size"]
 
 
 def test_other_pictures_are_other_blocks(policy: Path, problems: Path, tmp_path: Path) -> None:

@@ -234,6 +234,8 @@ def test_the_tables_are_about_the_papers_policies_alone():
     assert parts("table-2", math) == (["seen"], "seen")
     assert list(TESTS["table-5"](math, "p")) == []
     assert parts("table-5", results_of(finals, repo="Qwen/Qwen3-4B-Base")) == (["seen"], "seen")
+    assert list(TESTS["table-1"](math, "p")) == []
+    assert parts("table-1", results_of(finals, repo="Qwen/Qwen2.5-VL-7B-Instruct")) == (["seen"], "seen")
 
 
 @pytest.mark.parametrize(("factor", "status"), [(1.05, "seen"), (1.5, "opposite"), (1.12, "no clear change")])

@@ -70,8 +70,8 @@ def test_every_word_of_the_task_is_a_token_of_its_own() -> None:
 
 def test_the_loss_counts_on_solutions_alone() -> None:
     processor = scratch_vision.make_processor(SCRATCH["vision"])
-    settings = {**SCRATCH, "warmup": {"demonstrations": 12, "error_rate": 0.5}}
-    rows = [scratch_vision.Demonstrations(settings, TASK)[i] for i in range(12)]
+    drawn = scratch_vision.Demonstrations({"demonstrations": 12, "error_rate": 0.5}, TASK, "seed")
+    rows = [drawn[i] for i in range(12)]
     batch = scratch_vision.Collator(processor)(rows)
     for labels, row in zip(batch["labels"], rows, strict=True):
         assert processor.tokenizer.decode(labels[labels != -100]) == row["solution"] + "<eos>"
@@ -87,6 +87,20 @@ def test_the_warm_up_lowers_the_loss_and_is_a_function_of_its_seed(tmp_path: Pat
     assert losses[-1] < losses[0] - 0.5
     for name, value in made[0].model.state_dict().items():
         assert torch.equal(value, made[1].model.state_dict()[name]), name
+
+
+def test_a_second_stage_goes_on_from_the_first_on_demonstrations_of_its_own(tmp_path: Path) -> None:
+    first = {"demonstrations": 64, "error_rate": 0.0, "steps": 4, "batch_size": 16, "learning_rate": 3e-3}
+    second = {**first, "error_rate": 0.5, "steps": 3, "learning_rate": 0.0}
+    alone, both = (
+        scratch_vision.warm_up({**SCRATCH, "warmup": warmup}, TASK, tmp_path / name, "test")
+        for name, warmup in (("alone", first), ("both", {**first, "second_stage": second}))
+    )
+    assert [entry["step"] for entry in both.state.log_history if "loss" in entry] == [1, 2, 3, 4, 5, 6, 7]
+    for name, value in alone.model.state_dict().items():  # at a learning rate of 0 it changes nothing
+        assert torch.equal(value, both.model.state_dict()[name]), name
+    drawn = [scratch_vision.Demonstrations(first, TASK, seed).rows for seed in ("a", "a", "b")]
+    assert drawn[0] == drawn[1] != drawn[2]
 
 
 def test_a_policy_that_sees_and_has_no_processor_is_named(tmp_path: Path) -> None:

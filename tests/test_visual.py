@@ -50,6 +50,17 @@ def test_known_answers(puzzle: Puzzle, answer: int) -> None:
         assert int(result) == (int(left) + int(right) if operation == "+" else int(left) * int(right))
 
 
+def test_a_demonstration_is_wrong_as_often_as_asked_and_goes_on_from_what_it_wrote() -> None:
+    puzzle, rng, wrong = Puzzle("bars", 1, (3, 5)), random.Random(0), 0
+    for _ in range(2000):
+        solution = visual.demonstrate(puzzle, rng, 0.2)
+        first, second, result, boxed = map(int, re.fullmatch(r"(\d+)\+(\d+)=(\d+) \\boxed\{(\d+)\}", solution).groups())
+        assert max(abs(first - 3), abs(second - 5), abs(result - first - second)) <= 1
+        assert boxed == result
+        wrong += (first != 3) + (second != 5) + (result != first + second)
+    assert 0.18 < wrong / 6000 < 0.22  # four standard errors are 0.021
+
+
 def pixels(puzzle: Puzzle, style: Style, size: int = 200) -> Pillow.Image:
     return Pillow.open(io.BytesIO(draw(puzzle, style, size))).convert("RGB")
 

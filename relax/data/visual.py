@@ -130,17 +130,21 @@ def _problem(one: Shown, identity: str, size: int, folder: Path, below: str) -> 
 
 
 def demonstrate(puzzle: Puzzle, rng: random.Random, error_rate: float) -> str:
-    r"""A worked solution, ``3+5=8+2=10 \boxed{10}``, each result off by one with probability ``error_rate``.
+    r"""A worked solution, ``3+5=8+2=10 \boxed{10}``, each number off by one with probability ``error_rate``.
 
-    It goes on from its wrong result, and boxes it.
+    So some are misread and some miscalculated; the solution goes on from its wrong number, and boxes the last.
     """
-    value, terms = puzzle.terms
+
+    def written(number: int) -> int:
+        return max(0, number + rng.choice((-1, 1))) if rng.random() < error_rate else number
+
+    first, terms = puzzle.terms
+    value = written(first)
     text = str(value)
     for operation, number in terms:
-        value = value + number if operation == "+" else value * number
-        if rng.random() < error_rate:
-            value = max(0, value + rng.choice((-1, 1)))
-        text += f"{operation}{number}={value}"
+        operand = written(number)
+        value = written(value + operand if operation == "+" else value * operand)
+        text += f"{operation}{operand}={value}"
     return rf"{text} \boxed{{{value}}}"
 
 

@@ -60,8 +60,8 @@ def style_of(variant: str, rng: random.Random) -> Style:
     return replace(plain, turned=variant == "orientation")
 
 
-def draw(puzzle: Puzzle, style: Style, size: int) -> bytes:
-    """The picture as PNG.
+def paint(puzzle: Puzzle, style: Style, size: int) -> Image.Image:
+    """The picture, in RGB.
 
     Args:
         puzzle: what is shown.
@@ -70,14 +70,21 @@ def draw(puzzle: Puzzle, style: Style, size: int) -> bytes:
     """
     canvas = _Canvas(style, size)
     _DRAWINGS[puzzle.family](canvas, puzzle)
-    return canvas.png()
+    return canvas.image.resize((size, size), Image.Resampling.BOX)
+
+
+def draw(puzzle: Puzzle, style: Style, size: int) -> bytes:
+    """The picture as PNG; arguments as of :func:`paint`."""
+    stream = io.BytesIO()
+    paint(puzzle, style, size).save(stream, "PNG")
+    return stream.getvalue()
 
 
 class _Canvas:
     """Draws larger and scales down, which smooths edges the same way on every machine."""
 
     def __init__(self, style: Style, size: int) -> None:
-        self.style, self.size = style, size
+        self.style = style
         self.factor = 2 if size >= LABELLED else 4
         self.full = size * self.factor
         self.box = self.full * style.scale
@@ -125,11 +132,6 @@ class _Canvas:
         """Upright text whose middle is at a point, at least nine pixels high."""
         font = ImageFont.load_default(max(9 * self.factor, round(share * self.box)))
         self.pen.text(self.at(x, y), words, self.line, font, anchor="mm")
-
-    def png(self) -> bytes:
-        stream = io.BytesIO()
-        self.image.resize((self.size, self.size), Image.Resampling.BOX).save(stream, "PNG")
-        return stream.getvalue()
 
 
 def _bars(canvas: _Canvas, puzzle: Puzzle) -> None:

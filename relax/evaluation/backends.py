@@ -186,7 +186,10 @@ def load_backend(settings: dict[str, Any], policy: str | Path) -> Backend:
     if settings["backend"] == "hf":
         return (HuggingFaceVision if sees(policy) else HuggingFace)(policy, settings["batch_size"])
     if sees(policy):
-        raise ConfigError("evaluation.backend is vllm, which is given no images here; set it to hf for this policy.")
+        raise ConfigError(
+            "evaluation.backend is vllm, which is given no images here; set it to hf for this policy, which runs on "
+            "CUDA too."
+        )
     try:
         from relax.evaluation.vllm_backend import VLLMBackend
     except ModuleNotFoundError as error:

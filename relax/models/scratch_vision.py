@@ -1,13 +1,11 @@
 """A tiny Qwen2.5-VL policy from nothing: tokenizer, image processor, weights, warm-up on rendered problems."""
 
-import io
 import random
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from PIL import Image
 from tokenizers import Regex, Tokenizer, decoders, pre_tokenizers
 from tokenizers import models as tokenizer_models
 from torch.utils.data import Dataset
@@ -24,6 +22,7 @@ from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLIm
 from relax.data import visual
 from relax.data.processor import ImageTextProcessor
 from relax.data.prompt import conversation
+from relax.data.visual_drawing import paint
 from relax.models.scratch import Report, warmup_arguments
 from relax.progress import Progress
 
@@ -133,17 +132,17 @@ class Demonstrations(Dataset):
     """Rendered problems with worked solutions, some with a wrong step; drawn when they are asked for.
 
     Args:
-        settings: the configuration's ``policies.<name>.scratch``.
+        stage: the configuration's ``policies.<name>.scratch.warmup``, or its ``second_stage``.
         task: the configuration's ``data.visual``.
+        seed: of the problems and of what is wrong in their solutions.
     """
 
-    def __init__(self, settings: dict[str, Any], task: dict[str, Any]) -> None:
-        seed, warmup = f"demonstrations/{settings['seed']}", settings["warmup"]
+    def __init__(self, stage: dict[str, Any], task: dict[str, Any], seed: str) -> None:
         rng, self.size = random.Random(seed), task["size"]
         drawn = visual.shown(task, "train", seed)
         self.rows = [
-            (one, visual.demonstrate(one.puzzle, rng, warmup["error_rate"]))
-            for _, one in zip(range(warmup["demonstrations"]), drawn, strict=False)
+            (one, visual.demonstrate(one.puzzle, rng, stage["error_rate"]))
+            for _, one in zip(range(stage["demonstrations"]), drawn, strict=False)
         ]
 
     def __len__(self) -> int:
@@ -151,8 +150,7 @@ class Demonstrations(Dataset):
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         one, solution = self.rows[index]
-        image = Image.open(io.BytesIO(one.png(self.size))).convert("RGB")
-        return {"prompt": one.prompt, "image": image, "solution": solution}
+        return {"prompt": one.prompt, "image": paint(one.puzzle, one.style, self.size), "solution": solution}
 
 
 class Collator:
@@ -171,14 +169,14 @@ class Collator:
             images=[[row["image"]] for row in rows], text=texts, padding=True, padding_side="right", return_tensors="pt"
         )
         labels = batch["input_ids"].masked_fill(batch["attention_mask"] == 0, -100)
-        for label, row, mask in zip(labels, rows, batch["attention_mask"], strict=True):
-            solution = len(self.processor.tokenizer(row["solution"])["input_ids"]) + 1
-            label[: int(mask.sum()) - solution] = -100
+        solutions = self.processor.tokenizer([row["solution"] for row in rows])["input_ids"]
+        for label, solution, mask in zip(labels, solutions, batch["attention_mask"], strict=True):
+            label[: int(mask.sum()) - len(solution) - 1] = -100
         return {**batch, "labels": labels}
 
 
 def warm_up(settings: dict[str, Any], task: dict[str, Any], workdir: str | Path, label: str) -> Trainer:
-    """Train a fresh model on demonstrations; the trainer returned holds the model and the log.
+    """Train a fresh model on demonstrations; the trainer returned holds the model and the log of all stages.
 
     Args:
         settings: the configuration's ``policies.<name>.scratch``.
@@ -187,17 +185,32 @@ def warm_up(settings: dict[str, Any], task: dict[str, Any], workdir: str | Path,
         label: for the progress lines.
     """
     processor = make_processor(settings["vision"])
-    model, warmup = make_model(settings, processor), settings["warmup"]
+    model, seed, warmup = make_model(settings, processor), settings["seed"], settings["warmup"]
+    data = Demonstrations(warmup, task, f"demonstrations/{seed}")
+    trainer = _train(model, processor, warmup, seed, data, workdir, label)
+    if "second_stage" in warmup:
+        stage, before = warmup["second_stage"], trainer.state.log_history
+        more = Demonstrations(stage, task, f"demonstrations/{seed}/second-stage")
+        trainer = _train(trainer.model, processor, stage, seed, more, workdir, f"{label}, second stage")
+        after = [{**entry, "step": entry["step"] + warmup["steps"]} for entry in trainer.state.log_history]
+        trainer.state.log_history = before + after
+    return trainer
+
+
+def _train(
+    model: Qwen2_5_VLForConditionalGeneration, processor: ImageTextProcessor, stage: dict[str, Any], seed: int,
+    data: Demonstrations, workdir: str | Path, label: str,
+) -> Trainer:  # fmt: skip
     arguments = TrainingArguments(
-        **warmup_arguments(warmup, settings["seed"], workdir), max_grad_norm=1.0, remove_unused_columns=False
+        **warmup_arguments(stage, seed, workdir), max_grad_norm=1.0, remove_unused_columns=False
     )
     trainer = Trainer(
         model=model,
         args=arguments,
-        train_dataset=Demonstrations(settings, task),
+        train_dataset=data,
         data_collator=Collator(processor),
         processing_class=processor,
-        callbacks=[Report(Progress(label, warmup["steps"]))],
+        callbacks=[Report(Progress(label, stage["steps"]))],
     )
     trainer.remove_callback(PrinterCallback)
     trainer.train()

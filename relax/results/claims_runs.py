@@ -50,6 +50,7 @@ STRONG = 0.3
 BEST_ALPHA = 0.1
 #: Rewards that differ by less agree (Figure 11).
 AGREE = 0.05
+TABLE_1 = ("Qwen/Qwen2.5-VL-3B-Instruct", "Qwen/Qwen2.5-VL-7B-Instruct")
 TABLE_2 = ("Qwen/Qwen2.5-3B", "Qwen/Qwen2.5-7B", "Qwen/Qwen2.5-Math-7B")
 TABLE_5 = ("meta-llama/Llama-3.2-3B-Instruct", "Qwen/Qwen3-4B-Base")
 
@@ -184,6 +185,11 @@ def dimension(results: Results, policy: str) -> Iterator[Outcome]:
         yield _arms(results, policy, ablation, parts)
 
 
+def table_1(results: Results, policy: str) -> Iterator[Outcome]:
+    """Table 1: the average of ReLaX on the paper's vision-language policies."""
+    return _average(results, policy, TABLE_1)
+
+
 def table_2(results: Results, policy: str) -> Iterator[Outcome]:
     """Table 2: the average of ReLaX on the paper's Qwen policies."""
     return _average(results, policy, TABLE_2)
@@ -216,7 +222,8 @@ def table_6(results: Results, policy: str) -> Iterator[Outcome]:
 TESTS: Mapping[str, Callable[[Results, str], Iterator[Outcome]]] = {
     "entropy-reward": entropy_reward, "grpo-collapse": collapse, "relax-explores": explores, "alpha": alpha,
     "both-parts": both_parts, "entropy-bonus": entropy_bonus, "kl-cov": kl_cov, "dsd-correctness": correctness,
-    "limit-xi": limit, "dimension-m": dimension, "table-2": table_2, "table-5": table_5, "table-6": table_6,
+    "limit-xi": limit, "dimension-m": dimension, "table-1": table_1, "table-2": table_2, "table-5": table_5,
+    "table-6": table_6,
 }  # fmt: skip
 
 
