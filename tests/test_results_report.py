@@ -259,7 +259,7 @@ def test_the_page_has_every_claim_with_command_cost_status_and_numbers(page, all
             assert all(part["text"] in page.text for part in outcome["parts"])
     table = page.text[page.text.index("claim, in our words") :]
     assert re.search(r"at a higher reward than GRPO\.\s*partly\s*Figs\. 3 and 8\s*0\.\d+ CPU h\s*make demo", table)
-    assert re.search(r"Table 1\s*\N{EN DASH}\s*none yet", table)
+    assert re.search(r"Table 1\s*\N{EN DASH}\s*snakemake --profile slurm --configfile config/paper_multi", table)
 
 
 def test_settings_stand_beside_the_papers(page):
