@@ -89,10 +89,11 @@ def smoke(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Another copy, after the smoke configuration has run to its end: results/smoke is whole. Of several processes of
     `make test` one runs it, and each has a copy of its own."""
     from relax.files import lock
-    from workflow_fixture import copy_repository, snakemake
+    from workflow_fixture import ENVIRONMENT, PLANTED, copy_repository, snakemake
 
     def run(folder: Path) -> Path:
-        result = snakemake(copy_repository(folder), "--configfile", "config/smoke.yaml", "--cores", "2")
+        planted = {**ENVIRONMENT, **PLANTED}  # test_secrets looks for these in all that the run leaves
+        result = snakemake(copy_repository(folder), "--configfile", "config/smoke.yaml", "--cores", "2", env=planted)
         assert result.returncode == 0, result.stderr[-5000:]
         return folder
 
