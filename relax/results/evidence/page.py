@@ -42,18 +42,18 @@ DSDS = {"dsd": "DSD", "probe": "probes"}
 
 def configurations(files: Sequence[Path] = ()) -> tuple[config.Config, dict[str, config.Config]]:
     """The loaded configuration of the study and those of its controls; with files, theirs and no control."""
-
-    def loaded(names: Sequence[str | Path]) -> config.Config:
-        return config.load([config.REPOSITORY / "config" / name for name in ("config.yaml", *names)])
-
     if files:
-        return loaded([path.absolute() for path in files]), {}
-    return loaded(STUDY), {name: loaded(names) for name, names in CONTROLS.items()}
+        return _loaded([path.absolute() for path in files]), {}
+    return _loaded(STUDY), {name: _loaded(names) for name, names in CONTROLS.items()}
 
 
 def tuning_plan() -> config.Config:
     """The loaded configuration of the tuning."""
-    return config.load([config.REPOSITORY / "config" / name for name in ("config.yaml", *TUNING)])
+    return _loaded(TUNING)
+
+
+def _loaded(names: Sequence[str | Path]) -> config.Config:
+    return config.load([config.REPOSITORY / "config" / name for name in ("config.yaml", *names)])
 
 
 def to_page(
