@@ -12,6 +12,7 @@ from scipy import stats
 
 from conftest import REPOSITORY
 from relax import cli
+from relax.evaluation.comparison import sign_flip_test
 from relax.results.evidence import dsd
 from relax.results.evidence.hypotheses import (
     ESCAPES,
@@ -19,6 +20,7 @@ from relax.results.evidence.hypotheses import (
     STEPS,
     clopper_pearson,
     compare_arms,
+    compare_reward,
     conclude,
     confirmatory,
     second_family,
@@ -27,7 +29,7 @@ from relax.results.evidence.hypotheses import (
 )
 from relax.results.evidence.page import to_page, tuning_plan
 from relax.results.evidence.records import read_records
-from relax.results.evidence.runs import Study
+from relax.results.evidence.runs import HARD, REWARD, Study
 from relax.results.render import MINUS
 
 EARLY_ARMS = ["grpo", "grpo-kl", "relax", "relax-sv"]
@@ -77,6 +79,21 @@ def test_escapes_are_compared_by_mcnemar_and_steps_by_all_signs() -> None:
         found = compare_arms(study, "relax", "grpo", STEPS)
         assert found.p_value == pytest.approx(np.mean([total >= abs(sum(diffs)) for total in totals]))
         assert found.value == pytest.approx(np.mean(diffs))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_scores_that_were_rounded_for_tracking_are_tested_as_the_counts_that_they_are(seed: int) -> None:
+    """Of rounded scores 55/60 - 54/60 is 0.01667 and 53/60 - 52/60 is 0.01666."""
+    rng = np.random.default_rng(seed)
+    solved = {arm: rng.integers(50, 56, 12) for arm in ("grpo", "relax")}
+    rounded = {arm: [float(f"{count / 60:.5g}") for count in counts] for arm, counts in solved.items()}
+    records = records_of({}, methods=["grpo", "relax"], seeds=range(1, 7))
+    for place, ((_, _, method, _), record) in enumerate(records.items()):
+        record["scores"]["answer-prior"] = {HARD: rounded[method][place % 12], REWARD: rounded[method][place % 12]}
+    study = Study.of(MAIN | {"matrix": MAIN["matrix"] | {"methods": ["grpo", "relax"]}}, records)
+    expected = sign_flip_test(solved["relax"] - solved["grpo"])[0]
+    assert compare_arms(study, "relax", "grpo", PASS).p_value == pytest.approx(expected)
+    assert compare_reward(study, "relax").p_value == pytest.approx(expected)
 
 
 def test_the_families_hold_every_comparison_once_and_are_corrected_apart() -> None:

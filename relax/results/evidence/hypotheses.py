@@ -8,6 +8,7 @@ import numpy as np
 from scipy import stats
 
 from relax.evaluation.comparison import holm, sign_flip_test
+from relax.results.evidence.records import DIGITS
 from relax.results.evidence.runs import HARD, REWARD, Run, Study, escapes
 from relax.results.model import BASELINE
 from relax.results.statistics import CONFIDENCE, SEED, Interval, summarise
@@ -26,6 +27,8 @@ CONFIRMATORY = {
 }
 #: Draws of a permutation test.
 DRAWS = 9_999
+#: How far a difference of two tracked scores may be off, each of which is rounded.
+ROUNDING = 10.0**-DIGITS
 
 
 def clopper_pearson(count: int, n: int, confidence: float = CONFIDENCE) -> Interval:
@@ -97,7 +100,7 @@ def compare_arms(study: Study, first: str, second: str, measure: str) -> Test:
     if measure == ESCAPES:
         low, high = share_difference(int((values > 0).sum()), int((values < 0).sum()), n)
     # Of differences that are -1, 0 or 1 the sign-flip test is the exact McNemar test.
-    return Test(first, second, measure, found.mean, low, high, sign_flip_test(values)[0], n, differ)
+    return Test(first, second, measure, found.mean, low, high, sign_flip_test(values, ROUNDING)[0], n, differ)
 
 
 def _count(run: Run, measure: str) -> int:
@@ -109,7 +112,7 @@ def compare_reward(study: Study, first: str) -> Test:
     values = np.array([a.score(REWARD) - b.score(REWARD) for a, b in study.pairs(first, BASELINE)])
     values = values[np.isfinite(values)]
     found, differ = summarise(values), int((values != 0).sum())
-    p_value = sign_flip_test(values)[0] if len(values) else 1.0
+    p_value = sign_flip_test(values, ROUNDING)[0] if len(values) else 1.0
     return Test(first, BASELINE, REWARDS, found.mean, found.low, found.high, p_value, found.n, differ)
 
 
