@@ -8,7 +8,7 @@ from relax.results.evidence.records import read_records
 from relax.results.evidence.tuning import choices, tuning_table
 
 PLAN = tuning_plan()
-SEEDS = PLAN["matrix"]["seeds"]
+SEEDS, STEPS = PLAN["matrix"]["seeds"], PLAN["training"]["steps"]
 
 
 def tried(arm, low=None, middle=None, high=None):
@@ -17,6 +17,7 @@ def tried(arm, low=None, middle=None, high=None):
     for method, steps in ((f"{arm}-low", low), (arm, middle), (f"{arm}-high", high)):
         for seed, step in zip(SEEDS, steps or (None, None), strict=True):
             made = record("study_tuning", "trap-t", method, seed, step)
+            made["curves"] = {name: values[: STEPS // 2] for name, values in made["curves"].items()}
             made["curves"]["strategy/chain"] = [0.25 if step is None else 0.9 * (at >= step)
                                                 for at in made["curves"]["step"]]  # fmt: skip
             found["study_tuning", "trap-t", method, seed] = made
@@ -46,7 +47,36 @@ def test_chains_decide_between_equal_escapes() -> None:
             made["curves"]["strategy/chain"][-1] = 0.4
     (choice,) = choices(PLAN, records)
     assert choice.chosen.value == 0.03
-    assert "0.01: 0, 0.25 | **0.03**: 0, 0.2" in tuning_table([choice])
+    assert "0.01: 0, 0.25 | **0.03**: 0, 0.28 |" in tuning_table([choice])
+
+
+def test_shares_that_are_equal_but_for_rounding_leave_the_middle() -> None:
+    """The same number of chains in the last ten steps, spread in another way over them."""
+    records = tried("relax-sv")
+    counts = {"relax-sv-low": [2, 3, 5, 1, 5], "relax-sv": [4, 4, 4, 4, 0], "relax-sv-high": [7, 6, 1, 1, 1]}
+    for key, made in records.items():
+        made["curves"]["strategy/chain"][-5:] = [float(f"{count / 512:.5g}") for count in counts[key[2]]]
+    (choice,) = choices(PLAN, records)
+    assert len({t.chains for t in choice.tried}) > 1
+    assert choice.chosen.value == 0.01
+    for key, made in records.items():
+        if key[2] == "relax-sv-low":
+            made["curves"]["strategy/chain"][-1] = 6 / 512  # one chain more
+    assert choices(PLAN, records)[0].chosen.value == 0.0033
+
+
+def test_a_run_that_broke_down_has_no_chains() -> None:
+    records = tried("relax-sv", low=(21, 21), middle=(41, 41))
+    for key, made in records.items():
+        if key[2] == "relax-sv-low":
+            del made["curves"]
+        made.setdefault("curves", {})
+        if key[2] == "relax-sv-high":
+            made["curves"]["strategy/chain"][-1] = None
+    (choice,) = choices(PLAN, records)
+    assert [t.escapes for t in choice.tried] == [0, 2, 0]
+    assert [t.chains for t in choice.tried] == pytest.approx([0, 0.9, 0.2])
+    assert choice.chosen.value == 0.01
 
 
 def test_an_arm_is_chosen_for_when_all_its_runs_are_there() -> None:
