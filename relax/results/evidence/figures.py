@@ -47,14 +47,16 @@ def escapes_drawing(study: Study) -> Drawing | None:
     if not study.seeds:
         return None
     canvas, ((ax,),) = panels(1, 1, 0.2 * len(methods) + 0.6)
+    # Initial policies above and below the line, so that equal shares do not hide each other.
+    beside = np.linspace(-0.27, 0.27, len(study.matrix.policies)) if len(study.matrix.policies) > 1 else np.zeros(1)
     for place, method in enumerate(methods):
         runs = study.arm(method)
         low, high = clopper_pearson(escapes(runs), len(runs))
         ax.plot([low, high], [place, place], color="black", linewidth=1.2)
         ax.plot(escapes(runs) / len(runs), place, "|", color="black", markersize=9, markeredgewidth=1.8)
-        for policy, marker in zip(study.matrix.policies, MARKERS, strict=False):
+        for policy, marker, off in zip(study.matrix.policies, MARKERS, beside, strict=False):
             own = study.arm(method, policy)
-            ax.plot(escapes(own) / len(own), place, marker, color=GREY, markersize=4, fillstyle="none")
+            ax.plot(escapes(own) / len(own), place + off, marker, color=GREY, markersize=4, fillstyle="none")
     ax.set_yticks(range(len(methods)), methods)
     ax.set_ylim(len(methods) - 0.5, -0.5)
     ax.set_xlim(-0.02, 1.02)
