@@ -136,7 +136,7 @@ def test_seeds_count_in_their_order_as_far_as_all_arms_have_them() -> None:
     del records["study", "trap-b", "dapo", 3]
     study = Study.of(MAIN, records)
     assert (study.seeds, len(study.runs), len(study.counted())) == ((1, 2), 139, 56)
-    assert "further runs are tracked and do not count" in to_page(MAIN, {}, records)
+    assert "do not count, since not all arms have their seeds: 83." in to_page(MAIN, {}, records)
     del records["study", "trap-a", "relax", 1]
     assert conclude(Study.of(MAIN, records)).outcome == "not run"
     assert "Not yet: 138 of 336 runs" in to_page(MAIN, {}, records)
@@ -168,12 +168,12 @@ FREE = {"relax": 61, "relax-sv-no-kl": 61, "grpo-kl": 101}
     ("escapes", "outcome", "said"),
     [
         ({}, "undecided", "the study cannot tell good exploration from bad"),
-        ({"grpo-kl": 101}, "against", "at most 0.17 of the runs"),
+        ({"grpo-kl": 101}, "against", "by up to 0.17 and 0.17 of the runs"),
         ({"grpo-kl": 101, "relax-sv": lambda p, s: 61 if s < 3 else None}, "undecided", "None of the four"),
-        (FREE, "for", "After correction H1 and H2 hold, H1', H3 not."),
+        (FREE, "for", "After correction H1 and H2 hold; H1' and H3 do not."),
         ({"relax-sv": 61, "relax-sv-kl": 51, "grpo-kl": 101}, "for", "H1' and H3 hold"),
         ({"relax": 61, "grpo-kl": 101}, "undecided", "the KL of those arms may have done it"),
-        ({"relax-sv-kl": 51, "grpo-kl": 101}, "undecided", "After correction H3 holds"),
+        ({"relax-sv-kl": 51, "grpo-kl": 101}, "undecided", "After correction H3 holds; H1, H1' and H2 do not."),
         ({"relax-sv-kl": 101, "grpo-kl": 51}, "against", "None of the four"),  # later is not earlier
         ({"grpo": most} | FREE, "no trap", "`grpo` escapes in 13 of 24 runs: there is no trap"),
         ({"grpo": half, "grpo-kl": 101, "relax": half, "relax-sv": half}, "against", "escapes in 12 of 24"),
@@ -189,13 +189,70 @@ def test_the_rule(escapes, outcome: str, said: str) -> None:
 def test_few_seeds_are_called_preliminary_and_decide_nothing_against() -> None:
     page = to_page(MAIN, {}, records_of({"grpo-kl": 101}, seeds=range(1, 4)))
     assert "**Preliminary, 3 of 12 seeds. Undecided.**" in page
-    assert "6 of each of 14 arms, seeds 1, 2, 3 of 2 initial policies" in page
+    assert "6 of each of 14 arms, seeds 1 to 3 of 2 initial policies" in page
+    assert "p-values are not corrected for looking several times" in page
     assert "What this cannot say:" in page
+
+
+@pytest.mark.parametrize("seeds", [1, 2, 3, 4, 5])
+def test_what_is_too_few_for_any_p_is_said_with_the_numbers(seeds: int) -> None:
+    """All pairs differ, in the direction of H1 and H2: from eight pairs on that is enough."""
+    found = conclude(study_of(FREE, seeds=range(1, seeds + 1)))
+    said = " ".join(found.sentences)
+    words = (
+        f"{2 * seeds} pairs cannot do otherwise: no p can be below {2.0 ** (1 - 2 * seeds):.3g}, and the smallest must "
+        "be at most 0.0125, which takes 8 pairs that differ"
+    )
+    assert found.outcome == ("undecided" if seeds < 4 else "for")
+    assert (words in said) is (seeds < 4)
+
+
+def test_no_trap_of_some_seeds_is_not_said_of_all() -> None:
+    (said,) = conclude(study_of({"grpo": 61}, seeds=[1])).sentences
+    assert said == (
+        "`grpo` escapes in 2 of 2 runs: if that stays so there is no trap, and the question cannot be asked here."
+    )
+
+
+def test_a_plan_without_some_arms_speaks_of_the_hypotheses_that_it_has() -> None:
+    found = conclude(study_of({}, methods=["grpo", "grpo-kl", "relax", "relax-sv-kl"]))
+    assert "None of the 2 hypotheses holds" in found.sentences[1]
+    assert found.outcome == "undecided"
+
+
+def test_runs_that_are_not_graded_are_counted_on_the_page() -> None:
+    records = records_of({"grpo-kl": 101}, seeds=[1, 2])
+    for key in [("study", "trap-a", "relax", 1), ("study", "trap-b", "relax", 2)]:
+        del records[key]["scores"]
+    study = Study.of(MAIN, records)
+    assert [compare_arms(study, "relax", "grpo", m).n for m in (ESCAPES, STEPS, PASS)] == [4, 4, 2]
+    page = to_page(MAIN, CONTROLS, records)
+    assert "Runs that are not graded yet, so that their reward and pass@16 are left out: 2." in page
+    assert "not graded" not in to_page(MAIN, CONTROLS, records_of({}, seeds=[1]))
+
+
+def test_one_run_of_each_arm_and_policy_is_no_reason_to_say_more() -> None:
+    """One policy escapes and the other stays: an arm has both kinds, but not from one initial policy."""
+    page = to_page(MAIN, CONTROLS, records_of({"grpo-kl": lambda p, s: 101 if p == "trap-a" else None}, seeds=[1]))
+    assert "no arm has both kinds from one initial policy" in page
+    assert "have different steps of escape after step 41" in page
+    assert "Noisy sum: not run by all arms yet, 0 of 84 runs. Countdown: not run" in page
+    assert "seed 1 of 2 initial policies" in page
+    assert "- study_countdown: 0 of 84 runs tracked, no seed by all arms." in page
+    assert not re.search(r"\bnan\b|\(\)| ± ?\|", page)
+
+
+def test_values_that_are_all_the_same_have_no_interval() -> None:
+    """Student's is of no width there, which would say that the difference is known to the last digit."""
+    page = to_page(MAIN, CONTROLS, records_of({}, seeds=[1]))
+    assert "| H3 | `relax-sv-kl` | `grpo-kl` | step of escape | 0.0 | 0 | 2 | 1.00 | 1.00 | no |" in page
+    assert "| `grpo` | escapes | 0.00 (" + f"{MINUS}0.89 to +0.89) | 0 | 2 |" in page
 
 
 def test_a_dsd_that_rises_without_escapes_is_said() -> None:
     page = to_page(MAIN, {}, records_of({"grpo-kl": 101}, seeds=[1, 2, 3], relax={"dsd": 4.0}))
     assert re.search(r"`relax` ends with a DSD \(eigenvalues, on policy\) of (3.9|4.0)\d \(", page)
+    assert "escapes no more often (0 of 6 runs, 0 of 6): a higher DSD without more escapes." in page
     assert "`relax-sv` ends with" not in page
 
 
@@ -286,7 +343,7 @@ def test_the_page_of_a_study_and_its_controls() -> None:
                       "Does DSD fall before entropy?", "Does DSD tell who will escape?",
                       "What is left under controls of KL, length and ridge", "How to get the same"]  # fmt: skip
     assert "| `grpo-kl` | 4 | 2 of 2 (0.16 to 1.00) | 2 of 2 (0.16 to 1.00) | 4 of 4 (0.40 to 1.00) | 101 |" in page
-    lost = f"{MINUS}0.010 ({MINUS}0.010 to {MINUS}0.010) | 0.50"  # two seeds prove nothing
+    lost = f"{MINUS}0.010 | 0.50"  # two seeds prove nothing
     assert f"| `entropy` | {lost} | {lost} |" in page
     assert "it is not clearly higher on Countdown" in page
     assert not re.search(r"\bnan\b", page)

@@ -1,9 +1,9 @@
 """The choice of each arm's coefficient, on runs whose truth is known and on those that are tracked."""
 
 import pytest
-from evidence_fixture import MAIN, record
+from evidence_fixture import CONTROLS, MAIN, record
 
-from relax.results.evidence.page import tuning_plan
+from relax.results.evidence.page import to_page, tuning_plan
 from relax.results.evidence.records import read_records
 from relax.results.evidence.tuning import choices, tuning_table
 
@@ -97,3 +97,16 @@ def test_the_study_runs_what_its_tuning_has_chosen() -> None:
     if len(found) < len(MAIN["matrix"]["methods"]) - 2:
         pytest.skip("the runs of the tuning are not tracked")
     assert {c.arm: MAIN["methods"][c.arm][c.key] for c in found} == {c.arm: c.chosen.value for c in found}
+
+
+def test_the_arm_on_top_of_kl_takes_the_weight_of_that_kl() -> None:
+    """docs/study.md: whatever is chosen for grpo-kl."""
+    assert MAIN["methods"]["relax-sv-kl"]["beta"] == MAIN["methods"]["grpo-kl"]["beta"]
+
+
+def test_with_runs_of_the_tuning_alone_the_page_says_what_they_are() -> None:
+    one = record("study_tuning", "trap-t", "relax", 101)
+    page = to_page(MAIN, CONTROLS, {("study_tuning", "trap-t", "relax", 101): one}, tuning=PLAN)
+    assert "no run of it is tracked, and nothing is known yet. What is tracked are runs of its tuning" in page
+    assert "## Tuning\n\n1 of 74 runs are tracked. A value is chosen once all runs of its arm are there; not" in page
+    assert page.rstrip().endswith("`relax-sv-kl`.")

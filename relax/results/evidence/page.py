@@ -11,9 +11,9 @@ from relax.results.evidence import dsd
 from relax.results.evidence import hypotheses as tests
 from relax.results.evidence.questions import falls, foresight, left
 from relax.results.evidence.records import Key, Record
-from relax.results.evidence.runs import HARD, REWARD, Run, Study
-from relax.results.evidence.text import NARROW, about, difference, factor, number, p_value, share, table
-from relax.results.evidence.tuning import choices, tuning_table
+from relax.results.evidence.runs import HARD, REWARD, Run, Study, escapes
+from relax.results.evidence.text import NARROW, about, difference, factor, number, p_value, seeds, share, table
+from relax.results.evidence.tuning import tuning_section
 from relax.results.model import BASELINE, INITIAL, SPECTRA
 from relax.results.statistics import summarise
 
@@ -25,6 +25,7 @@ Written by `relax evidence --out docs/evidence.md` from the tracked runs in
 the rule behind the conclusion are those of [study.md](study.md), fixed before the runs.
 """
 NOT_RUN = "The study has not been run: no run of it is tracked, and nothing is known yet."
+TUNED = "What is tracked are runs of its tuning, which choose a value for each arm and are no result."
 OUTCOMES = {
     "no trap": "No trap",
     "for": "For: latent exploration pays in this trap",
@@ -67,14 +68,14 @@ def to_page(
         controls: ``noisy sum`` and ``Countdown`` -> their loaded configurations.
         records: all tracked runs.
         pictures: what the names of the figures begin with, in ``images/`` beside the page.
-        tuning: the loaded configuration of the tuning; a table of it where its runs are tracked.
+        tuning: the loaded configuration of the tuning; a section on it where runs of it are tracked.
     """
     study = Study.of(main, records)
     sides = {name: Study.of(config, records) for name, config in controls.items()}
-    chosen = choices(tuning, records) if tuning else []
-    tuned = [("Tuning", tuning_table(chosen))] if chosen else []
+    tried = tuning_section(tuning, records) if tuning else ""
+    tuned = [("Tuning", tried)] if tried else []
     if not study.runs and not any(side.runs for side in sides.values()):
-        return _joined([("Conclusion", NOT_RUN), *tuned])
+        return _joined([("Conclusion", f"{NOT_RUN} {TUNED}" if tried else NOT_RUN), *tuned])
     parts = [("Conclusion", _conclusion(study, main.get("limits", [])))]
     if study.seeds:
         parts += [
@@ -102,18 +103,25 @@ def _conclusion(study: Study, limits: Sequence[str]) -> str:
     if verdict.outcome == "not run":
         return (f"Not yet: {len(study.runs)} of {study.asked} runs of the study are there, and no seed has been run by "
                 "all arms. Nothing follows from them.")  # fmt: skip
-    n, counted = len(study.seeds), len(study.seeds) * len(study.matrix.policies)
+    n, policies = len(study.seeds), len(study.matrix.policies)
+    counted = n * policies
     label = OUTCOMES[verdict.outcome]
     if n < asked:
         label = f"Preliminary, {n} of {asked} seeds. {label}"
-    words = [f"**{label}.**", *verdict.sentences, *_rises(study),
-             f"Runs that count: {counted} of each of {len(study.matrix.methods)} arms, seeds "
-             f"{', '.join(map(str, study.seeds))} of {len(study.matrix.policies)} initial policies."]  # fmt: skip
-    further = len(study.runs) - len(study.counted())
-    words += [f"{further} further runs are tracked and do not count: not all arms have their seeds."] if further else []
-    broken = sum(run.broken for run in study.counted())
-    words += [f"{broken} of the runs ended in non-finite numbers and count as not escaped."] if broken else []
-    return "\n\n".join([" ".join(words), "What this cannot say: " + " ".join(limits)] if limits else [" ".join(words)])
+    words = [f"Runs that count: {counted} of each of {len(study.matrix.methods)} arms, {seeds(study.seeds)} of "
+             f"{policies} initial polic{'ies' if policies > 1 else 'y'}."]  # fmt: skip
+    told = {
+        "Tracked runs that do not count, since not all arms have their seeds": len(study.runs) - len(study.counted()),
+        "Runs that ended in non-finite numbers and count as not escaped": sum(run.broken for run in study.counted()),
+        "Runs that are not graded yet, so that their reward and pass@16 are left out": sum(
+            not math.isfinite(run.score(REWARD)) for run in study.counted()
+        ),
+    }
+    words += [f"{what}: {count}." for what, count in told.items() if count]
+    words += ["Pages before the last seed are reports on the way: their p-values are not corrected for looking several "
+              "times."] if n < asked else []  # fmt: skip
+    parts = [" ".join([f"**{label}.**", *verdict.sentences, *_rises(study)]), " ".join(words)]
+    return "\n\n".join([*parts, "What this cannot say: " + " ".join(limits)] if limits else parts)
 
 
 def _rises(study: Study) -> list[str]:
@@ -125,7 +133,9 @@ def _rises(study: Study) -> list[str]:
         if risen.n > 1 and risen.low > 0 and hardly:
             found.append(
                 f"`{method}` ends with a DSD ({spectrum.replace('_', ' ')}, on policy) of {factor(risen)} times that "
-                f"of `{other}` (n = {risen.n}) and escapes no more often: DSD rose without escapes."
+                f"of `{other}` (n = {risen.n}) and escapes no more often ({escapes(study.arm(method))} of "
+                f"{len(study.arm(method))} runs, {escapes(study.arm(other))} of {len(study.arm(other))}): a higher "
+                "DSD without more escapes."
             )
     return found
 
@@ -186,8 +196,8 @@ def _hypotheses(study: Study) -> str:
     return table(titles, rows) + (
         "\nPaired by initial policy and seed; differ: pairs that do. Escapes: exact McNemar test; the interval of the "
         "difference is that of two Clopper-Pearson intervals with Bonferroni's correction. Steps: sign-flip test, a "
-        f"run that stays counts as {study.steps + 1}. Holds: p after Holm's correction of at most {tests.LEVEL:g}, in "
-        "the direction of the hypothesis."
+        f"run that stays counts as {study.steps + 1}; Student's interval, none where all pairs differ alike. Holds: p "
+        f"after Holm's correction of at most {tests.LEVEL:g}, in the direction of the hypothesis."
     )
 
 
@@ -206,14 +216,14 @@ def _second(study: Study) -> str:
     titles = ["arm", "against", "escapes", "p", "step", "p", "pass@16 hard", "p"]
     return table(titles, rows) + (
         f"\nMean paired differences; p after Holm's correction over the {len(family)} tests of this table. Above: in "
-        f"the confirmatory family. {sum(t.p_corrected <= tests.LEVEL for t in family)} are at most {tests.LEVEL:g}, "
-        f"{sum(t.p_value <= tests.LEVEL for t in family)} are so before correction."
+        f"the confirmatory family. At most {tests.LEVEL:g}: {sum(t.p_corrected <= tests.LEVEL for t in family)} of "
+        f"them, {sum(t.p_value <= tests.LEVEL for t in family)} before correction."
     )
 
 
 def _controls(sides: Mapping[str, Study]) -> str:
     ready = {name: study for name, study in sides.items() if study.seeds}
-    words = [f"{name}: not run by all arms yet, {len(study.runs)} of {study.asked} runs."
+    words = [f"{name[0].upper()}{name[1:]}: not run by all arms yet, {len(study.runs)} of {study.asked} runs."
              for name, study in sides.items() if name not in ready]  # fmt: skip
     if not ready:
         return " ".join(words)
@@ -257,6 +267,6 @@ def _entropy(noisy: Any, countdown: Any) -> str:
 def _curves(pictures: str) -> str:
     return (
         f"![Curves of every run by arm](images/{pictures}-curves.png)\n\nThin: a run, solid and dark if it escapes, "
-        "dashed and light if it stays. Thick: the median over the runs of either kind, from three runs on. Both "
-        "initial policies together; ridge of training."
+        "dashed and light if it stays. Thick: the median over the runs of either kind, from three runs on. All initial "
+        "policies together; ridge of training. Runs that ended in non-finite numbers are not drawn."
     )

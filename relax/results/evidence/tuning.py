@@ -87,6 +87,19 @@ def _end(curve: tuple[list[int], list[float]], steps: int) -> float:
     return statistics.fmean(value if math.isfinite(value) else 0.0 for value in last) if last else 0.0
 
 
+def tuning_section(config: Mapping[str, Any], records: Mapping[Key, Record]) -> str:
+    """How many of the tuning's runs are tracked, and the arms that have all of theirs; empty without any."""
+    study, found = Study.of(config, records), choices(config, records)
+    if not study.runs:
+        return ""
+    methods = study.matrix.methods
+    waiting = [f"`{m}`" for m in methods if m + LOW in methods and m not in {c.arm for c in found}]
+    text = f"{len(study.runs)} of {study.asked} runs are tracked."
+    if waiting:
+        text += f" A value is chosen once all runs of its arm are there; not yet: {', '.join(waiting)}."
+    return f"{text}\n\n{tuning_table(found)}" if found else text
+
+
 def tuning_table(found: list[Choice]) -> str:
     """One row an arm: each value with its escapes and its share of chains, the chosen one in bold."""
 
