@@ -217,6 +217,30 @@ def test_a_record_in_the_wrong_place_is_refused(root, tmp_path) -> None:
     out = tmp_path / "records"
     collect_records([root], out)
     path = out / "study" / "trap-a" / "grpo.jsonl"
-    for text in (path.read_text() * 2, (out / "study/trap-a/relax.jsonl").read_text(), "{}\n"):
+    half = json.loads(path.read_text().splitlines()[0])
+    del half["made"]["digest"]
+    for text in (path.read_text() * 2, (out / "study/trap-a/relax.jsonl").read_text(), "{}\n", json.dumps(half) + "\n"):
         path.write_text(text)
         assert cli.main(["evidence", "--records", str(out)]) == 3
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "words"),
+    [
+        (["--records", "nowhere"], 3, "--records nowhere: no such folder"),
+        (["--records", "page.md"], 3, "--records page.md: no such folder"),
+        (["--out", "docs"], 2, "--out docs is a folder; expected a file"),
+        (["--configfile", "none.yaml"], 2, "none.yaml: no such configuration file"),
+    ],
+)
+def test_what_cannot_be_read_or_written_is_said_in_a_sentence_before_anything_is_written(
+    tmp_path, monkeypatch, capsys, options, code, words
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "page.md").write_text("the page before")
+    assert cli.main(["evidence", "--out", "page.md", *options]) == code
+    said = capsys.readouterr().err.strip()
+    assert words in said
+    assert len(said.splitlines()) == 1
+    assert files(tmp_path) == {"page.md": b"the page before"}

@@ -178,7 +178,8 @@ def conclude(study: Study) -> Verdict:
         ends = " and ".join(f"{t.high:.2f}".replace("-", MINUS) for t in asked)
         said.append(
             f"{' and '.join(_escapes(study, t.first) for t in asked)}, which may be more often than `{BASELINE}` by "
-            f"up to {ends} of the runs (upper end of the 95 % interval; evidence against needs less than {LITTLE:g} for `relax` and for `relax-sv`)."
+            f"up to {ends} of the runs (upper end of the 95 % interval; evidence against needs less than "
+            f"{LITTLE:g} for `relax` and for `relax-sv`)."
         )
     kl = compare_arms(study, KL, BASELINE, ESCAPES)
     told = f", more often than `{BASELINE}`." if kl.value > 0 else (

@@ -40,6 +40,9 @@ OF_A_RUN = ("train", "latent", "koopman", "responses", "grades", "evaluate")
 SHARED = ("data", "base", "dictionary")
 #: Responses kept of the first and of the last generation, and characters of each.
 RESPONSES, CHARACTERS = 2, 400
+#: What a tracked run must say of its making, and one that broke down.
+MADE = {"commit", "started", "cpus", "accelerator", "cpu_seconds", "settings", "digest"}
+BROKE_DOWN = {"commit", "settings", "digest", "ended"}
 #: The last line of a training's log that broke down before its record was written.
 BROKEN = re.compile(r"(Error|relax train: ).*\b(nan|inf|finite)\b", re.IGNORECASE)
 
@@ -87,11 +90,17 @@ def read_records(folder: str | Path = RECORDS) -> dict[Key, Record]:
     for path in sorted(Path(folder).glob("*/*/*.jsonl")):
         for where, _, record in read_json_lines(path, "runs"):
             key = tuple(record.get(name) for name in ("experiment", "policy", "method", "seed"))
-            whole = isinstance(record.get("made"), dict) and isinstance(record.get("seed"), int)
+            made = record.get("made")
+            whole = isinstance(made, dict) and isinstance(record.get("seed"), int) and _knows(made)
             if not whole or _path(Path(folder), key) != path or key in found:
                 raise DataError(f"{where}: not a run of this file, or one that stands twice; take it from git again.")
             found[key] = dict(record)
     return dict(sorted(found.items()))
+
+
+def _knows(made: Mapping[str, Any]) -> bool:
+    """Does a run say where it comes from? One that broke down says how it ended instead."""
+    return made.keys() >= BROKE_DOWN if made.get("commit") is None else made.keys() >= MADE
 
 
 def _path(folder: Path, key: Sequence[Any]) -> Path:
