@@ -15,7 +15,7 @@ from relax.results.evidence.runs import HARD, REWARD, Run, Study, escapes
 from relax.results.evidence.text import NARROW, about, difference, factor, number, p_value, seeds, share, table
 from relax.results.evidence.tuning import tuning_section
 from relax.results.model import BASELINE, INITIAL, SPECTRA
-from relax.results.statistics import summarise
+from relax.results.statistics import Summary, summarise
 
 INTRODUCTION = """\
 # Evidence: does latent exploration pay?
@@ -36,6 +36,7 @@ OUTCOMES = {
 STUDY = ("study.yaml",)
 NOISY, COUNTDOWN = "noisy sum", "Countdown"
 TUNING = (*STUDY, "study_tuning.yaml")
+THE = {NOISY: "the noisy sum", COUNTDOWN: COUNTDOWN}
 CONTROLS = {NOISY: (*STUDY, "study_noisy_sum.yaml"), COUNTDOWN: (*STUDY, "study_countdown.yaml")}
 #: Column of the training's log -> words.
 DSDS = {"dsd": "DSD", "probe": "probes"}
@@ -236,7 +237,7 @@ def _controls(sides: Mapping[str, Study]) -> str:
             less = found.value < 0 and found.p_value <= tests.LEVEL
             cells += [difference(found), p_value(found.p_value) + (", pays" if less and name == NOISY else "")]
         rows.append([f"`{method}`", *cells])
-    base = [f"{_mean(study.arm(BASELINE), REWARD)} on {name} (n = {len(study.arm(BASELINE))})" for name, study in
+    base = [f"{_mean(study.arm(BASELINE), REWARD)} on {THE[name]} (n = {len(study.arm(BASELINE))})" for name, study in
             ready.items()]  # fmt: skip
     least = 2.0 ** (1 - min(len(study.arm(BASELINE)) for study in ready.values()))
     kept = {name: summarise(e for run in study.arm(BASELINE) if math.isfinite(e := _kept(run)))
@@ -247,7 +248,8 @@ def _controls(sides: Mapping[str, Study]) -> str:
         "nothing to gain."
     )
     text = table(["arm", *(title for name in ready for title in (name, "p"))], rows) + "\n" + " ".join(words)
-    return text + (f"\n\n{_entropy(kept[NOISY], kept[COUNTDOWN])}" if len(kept) == 2 else "")
+    whole = all(len(study.seeds) == len(study.matrix.seeds) for study in ready.values())
+    return text + (f"\n\n{_entropy(kept[NOISY], kept[COUNTDOWN], whole)}" if len(kept) == 2 else "")
 
 
 def _kept(run: Run) -> float:
@@ -256,10 +258,14 @@ def _kept(run: Run) -> float:
     return math.log(run.end("entropy") / first) if first > 0 and run.end("entropy") > 0 else math.nan
 
 
-def _entropy(noisy: Any, countdown: Any) -> str:
-    holds = countdown.n > 1 and noisy.n > 1 and countdown.low > noisy.high
-    said = "it stays higher, as was expected of the control" if holds else (
-        "it is not clearly higher on Countdown, which is then no such control and counts as none")  # fmt: skip
+def _entropy(noisy: Summary, countdown: Summary, whole: bool) -> str:
+    """Is Countdown the control that it was meant to be? Said of all seeds, or of those so far."""
+    if min(noisy.n, countdown.n) < 2:
+        return f"Entropy of `{BASELINE}` on Countdown and on the noisy sum is compared once each has two runs of it."
+    so_far = "" if whole else "so far "
+    said = f"{so_far}it stays higher, as was expected of the control" if countdown.low > noisy.high else (
+        f"{so_far}it is not clearly higher on Countdown, which is then no such control and counts as none"
+    )  # fmt: skip
     return (f"Entropy of `{BASELINE}` at the end over that at the start: {factor(countdown)} on Countdown "
             f"(n = {countdown.n}), {factor(noisy)} on the noisy sum (n = {noisy.n}); {said}.")  # fmt: skip
 
