@@ -1,4 +1,4 @@
-"""The page of the study and its controls: what it says of runs whose truth is known, and that it is made from them alone."""
+"""The page of the study and its controls: what it says of runs whose truth is known, made from them alone."""
 
 import json
 import re
@@ -11,6 +11,20 @@ from relax import cli
 from relax.results.evidence.page import to_page, tuning_plan
 from relax.results.evidence.records import read_records
 from relax.results.render import MINUS
+
+
+def test_what_the_plan_names_to_explain_the_measures_is_shown_of_every_arm() -> None:
+    """docs/study.md: shares of strategies, length, DSD at both ridges; the mean over the runs."""
+    records = records_of({}, seeds=[1])
+    for (_, policy, method, _), record in records.items():
+        worse = (method == "dapo") * (0.2 if policy == "trap-a" else 0.4)
+        record["end"] |= {"strategy/chain": 0.01, "strategy/rote": 0.97 - worse, "strategy/neither": 0.02 + worse,
+                          "length": 28.94, "dsd/eigenvalues/ridge_0.1": 0.1234,
+                          "dsd/singular_values/ridge_0.1": 0.5678}  # fmt: skip
+    page = to_page(MAIN, CONTROLS, records)
+    assert "| arm | chains | rote | neither | length | DSD, eig, ridge 0.1 | DSD, sv, ridge 0.1 |" in page
+    assert "| `grpo` | 0.01 | 0.97 | 0.02 | 28.9 | 0.123 | 0.568 |" in page
+    assert "| `dapo` | 0.01 | 0.67 | 0.32 | 28.9 | 0.123 | 0.568 |" in page
 
 
 def test_the_page_that_is_tracked_is_what_the_tracked_runs_give() -> None:

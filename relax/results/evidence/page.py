@@ -40,6 +40,14 @@ THE = {NOISY: "the noisy sum", COUNTDOWN: COUNTDOWN}
 CONTROLS = {NOISY: (*STUDY, "study_noisy_sum.yaml"), COUNTDOWN: (*STUDY, "study_countdown.yaml")}
 #: Column of the training's log -> words.
 DSDS = {"dsd": "DSD", "probe": "probes"}
+#: Words -> column and format of what explains the measures beside reward, entropy and DSD (docs/study.md).
+EXPLAIN = {
+    "chains": ("strategy/chain", ".2f"),
+    "rote": ("strategy/rote", ".2f"),
+    "neither": ("strategy/neither", ".2f"),
+    "length": ("length", ".1f"),
+    **{f"DSD, {NARROW[s]}, ridge 0.1": (f"dsd/{s}/ridge_0.1", ".3g") for s in SPECTRA},
+}
 
 
 def configurations(files: Sequence[Path] = ()) -> tuple[config.Config, dict[str, config.Config]]:
@@ -152,6 +160,8 @@ def _arms(study: Study, pictures: str) -> str:
         left.append([f"`{method}`", str(len(runs)), *shares, share(runs), steps])
         means = [_mean(gone, REWARD), _mean(stay, REWARD), _mean(runs, HARD), _end(runs, "entropy", ".3f")]
         ends.append([f"`{method}`", *means, *(_end(runs, f"{kind}/{s}", ".3g") for kind in DSDS for s in SPECTRA)])
+    further = [[f"`{method}`", *(_end(study.arm(method), name, spec) for name, spec in EXPLAIN.values())]
+               for method in study.matrix.methods]  # fmt: skip
     initial = [Run(r, study.steps) for key, r in study.records.items() if key[2] == INITIAL]
     start = "; ".join(
         f"{r.record['policy']}: reward {number(_grade(r, REWARD))}, pass@16 on hard problems {number(_grade(r, HARD))}"
@@ -165,9 +175,13 @@ def _arms(study: Study, pictures: str) -> str:
         "initial policy and together. Median step: of the runs that escape.\n\n"
         f"![Share of runs that escape](images/{pictures}-escapes.png)\n\n"
         + table(["arm", "reward, escaped", "reward, trapped", "pass@16 hard", "entropy", *wide], ends)
-        + "\nMeans over runs. Reward: mean@16 after training. Entropy (nats per token) and DSD: last tenth of the "
-        "steps, ridge of training, eig: eigenvalues, sv: singular values. Probes: fixed responses of the initial "
-        "policy. An escaped run is made of chains, a trapped one of rote answers, so DSD differs between arms by "
+        + "\n"
+        + table(["arm", *EXPLAIN], further)
+        + "\nMeans over runs. Reward: mean@16 after training. All but reward and pass@16: last tenth of the steps. "
+        "Entropy: nats per token. Chains, rote, neither: shares of the responses. Length: tokens. DSD: ridge of "
+        "training where no other is named, eig: eigenvalues, sv: singular values. Probes: fixed responses of the "
+        "initial policy. "
+        "An escaped run is made of chains, a trapped one of rote answers, so DSD differs between arms by "
         f"their escapes as well.{f' Initial policies: {start}.' if start else ''}"
     )
 
