@@ -25,6 +25,7 @@ def test_what_the_plan_names_to_explain_the_measures_is_shown_of_every_arm() -> 
     assert "| arm | chains | rote | neither | length | DSD, eig, ridge 0.1 | DSD, sv, ridge 0.1 |" in page
     assert "| `grpo` | 0.01 | 0.97 | 0.02 | 28.9 | 0.123 | 0.568 |" in page
     assert "| `dapo` | 0.01 | 0.67 | 0.32 | 28.9 | 0.123 | 0.568 |" in page
+    assert "DSD of `relax-window` has a dimension or windows of its own: not to be compared." in page
 
 
 def test_the_page_that_is_tracked_is_what_the_tracked_runs_give() -> None:

@@ -23,6 +23,8 @@ SHOWN = {"strategy/chain": "chains (share)", "reward": "reward", "entropy": "ent
 ESCAPED: dict[str, Any] = {"color": "#0068a8", "linestyle": "-"}
 TRAPPED: dict[str, Any] = {"color": "#c98a3a", "linestyle": (0, (2.5, 1.2))}
 THIN: dict[str, Any] = {"linewidth": 0.4, "alpha": 0.5}
+#: One or two runs, without a median over them.
+ALONE: dict[str, Any] = {"linewidth": 0.8, "alpha": 0.9}
 #: From so many runs on a median is drawn.
 FEW = 3
 MARKERS = ("o", "s", "^", "D", "v")
@@ -97,7 +99,7 @@ def _panel(ax: Axes, runs: Sequence[Run], column: str) -> None:
     for look, kind in ((TRAPPED, [r for r in runs if r.escape is None]), (ESCAPED, [r for r in runs if r.escape])):
         found = [run.curve(column) for run in kind]
         for steps, values in found:
-            ax.plot(steps, values, **look, **THIN)
+            ax.plot(steps, values, **look, **(THIN if len(found) >= FEW else ALONE))
         same = [values for steps, values in found if steps == found[0][0] and steps]
         if len(same) >= FEW:
             middle = [statistics.median(at) for at in zip(*same, strict=True)]

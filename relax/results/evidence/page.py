@@ -46,7 +46,7 @@ EXPLAIN = {
     "rote": ("strategy/rote", ".2f"),
     "neither": ("strategy/neither", ".2f"),
     "length": ("length", ".1f"),
-    **{f"DSD, {NARROW[s]}, ridge 0.1": (f"dsd/{s}/ridge_0.1", ".3g") for s in SPECTRA},
+    **{f"DSD, {NARROW[s]}, ridge 0.1": (f"dsd/{s}/ridge_0.1", "#.3g") for s in SPECTRA},
 }
 
 
@@ -88,7 +88,7 @@ def to_page(
     parts = [("Conclusion", _conclusion(study, main.get("limits", [])))]
     if study.seeds:
         parts += [
-            ("Arms", _arms(study, pictures)),
+            ("Arms", _arms(study, pictures, _other_dsd(main))),
             ("Hypotheses", _hypotheses(study)),
             ("All comparisons", _second(study)),
         ]
@@ -149,7 +149,14 @@ def _rises(study: Study) -> list[str]:
     return found
 
 
-def _arms(study: Study, pictures: str) -> str:
+def _other_dsd(main: Mapping[str, Any]) -> str:
+    """That DSD of some arms is of another size because it is measured in another way; empty without such arms."""
+    arms = {m: main["methods"].get(m, {}) for m in main["matrix"]["methods"]}
+    own = [f"`{m}`" for m, a in arms.items() if any(a.get(key) is not None for key in ("koopman_dim", "dsd_window"))]
+    return f" DSD of {', '.join(own)} has a dimension or windows of its own: not to be compared." if own else ""
+
+
+def _arms(study: Study, pictures: str, note: str) -> str:
     policies = study.matrix.policies
     left, ends = [], []
     for method in study.matrix.methods:
@@ -159,7 +166,7 @@ def _arms(study: Study, pictures: str) -> str:
         shares = [share(study.arm(method, policy)) for policy in policies] if len(policies) > 1 else []
         left.append([f"`{method}`", str(len(runs)), *shares, share(runs), steps])
         means = [_mean(gone, REWARD), _mean(stay, REWARD), _mean(runs, HARD), _end(runs, "entropy", ".3f")]
-        ends.append([f"`{method}`", *means, *(_end(runs, f"{kind}/{s}", ".3g") for kind in DSDS for s in SPECTRA)])
+        ends.append([f"`{method}`", *means, *(_end(runs, f"{kind}/{s}", "#.3g") for kind in DSDS for s in SPECTRA)])
     further = [[f"`{method}`", *(_end(study.arm(method), name, spec) for name, spec in EXPLAIN.values())]
                for method in study.matrix.methods]  # fmt: skip
     initial = [Run(r, study.steps) for key, r in study.records.items() if key[2] == INITIAL]
@@ -182,7 +189,7 @@ def _arms(study: Study, pictures: str) -> str:
         "training where no other is named, eig: eigenvalues, sv: singular values. Probes: fixed responses of the "
         "initial policy. "
         "An escaped run is made of chains, a trapped one of rote answers, so DSD differs between arms by "
-        f"their escapes as well.{f' Initial policies: {start}.' if start else ''}"
+        f"their escapes as well.{note}{f' Initial policies: {start}.' if start else ''}"
     )
 
 
