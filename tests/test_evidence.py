@@ -246,10 +246,18 @@ def test_values_that_are_all_the_same_have_no_interval() -> None:
 
 
 def test_a_dsd_that_rises_without_escapes_is_said() -> None:
-    page = to_page(MAIN, {}, records_of({"grpo-kl": 101}, seeds=[1, 2, 3], relax={"dsd": 4.0}))
-    assert re.search(r"`relax` ends with a DSD \(eigenvalues, on policy\) of (3.9|4.0)\d \(", page)
-    assert "escapes no more often (0 of 6 runs, 0 of 6): a higher DSD without more escapes." in page
-    assert "`relax-sv` ends with" not in page
+    records = records_of(
+        {"grpo-kl": 101, "relax-sv": lambda p, s: 61 if s < 2 else None},
+        seeds=[1, 2, 3], relax={"dsd": 4.0}, relax_sv={"dsd": 4.0}, relax_no_shaping={"dsd": 2.0},
+    )  # fmt: skip
+    page = to_page(MAIN, {}, records)
+    (said,) = re.findall(r"A higher DSD at the end without more escapes, on policy: (.*?\))\.", page)
+    first, second = said.split("; `")
+    assert re.fullmatch(
+        r"`relax` (3.9|4.0)\d \(.*\) times that of `grpo` \(eigenvalues, n = 6; 0 of 6 runs escape against 0 of 6\)",
+        first,
+    )
+    assert second.startswith("relax-no-shaping` ")  # relax-sv escapes more often, and is not one of them
 
 
 # What DSD has to do with it ---------------------------------------------------------------------

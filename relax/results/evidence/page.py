@@ -139,14 +139,13 @@ def _rises(study: Study) -> list[str]:
     for method, (other, spectrum) in dsd.RELAX.items():
         risen = dsd.gain(study, method, other, f"dsd/{spectrum}")
         hardly = not tests.compare_arms(study, method, other, tests.ESCAPES).value > 0
-        if risen.n > 1 and risen.low > 0 and hardly:
+        if risen.verdict == "rose" and hardly:
+            own, others = study.arm(method), study.arm(other)
             found.append(
-                f"`{method}` ends with a DSD ({spectrum.replace('_', ' ')}, on policy) of {factor(risen)} times that "
-                f"of `{other}` (n = {risen.n}) and escapes no more often ({escapes(study.arm(method))} of "
-                f"{len(study.arm(method))} runs, {escapes(study.arm(other))} of {len(study.arm(other))}): a higher "
-                "DSD without more escapes."
+                f"`{method}` {factor(risen)} times that of `{other}` ({spectrum.replace('_', ' ')}, n = {risen.n}; "
+                f"{escapes(own)} of {len(own)} runs escape against {escapes(others)} of {len(others)})"
             )
-    return found
+    return [f"A higher DSD at the end without more escapes, on policy: {'; '.join(found)}."] if found else []
 
 
 def _other_dsd(main: Mapping[str, Any]) -> str:
