@@ -213,6 +213,21 @@ def test_runs_of_one_policy_that_began_elsewhere_are_refused(root, tmp_path, cap
     assert files(out) == before
 
 
+def test_another_seed_of_an_arm_with_other_settings_is_refused(root, tmp_path, capsys) -> None:
+    """A configuration that changed between two seeds of a long study."""
+    out = tmp_path / "records"
+    collect_records([root], out)
+    before = files(out)
+    make_run(root, "relax", 3)
+    edit(root / "train/trap-a/relax/seed-3", settings_hash="b" * 12)
+    assert cli.main(["evidence", "--collect", str(root), "--records", str(out)]) == 3
+    assert (
+        "study trap-a relax 3 was made with other settings (train bbbbbbbbbbbb) than study trap-a relax 1 (000000"
+        in (capsys.readouterr().err)
+    )
+    assert files(out) == before
+
+
 def test_a_record_in_the_wrong_place_is_refused(root, tmp_path) -> None:
     out = tmp_path / "records"
     collect_records([root], out)

@@ -68,6 +68,7 @@ def collect_records(roots: Iterable[str | Path], out: str | Path = RECORDS) -> d
     for key in found.keys() & tracked.keys():
         found[key] = _joined(out, key, tracked[key], found[key])
     _check_foundation(tracked | found)
+    _check_settings(tracked | found)
     counts = {"added": len(found.keys() - tracked.keys()), "known": len(found.keys() & tracked.keys()),
               "kept": len(tracked.keys() - found.keys())}  # fmt: skip
     lines: dict[Path, list[str]] = {}
@@ -121,6 +122,20 @@ def _check_foundation(records: Mapping[Key, Record]) -> None:
                     f"{' '.join(map(str, key))} was trained from another {name} ({value}) than "
                     f"{' '.join(map(str, other))} ({first}); a second machine needs a copy of the first one's data/, "
                     "base/ and dictionary/ before its runs."
+                )
+
+
+def _check_settings(records: Mapping[Key, Record]) -> None:
+    """The seeds of an arm are runs of one configuration, which does not change between them."""
+    seen: dict[tuple[str, str, str, str], tuple[str, Key]] = {}
+    for key, record in records.items():
+        for verb, value in record["made"]["settings"].items():
+            first, other = seen.setdefault((*key[:3], verb), (value, key))
+            if first != value:
+                raise DataError(
+                    f"{' '.join(map(str, key))} was made with other settings ({verb} {value}) than "
+                    f"{' '.join(map(str, other))} ({first}); a study has one configuration, the same for all seeds: "
+                    "leave out the results that do not belong to it."
                 )
 
 
