@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from relax import config
-from relax.errors import ConfigError
+from relax.errors import ConfigError, DataError
 
 logger = logging.getLogger("relax")
 
@@ -313,6 +313,10 @@ def evidence(a: argparse.Namespace) -> int:
     from relax.results.evidence.records import collect_records, read_records
     from relax.results.evidence.runs import Study
 
+    if a.out and a.out.is_dir():
+        raise ConfigError(f"--out {a.out} is a folder; expected a file such as docs/evidence.md.")
+    if not a.collect and not a.records.is_dir():
+        raise DataError(f"--records {a.records}: no such folder; expected tracked runs as --collect makes them.")
     if a.collect:
         counts = collect_records(a.collect, a.records)
         logger.info("evidence: %s in %s", ", ".join(f"{n} runs {what}" for what, n in counts.items()), a.records)

@@ -1,7 +1,6 @@
 """The study's page from runs whose truth is known: numbers against scipy and brute force, the rule either way."""
 
 import itertools
-import json
 import math
 import re
 
@@ -10,8 +9,7 @@ import pytest
 from evidence_fixture import CONTROLS, MAIN, POLICIES, records_of, study_of
 from scipy import stats
 
-from conftest import REPOSITORY
-from relax import cli
+from relax.evaluation.comparison import sign_flip_test
 from relax.results.evidence import dsd
 from relax.results.evidence.hypotheses import (
     ESCAPES,
@@ -19,15 +17,15 @@ from relax.results.evidence.hypotheses import (
     STEPS,
     clopper_pearson,
     compare_arms,
+    compare_reward,
     conclude,
     confirmatory,
     second_family,
     share_difference,
     stratified_auc,
 )
-from relax.results.evidence.page import to_page, tuning_plan
-from relax.results.evidence.records import read_records
-from relax.results.evidence.runs import Study
+from relax.results.evidence.page import to_page
+from relax.results.evidence.runs import HARD, REWARD, Study
 from relax.results.render import MINUS
 
 EARLY_ARMS = ["grpo", "grpo-kl", "relax", "relax-sv"]
@@ -79,6 +77,21 @@ def test_escapes_are_compared_by_mcnemar_and_steps_by_all_signs() -> None:
         assert found.value == pytest.approx(np.mean(diffs))
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_scores_that_were_rounded_for_tracking_are_tested_as_the_counts_that_they_are(seed: int) -> None:
+    """Of rounded scores 55/60 - 54/60 is 0.01667 and 53/60 - 52/60 is 0.01666."""
+    rng = np.random.default_rng(seed)
+    solved = {arm: rng.integers(50, 56, 12) for arm in ("grpo", "relax")}
+    rounded = {arm: [float(f"{count / 60:.5g}") for count in counts] for arm, counts in solved.items()}
+    records = records_of({}, methods=["grpo", "relax"], seeds=range(1, 7))
+    for place, ((_, _, method, _), record) in enumerate(records.items()):
+        record["scores"]["answer-prior"] = {HARD: rounded[method][place % 12], REWARD: rounded[method][place % 12]}
+    study = Study.of(MAIN | {"matrix": MAIN["matrix"] | {"methods": ["grpo", "relax"]}}, records)
+    expected = sign_flip_test(solved["relax"] - solved["grpo"])[0]
+    assert compare_arms(study, "relax", "grpo", PASS).p_value == pytest.approx(expected)
+    assert compare_reward(study, "relax").p_value == pytest.approx(expected)
+
+
 def test_the_families_hold_every_comparison_once_and_are_corrected_apart() -> None:
     study = study_of({"grpo-kl": 101, "relax-sv-kl": 61}, seeds=range(1, 13))
     first, second = confirmatory(study), second_family(study)
@@ -119,7 +132,7 @@ def test_seeds_count_in_their_order_as_far_as_all_arms_have_them() -> None:
     del records["study", "trap-b", "dapo", 3]
     study = Study.of(MAIN, records)
     assert (study.seeds, len(study.runs), len(study.counted())) == ((1, 2), 139, 56)
-    assert "further runs are tracked and do not count" in to_page(MAIN, {}, records)
+    assert "do not count, since not all arms have their seeds: 83." in to_page(MAIN, {}, records)
     del records["study", "trap-a", "relax", 1]
     assert conclude(Study.of(MAIN, records)).outcome == "not run"
     assert "Not yet: 138 of 336 runs" in to_page(MAIN, {}, records)
@@ -151,12 +164,12 @@ FREE = {"relax": 61, "relax-sv-no-kl": 61, "grpo-kl": 101}
     ("escapes", "outcome", "said"),
     [
         ({}, "undecided", "the study cannot tell good exploration from bad"),
-        ({"grpo-kl": 101}, "against", "at most 0.17 of the runs"),
+        ({"grpo-kl": 101}, "against", "by up to 0.17 and 0.17 of the runs"),
         ({"grpo-kl": 101, "relax-sv": lambda p, s: 61 if s < 3 else None}, "undecided", "None of the four"),
-        (FREE, "for", "After correction H1 and H2 hold, H1', H3 not."),
+        (FREE, "for", "After correction H1 and H2 hold; H1' and H3 do not."),
         ({"relax-sv": 61, "relax-sv-kl": 51, "grpo-kl": 101}, "for", "H1' and H3 hold"),
         ({"relax": 61, "grpo-kl": 101}, "undecided", "the KL of those arms may have done it"),
-        ({"relax-sv-kl": 51, "grpo-kl": 101}, "undecided", "After correction H3 holds"),
+        ({"relax-sv-kl": 51, "grpo-kl": 101}, "undecided", "After correction H3 holds; H1, H1' and H2 do not."),
         ({"relax-sv-kl": 101, "grpo-kl": 51}, "against", "None of the four"),  # later is not earlier
         ({"grpo": most} | FREE, "no trap", "`grpo` escapes in 13 of 24 runs: there is no trap"),
         ({"grpo": half, "grpo-kl": 101, "relax": half, "relax-sv": half}, "against", "escapes in 12 of 24"),
@@ -172,14 +185,79 @@ def test_the_rule(escapes, outcome: str, said: str) -> None:
 def test_few_seeds_are_called_preliminary_and_decide_nothing_against() -> None:
     page = to_page(MAIN, {}, records_of({"grpo-kl": 101}, seeds=range(1, 4)))
     assert "**Preliminary, 3 of 12 seeds. Undecided.**" in page
-    assert "6 of each of 14 arms, seeds 1, 2, 3 of 2 initial policies" in page
+    assert "6 of each of 14 arms, seeds 1 to 3 of 2 initial policies" in page
+    assert "p-values are not corrected for looking several times" in page
     assert "What this cannot say:" in page
 
 
+@pytest.mark.parametrize("seeds", [1, 2, 3, 4, 5])
+def test_what_is_too_few_for_any_p_is_said_with_the_numbers(seeds: int) -> None:
+    """All pairs differ, in the direction of H1 and H2: from eight pairs on that is enough."""
+    found = conclude(study_of(FREE, seeds=range(1, seeds + 1)))
+    said = " ".join(found.sentences)
+    words = (
+        f"{2 * seeds} pairs cannot do otherwise: no p can be below {2.0 ** (1 - 2 * seeds):.3g}, and the smallest must "
+        "be at most 0.0125, which takes 8 pairs that differ"
+    )
+    assert found.outcome == ("undecided" if seeds < 4 else "for")
+    assert (words in said) is (seeds < 4)
+
+
+def test_no_trap_of_some_seeds_is_not_said_of_all() -> None:
+    (said,) = conclude(study_of({"grpo": 61}, seeds=[1])).sentences
+    assert said == (
+        "`grpo` escapes in 2 of 2 runs: if that stays so there is no trap, and the question cannot be asked here."
+    )
+
+
+def test_a_plan_without_some_arms_speaks_of_the_hypotheses_that_it_has() -> None:
+    found = conclude(study_of({}, methods=["grpo", "grpo-kl", "relax", "relax-sv-kl"]))
+    assert "None of the 2 hypotheses holds" in found.sentences[1]
+    assert found.outcome == "undecided"
+
+
+def test_runs_that_are_not_graded_are_counted_on_the_page() -> None:
+    records = records_of({"grpo-kl": 101}, seeds=[1, 2])
+    for key in [("study", "trap-a", "relax", 1), ("study", "trap-b", "relax", 2)]:
+        del records[key]["scores"]
+    study = Study.of(MAIN, records)
+    assert [compare_arms(study, "relax", "grpo", m).n for m in (ESCAPES, STEPS, PASS)] == [4, 4, 2]
+    page = to_page(MAIN, CONTROLS, records)
+    assert "Runs that are not graded yet, so that their reward and pass@16 are left out: 2." in page
+    assert "not graded" not in to_page(MAIN, CONTROLS, records_of({}, seeds=[1]))
+
+
+def test_one_run_of_each_arm_and_policy_is_no_reason_to_say_more() -> None:
+    """One policy escapes and the other stays: an arm has both kinds, but not from one initial policy."""
+    page = to_page(MAIN, CONTROLS, records_of({"grpo-kl": lambda p, s: 101 if p == "trap-a" else None}, seeds=[1]))
+    assert "no arm has both kinds from one initial policy" in page
+    assert "have different steps of escape after step 41" in page
+    assert "Noisy sum: not run by all arms yet, 0 of 84 runs. Countdown: not run" in page
+    assert "seed 1 of 2 initial policies" in page
+    assert "- study_countdown: 0 of 84 runs tracked, no seed by all arms." in page
+    assert not re.search(r"\bnan\b|\(\)| ± ?\|", page)
+
+
+def test_values_that_are_all_the_same_have_no_interval() -> None:
+    """Student's is of no width there, which would say that the difference is known to the last digit."""
+    page = to_page(MAIN, CONTROLS, records_of({}, seeds=[1]))
+    assert "| H3 | `relax-sv-kl` | `grpo-kl` | step of escape | 0.0 | 0 | 2 | 1.00 | 1.00 | no |" in page
+    assert "| `grpo` | escapes | 0.00 (" + f"{MINUS}0.89 to +0.89) | 0 | 2 |" in page
+
+
 def test_a_dsd_that_rises_without_escapes_is_said() -> None:
-    page = to_page(MAIN, {}, records_of({"grpo-kl": 101}, seeds=[1, 2, 3], relax={"dsd": 4.0}))
-    assert re.search(r"`relax` ends with a DSD \(eigenvalues, on policy\) of (3.9|4.0)\d \(", page)
-    assert "`relax-sv` ends with" not in page
+    records = records_of(
+        {"grpo-kl": 101, "relax-sv": lambda p, s: 61 if s < 2 else None},
+        seeds=[1, 2, 3], relax={"dsd": 4.0}, relax_sv={"dsd": 4.0}, relax_no_shaping={"dsd": 2.0},
+    )  # fmt: skip
+    page = to_page(MAIN, {}, records)
+    (said,) = re.findall(r"A higher DSD at the end without more escapes, on policy: (.*?\))\.", page)
+    first, second = said.split("; `")
+    assert re.fullmatch(
+        r"`relax` (3.9|4.0)\d \(.*\) times that of `grpo` \(eigenvalues, n = 6; 0 of 6 runs escape against 0 of 6\)",
+        first,
+    )
+    assert second.startswith("relax-no-shaping` ")  # relax-sv escapes more often, and is not one of them
 
 
 # What DSD has to do with it ---------------------------------------------------------------------
@@ -245,72 +323,3 @@ def test_gains_are_ratios_of_pairs_and_ties_are_within_arms() -> None:
     value, n = dsd.tied(Study.of(MAIN, only), "dsd/eigenvalues", 41)
     assert n == 8 * 14
     assert value.value < -0.2
-
-
-# The page ---------------------------------------------------------------------------------------
-
-
-def test_the_page_that_is_tracked_is_what_the_tracked_runs_give() -> None:
-    page = to_page(MAIN, CONTROLS, read_records(), tuning=tuning_plan())
-    assert (REPOSITORY / "docs" / "evidence.md").read_text() == page, "run `relax evidence --out docs/evidence.md`"
-
-
-def test_the_page_of_a_study_and_its_controls() -> None:
-    records = records_of({"grpo-kl": 101, "relax-sv-kl": lambda p, s: 61 if s > 1 else None}, seeds=[1, 2])
-    for name, policy in (("study_noisy_sum", "tiny"), ("study_countdown", "count")):
-        for (_, old, method, seed), record in list(records.items()):
-            if old == "trap-a":
-                own = json.loads(json.dumps(record)) | {"experiment": name, "policy": policy}
-                own["scores"]["answer-prior"]["mean@16"] = 0.38 - 0.01 * (method == "entropy")
-                records[name, policy, method, seed] = own
-    page = to_page(MAIN, CONTROLS, records)
-    titles = [line.removeprefix("## ") for line in page.splitlines() if line.startswith("## ")]
-    assert titles == ["Conclusion", "Arms", "Hypotheses", "All comparisons", "Controls", "Curves",
-                      "Does DSD fall before entropy?", "Does DSD tell who will escape?",
-                      "What is left under controls of KL, length and ridge", "How to get the same"]  # fmt: skip
-    assert "| `grpo-kl` | 4 | 2 of 2 (0.16 to 1.00) | 2 of 2 (0.16 to 1.00) | 4 of 4 (0.40 to 1.00) | 101 |" in page
-    lost = f"{MINUS}0.010 ({MINUS}0.010 to {MINUS}0.010) | 0.50"  # two seeds prove nothing
-    assert f"| `entropy` | {lost} | {lost} |" in page
-    assert "it is not clearly higher on Countdown" in page
-    assert not re.search(r"\bnan\b", page)
-
-
-def test_an_arm_that_loses_where_nothing_is_to_gain_pays() -> None:
-    records = {}
-    for (_, policy, method, seed), record in records_of({}, seeds=range(1, 7)).items():
-        if policy == "trap-a":
-            record["scores"]["answer-prior"]["mean@16"] = 0.98 - (0.01 * seed if method == "relax" else 0)
-            records["study_noisy_sum", "tiny", method, seed] = record | {"policy": "tiny"}
-    page = to_page(MAIN, CONTROLS, records)
-    assert "| `relax` | " + f"{MINUS}0.035 ({MINUS}0.055 to {MINUS}0.015) | 0.031, pays |" in page
-    assert page.count(", pays") == 1
-    assert "Countdown: not run by all arms yet, 0 of 84 runs." in page
-    assert "Not yet: 0 of 336 runs" in page
-
-
-def test_page_and_figures_are_made_from_the_records_alone_and_again_the_same(tmp_path, monkeypatch) -> None:
-    arms = ["grpo", "grpo-kl", "relax"]
-    (tmp_path / "few.yaml").write_text(f"matrix: {{methods: [{', '.join(arms)}]}}\nablations: {{}}\n")
-    monkeypatch.chdir(tmp_path)
-    for key, record in sorted(records_of({"grpo-kl": 101}, seeds=[1, 2], methods=arms).items()):
-        path = tmp_path / "records" / key[0] / key[1] / f"{key[2]}.jsonl"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("a") as stream:
-            stream.write(json.dumps(record) + "\n")
-    made, plan = [], [str(REPOSITORY / "config/study.yaml"), "few.yaml"]
-    for place in ("a", "b"):
-        out = tmp_path / place / "page.md"
-        assert cli.main(["evidence", "--records", "records", "--configfile", *plan, "--out", str(out)]) == 0
-        made.append({p.name: p.read_bytes() for p in sorted(out.parent.rglob("*")) if p.is_file()})
-    assert list(made[0]) == ["page-curves.png", "page-escapes.png", "page.md"]
-    assert made[0] == made[1]
-    page = made[0]["page.md"].decode()
-    assert "](images/page-curves.png)" in page
-    assert "H1'" not in page  # an arm that is not planned is not tested
-    assert "## Controls" not in page
-
-
-def test_without_runs_the_page_says_so() -> None:
-    page = to_page(MAIN, CONTROLS, {})
-    assert page.endswith("The study has not been run: no run of it is tracked, and nothing is known yet.\n")
-    assert page.count("## ") == 1

@@ -213,10 +213,49 @@ def test_runs_of_one_policy_that_began_elsewhere_are_refused(root, tmp_path, cap
     assert files(out) == before
 
 
+def test_another_seed_of_an_arm_with_other_settings_is_refused(root, tmp_path, capsys) -> None:
+    """A configuration that changed between two seeds of a long study."""
+    out = tmp_path / "records"
+    collect_records([root], out)
+    before = files(out)
+    make_run(root, "relax", 3)
+    edit(root / "train/trap-a/relax/seed-3", settings_hash="b" * 12)
+    assert cli.main(["evidence", "--collect", str(root), "--records", str(out)]) == 3
+    assert (
+        "study trap-a relax 3 was made with other settings (train bbbbbbbbbbbb) than study trap-a relax 1 (000000"
+        in (capsys.readouterr().err)
+    )
+    assert files(out) == before
+
+
 def test_a_record_in_the_wrong_place_is_refused(root, tmp_path) -> None:
     out = tmp_path / "records"
     collect_records([root], out)
     path = out / "study" / "trap-a" / "grpo.jsonl"
-    for text in (path.read_text() * 2, (out / "study/trap-a/relax.jsonl").read_text(), "{}\n"):
+    half = json.loads(path.read_text().splitlines()[0])
+    del half["made"]["digest"]
+    for text in (path.read_text() * 2, (out / "study/trap-a/relax.jsonl").read_text(), "{}\n", json.dumps(half) + "\n"):
         path.write_text(text)
         assert cli.main(["evidence", "--records", str(out)]) == 3
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "words"),
+    [
+        (["--records", "nowhere"], 3, "--records nowhere: no such folder"),
+        (["--records", "page.md"], 3, "--records page.md: no such folder"),
+        (["--out", "docs"], 2, "--out docs is a folder; expected a file"),
+        (["--configfile", "none.yaml"], 2, "none.yaml: no such configuration file"),
+    ],
+)
+def test_what_cannot_be_read_or_written_is_said_in_a_sentence_before_anything_is_written(
+    tmp_path, monkeypatch, capsys, options, code, words
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "page.md").write_text("the page before")
+    assert cli.main(["evidence", "--out", "page.md", *options]) == code
+    said = capsys.readouterr().err.strip()
+    assert words in said
+    assert len(said.splitlines()) == 1
+    assert files(tmp_path) == {"page.md": b"the page before"}

@@ -1,14 +1,14 @@
 """The choice of each arm's coefficient, on runs whose truth is known and on those that are tracked."""
 
 import pytest
-from evidence_fixture import MAIN, record
+from evidence_fixture import CONTROLS, MAIN, record
 
-from relax.results.evidence.page import tuning_plan
+from relax.results.evidence.page import to_page, tuning_plan
 from relax.results.evidence.records import read_records
 from relax.results.evidence.tuning import choices, tuning_table
 
 PLAN = tuning_plan()
-SEEDS = PLAN["matrix"]["seeds"]
+SEEDS, STEPS = PLAN["matrix"]["seeds"], PLAN["training"]["steps"]
 
 
 def tried(arm, low=None, middle=None, high=None):
@@ -17,6 +17,7 @@ def tried(arm, low=None, middle=None, high=None):
     for method, steps in ((f"{arm}-low", low), (arm, middle), (f"{arm}-high", high)):
         for seed, step in zip(SEEDS, steps or (None, None), strict=True):
             made = record("study_tuning", "trap-t", method, seed, step)
+            made["curves"] = {name: values[: STEPS // 2] for name, values in made["curves"].items()}
             made["curves"]["strategy/chain"] = [0.25 if step is None else 0.9 * (at >= step)
                                                 for at in made["curves"]["step"]]  # fmt: skip
             found["study_tuning", "trap-t", method, seed] = made
@@ -46,7 +47,36 @@ def test_chains_decide_between_equal_escapes() -> None:
             made["curves"]["strategy/chain"][-1] = 0.4
     (choice,) = choices(PLAN, records)
     assert choice.chosen.value == 0.03
-    assert "0.01: 0, 0.25 | **0.03**: 0, 0.2" in tuning_table([choice])
+    assert "0.01: 0, 0.25 | **0.03**: 0, 0.28 |" in tuning_table([choice])
+
+
+def test_shares_that_are_equal_but_for_rounding_leave_the_middle() -> None:
+    """The same number of chains in the last ten steps, spread in another way over them."""
+    records = tried("relax-sv")
+    counts = {"relax-sv-low": [2, 3, 5, 1, 5], "relax-sv": [4, 4, 4, 4, 0], "relax-sv-high": [7, 6, 1, 1, 1]}
+    for key, made in records.items():
+        made["curves"]["strategy/chain"][-5:] = [float(f"{count / 512:.5g}") for count in counts[key[2]]]
+    (choice,) = choices(PLAN, records)
+    assert len({t.chains for t in choice.tried}) > 1
+    assert choice.chosen.value == 0.01
+    for key, made in records.items():
+        if key[2] == "relax-sv-low":
+            made["curves"]["strategy/chain"][-1] = 6 / 512  # one chain more
+    assert choices(PLAN, records)[0].chosen.value == 0.0033
+
+
+def test_a_run_that_broke_down_has_no_chains() -> None:
+    records = tried("relax-sv", low=(21, 21), middle=(41, 41))
+    for key, made in records.items():
+        if key[2] == "relax-sv-low":
+            del made["curves"]
+        made.setdefault("curves", {})
+        if key[2] == "relax-sv-high":
+            made["curves"]["strategy/chain"][-1] = None
+    (choice,) = choices(PLAN, records)
+    assert [t.escapes for t in choice.tried] == [0, 2, 0]
+    assert [t.chains for t in choice.tried] == pytest.approx([0, 0.9, 0.2])
+    assert choice.chosen.value == 0.01
 
 
 def test_an_arm_is_chosen_for_when_all_its_runs_are_there() -> None:
@@ -67,3 +97,16 @@ def test_the_study_runs_what_its_tuning_has_chosen() -> None:
     if len(found) < len(MAIN["matrix"]["methods"]) - 2:
         pytest.skip("the runs of the tuning are not tracked")
     assert {c.arm: MAIN["methods"][c.arm][c.key] for c in found} == {c.arm: c.chosen.value for c in found}
+
+
+def test_the_arm_on_top_of_kl_takes_the_weight_of_that_kl() -> None:
+    """docs/study.md: whatever is chosen for grpo-kl."""
+    assert MAIN["methods"]["relax-sv-kl"]["beta"] == MAIN["methods"]["grpo-kl"]["beta"]
+
+
+def test_with_runs_of_the_tuning_alone_the_page_says_what_they_are() -> None:
+    one = record("study_tuning", "trap-t", "relax", 101)
+    page = to_page(MAIN, CONTROLS, {("study_tuning", "trap-t", "relax", 101): one}, tuning=PLAN)
+    assert "no run of it is tracked, and nothing is known yet. What is tracked are runs of its tuning" in page
+    assert "## Tuning\n\n1 of 74 runs are tracked. A value is chosen once all runs of its arm are there; not" in page
+    assert page.rstrip().endswith("`relax-sv-kl`.")

@@ -136,7 +136,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return np.minimum(corrected, 1).tolist()
 
 
-def sign_flip_test(differences: NDArray[np.integer] | NDArray[np.float64]) -> tuple[float, bool]:
+def sign_flip_test(differences: NDArray[np.integer] | NDArray[np.float64], rounding: float = 0.0) -> tuple[float, bool]:
     """Two-sided p-value of a sum of paired differences, and whether it is exact.
 
     Under the null each difference might as well have had the other sign (the two policies are exchangeable on
@@ -147,6 +147,8 @@ def sign_flip_test(differences: NDArray[np.integer] | NDArray[np.float64]) -> tu
 
     Args:
         differences: (units,).
+        rounding: how far each may be off where they come from rounded numbers; sums that may be equal count as equal.
+            For integers it is not looked at.
     """
     moved = np.abs(differences[differences != 0])
     observed = abs(differences.sum())
@@ -154,8 +156,8 @@ def sign_flip_test(differences: NDArray[np.integer] | NDArray[np.float64]) -> tu
         return 1.0, True
     if np.issubdtype(moved.dtype, np.integer):
         return _count(moved, int(observed)), True
-    # Sums that are equal but for rounding count as equal.
-    limit = float(observed) - 1e-9 * float(moved.sum())
+    # Sums that are equal but for rounding count as equal; both of them may be off.
+    limit = float(observed) - max(1e-9 * float(moved.sum()), 2 * rounding * len(moved))
     if len(moved) <= ENUMERATED:
         signs = (np.arange(2 ** len(moved))[:, None] >> np.arange(len(moved)) & 1) * 2 - 1
         return float((np.abs(signs @ moved) >= limit).mean()), True

@@ -26,8 +26,10 @@ EARLY = 50
 ASKED = (21, 41)
 #: Generations at either end of the early steps whose mean is their level.
 ENDS = 3
-#: Arms whose DSD is looked at closely -> the arm they are compared with, and their spectrum.
-RELAX = {"relax": (BASELINE, "eigenvalues"), "relax-sv": (BASELINE, "singular_values"),
+#: Arms that raise DSD -> the arm they are compared with, and their spectrum; without ``relax-window``, whose DSD is
+#: that of windows and has no like in ``grpo``.
+RELAX = {"relax": (BASELINE, "eigenvalues"), "relax-alpha-0.03": (BASELINE, "eigenvalues"),
+         "relax-no-shaping": (BASELINE, "eigenvalues"), "relax-sv": (BASELINE, "singular_values"),
          "relax-sv-no-kl": (BASELINE, "singular_values"), "relax-sv-kl": (KL, "singular_values")}  # fmt: skip
 #: Words -> column, beside the spectrum's.
 KINDS: dict[str, Callable[[str], str]] = {

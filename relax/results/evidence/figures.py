@@ -23,6 +23,8 @@ SHOWN = {"strategy/chain": "chains (share)", "reward": "reward", "entropy": "ent
 ESCAPED: dict[str, Any] = {"color": "#0068a8", "linestyle": "-"}
 TRAPPED: dict[str, Any] = {"color": "#c98a3a", "linestyle": (0, (2.5, 1.2))}
 THIN: dict[str, Any] = {"linewidth": 0.4, "alpha": 0.5}
+#: One or two runs, without a median over them.
+ALONE: dict[str, Any] = {"linewidth": 0.8, "alpha": 0.9}
 #: From so many runs on a median is drawn.
 FEW = 3
 MARKERS = ("o", "s", "^", "D", "v")
@@ -47,14 +49,16 @@ def escapes_drawing(study: Study) -> Drawing | None:
     if not study.seeds:
         return None
     canvas, ((ax,),) = panels(1, 1, 0.2 * len(methods) + 0.6)
+    # Initial policies above and below the line, so that equal shares do not hide each other.
+    beside = np.linspace(-0.27, 0.27, len(study.matrix.policies)) if len(study.matrix.policies) > 1 else np.zeros(1)
     for place, method in enumerate(methods):
         runs = study.arm(method)
         low, high = clopper_pearson(escapes(runs), len(runs))
         ax.plot([low, high], [place, place], color="black", linewidth=1.2)
         ax.plot(escapes(runs) / len(runs), place, "|", color="black", markersize=9, markeredgewidth=1.8)
-        for policy, marker in zip(study.matrix.policies, MARKERS, strict=False):
+        for policy, marker, off in zip(study.matrix.policies, MARKERS, beside, strict=False):
             own = study.arm(method, policy)
-            ax.plot(escapes(own) / len(own), place, marker, color=GREY, markersize=4, fillstyle="none")
+            ax.plot(escapes(own) / len(own), place + off, marker, color=GREY, markersize=4, fillstyle="none")
     ax.set_yticks(range(len(methods)), methods)
     ax.set_ylim(len(methods) - 0.5, -0.5)
     ax.set_xlim(-0.02, 1.02)
@@ -95,7 +99,7 @@ def _panel(ax: Axes, runs: Sequence[Run], column: str) -> None:
     for look, kind in ((TRAPPED, [r for r in runs if r.escape is None]), (ESCAPED, [r for r in runs if r.escape])):
         found = [run.curve(column) for run in kind]
         for steps, values in found:
-            ax.plot(steps, values, **look, **THIN)
+            ax.plot(steps, values, **look, **(THIN if len(found) >= FEW else ALONE))
         same = [values for steps, values in found if steps == found[0][0] and steps]
         if len(same) >= FEW:
             middle = [statistics.median(at) for at in zip(*same, strict=True)]

@@ -8,8 +8,10 @@ import numpy as np
 from scipy import stats
 
 from relax.evaluation.comparison import holm, sign_flip_test
+from relax.results.evidence.records import DIGITS
 from relax.results.evidence.runs import HARD, REWARD, Run, Study, escapes
 from relax.results.model import BASELINE
+from relax.results.render import MINUS
 from relax.results.statistics import CONFIDENCE, SEED, Interval, summarise
 
 LEVEL = 0.05
@@ -26,6 +28,8 @@ CONFIRMATORY = {
 }
 #: Draws of a permutation test.
 DRAWS = 9_999
+#: How far a difference of two tracked scores may be off, each of which is rounded.
+ROUNDING = 10.0**-DIGITS
 
 
 def clopper_pearson(count: int, n: int, confidence: float = CONFIDENCE) -> Interval:
@@ -97,7 +101,7 @@ def compare_arms(study: Study, first: str, second: str, measure: str) -> Test:
     if measure == ESCAPES:
         low, high = share_difference(int((values > 0).sum()), int((values < 0).sum()), n)
     # Of differences that are -1, 0 or 1 the sign-flip test is the exact McNemar test.
-    return Test(first, second, measure, found.mean, low, high, sign_flip_test(values)[0], n, differ)
+    return Test(first, second, measure, found.mean, low, high, sign_flip_test(values, ROUNDING)[0], n, differ)
 
 
 def _count(run: Run, measure: str) -> int:
@@ -109,7 +113,7 @@ def compare_reward(study: Study, first: str) -> Test:
     values = np.array([a.score(REWARD) - b.score(REWARD) for a, b in study.pairs(first, BASELINE)])
     values = values[np.isfinite(values)]
     found, differ = summarise(values), int((values != 0).sum())
-    p_value = sign_flip_test(values)[0] if len(values) else 1.0
+    p_value = sign_flip_test(values, ROUNDING)[0] if len(values) else 1.0
     return Test(first, BASELINE, REWARDS, found.mean, found.low, found.high, p_value, found.n, differ)
 
 
@@ -151,14 +155,15 @@ def conclude(study: Study) -> Verdict:
     """The rule, applied to the runs that count."""
     if not study.seeds:
         return Verdict("not run", ())
-    base = study.arm(BASELINE)
-    left = f"`{BASELINE}` escapes in {escapes(base)} of {len(base)} runs"
-    if 2 * escapes(base) > len(base):
-        return Verdict("no trap", (f"{left}: there is no trap, and the question cannot be asked here.",))
+    whole = len(study.seeds) == len(study.matrix.seeds)
+    left = _escapes(study, BASELINE)
+    if 2 * escapes(study.arm(BASELINE)) > len(study.arm(BASELINE)):
+        words = "there is no trap" if whole else "if that stays so there is no trap"
+        return Verdict("no trap", (f"{left}: {words}, and the question cannot be asked here.",))
     tests = confirmatory(study)
     # A plan without an arm tests less; what is not tested does not hold.
     holds = {name: name in tests and tests[name].holds for name in CONFIRMATORY}
-    said = [f"{left}.", _held(holds)]
+    said = [f"{left}.", _held({name: holds[name] for name in tests}), *_too_few(list(tests.values()))]
     first, second = holds["H1"] or holds["H1'"], holds["H2"] or holds["H3"]
     if first and second:
         return Verdict("for", tuple(said))
@@ -166,24 +171,53 @@ def conclude(study: Study) -> Verdict:
         said.append("Neither H2 nor H3 holds beside it, so the KL of those arms may have done it.")
         return Verdict("undecided", tuple(said))
     if any(holds.values()):
+        said.append("Evidence for needs H1 or H1', evidence against needs that none holds.")
         return Verdict("undecided", tuple(said))
-    bounds = {name: tests[name].high for name in ("H1", "H1'") if name in tests}
-    said += [f"`{tests[name].first}` may escape more often than `{BASELINE}` by at most {high:.2f} of the runs (upper "
-             "end of the 95 % interval)." for name, high in bounds.items()]  # fmt: skip
+    asked = [tests[name] for name in ("H1", "H1'") if name in tests]
+    if asked:
+        ends = " and ".join(f"{t.high:.2f}".replace("-", MINUS) for t in asked)
+        said.append(
+            f"{' and '.join(_escapes(study, t.first) for t in asked)}, which may be more often than `{BASELINE}` by "
+            f"up to {ends} of the runs (upper end of the 95 % interval; evidence against needs less than "
+            f"{LITTLE:g} for `relax` and for `relax-sv`)."
+        )
     kl = compare_arms(study, KL, BASELINE, ESCAPES)
-    told = "" if kl.value > 0 else f", no more often than `{BASELINE}`: the study cannot tell good exploration from bad"
-    said += [f"`{KL}` escapes in {escapes(study.arm(KL))} of {kl.n} runs{told}."] if kl.n else []
-    against = len(bounds) == 2 and max(bounds.values()) < LITTLE and kl.value > 0
+    told = f", more often than `{BASELINE}`." if kl.value > 0 else (
+        f", no more often than `{BASELINE}`: {'' if whole else 'so far '}the study cannot tell good exploration from "
+        "bad.")  # fmt: skip
+    said += [_escapes(study, KL) + told] if kl.n else []
+    against = len(asked) == 2 and max(t.high for t in asked) < LITTLE and kl.value > 0
     return Verdict("against" if against else "undecided", tuple(said))
 
 
+def _escapes(study: Study, method: str) -> str:
+    return f"`{method}` escapes in {escapes(study.arm(method))} of {len(study.arm(method))} runs"
+
+
+def _too_few(tests: Sequence[Test]) -> list[str]:
+    """That so few pairs can show nothing, whatever their runs did."""
+    n, needed = min((t.n for t in tests), default=0), LEVEL / max(1, len(tests))
+    if not n or 2.0 ** (1 - n) <= needed:
+        return []
+    return [f"{n} pair{'s' * (n > 1)} cannot do otherwise: no p can be below {2.0 ** (1 - n):.3g}, and the smallest "
+            f"must be at most {needed:.3g}, which takes {1 + math.ceil(-math.log2(needed))} pairs that differ, all in "
+            "one direction."]  # fmt: skip
+
+
 def _held(holds: dict[str, bool]) -> str:
+    """In words; of the hypotheses that the plan has arms for."""
     yes, no = ([name for name, held in holds.items() if held is wanted] for wanted in (True, False))
-    if not no:
-        return "All four hypotheses hold after correction."
+    number = {4: "four"}.get(len(holds), str(len(holds)))
     if not yes:
-        return "None of the four hypotheses holds after correction."
-    return f"After correction {' and '.join(yes)} hold{'s' * (len(yes) == 1)}, {', '.join(no)} not."
+        return f"None of the {number} hypotheses holds after correction."
+    if not no:
+        return f"All {number} hypotheses hold after correction."
+    verbs = ["s" * (len(yes) == 1), "does" if len(no) == 1 else "do"]
+    return f"After correction {_listed(yes)} hold{verbs[0]}; {_listed(no)} {verbs[1]} not."
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
 
 
 def stratified_auc(groups: Sequence[tuple[Sequence[float], Sequence[bool]]]) -> tuple[float, float, int]:

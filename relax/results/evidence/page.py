@@ -11,11 +11,11 @@ from relax.results.evidence import dsd
 from relax.results.evidence import hypotheses as tests
 from relax.results.evidence.questions import falls, foresight, left
 from relax.results.evidence.records import Key, Record
-from relax.results.evidence.runs import HARD, REWARD, Run, Study
-from relax.results.evidence.text import NARROW, about, difference, factor, number, p_value, share, table
-from relax.results.evidence.tuning import choices, tuning_table
+from relax.results.evidence.runs import HARD, REWARD, Run, Study, escapes
+from relax.results.evidence.text import NARROW, about, difference, factor, number, p_value, seeds, share, table
+from relax.results.evidence.tuning import tuning_section
 from relax.results.model import BASELINE, INITIAL, SPECTRA
-from relax.results.statistics import summarise
+from relax.results.statistics import Summary, summarise
 
 INTRODUCTION = """\
 # Evidence: does latent exploration pay?
@@ -25,6 +25,7 @@ Written by `relax evidence --out docs/evidence.md` from the tracked runs in
 the rule behind the conclusion are those of [study.md](study.md), fixed before the runs.
 """
 NOT_RUN = "The study has not been run: no run of it is tracked, and nothing is known yet."
+TUNED = "What is tracked are runs of its tuning, which choose a value for each arm and are no result."
 OUTCOMES = {
     "no trap": "No trap",
     "for": "For: latent exploration pays in this trap",
@@ -35,9 +36,18 @@ OUTCOMES = {
 STUDY = ("study.yaml",)
 NOISY, COUNTDOWN = "noisy sum", "Countdown"
 TUNING = (*STUDY, "study_tuning.yaml")
+THE = {NOISY: "the noisy sum", COUNTDOWN: COUNTDOWN}
 CONTROLS = {NOISY: (*STUDY, "study_noisy_sum.yaml"), COUNTDOWN: (*STUDY, "study_countdown.yaml")}
 #: Column of the training's log -> words.
 DSDS = {"dsd": "DSD", "probe": "probes"}
+#: Words -> column and format of what explains the measures beside reward, entropy and DSD (docs/study.md).
+EXPLAIN = {
+    "chains": ("strategy/chain", ".2f"),
+    "rote": ("strategy/rote", ".2f"),
+    "neither": ("strategy/neither", ".2f"),
+    "length": ("length", ".1f"),
+    **{f"DSD, {NARROW[s]}, ridge 0.1": (f"dsd/{s}/ridge_0.1", "#.3g") for s in SPECTRA},
+}
 
 
 def configurations(files: Sequence[Path] = ()) -> tuple[config.Config, dict[str, config.Config]]:
@@ -67,18 +77,18 @@ def to_page(
         controls: ``noisy sum`` and ``Countdown`` -> their loaded configurations.
         records: all tracked runs.
         pictures: what the names of the figures begin with, in ``images/`` beside the page.
-        tuning: the loaded configuration of the tuning; a table of it where its runs are tracked.
+        tuning: the loaded configuration of the tuning; a section on it where runs of it are tracked.
     """
     study = Study.of(main, records)
     sides = {name: Study.of(config, records) for name, config in controls.items()}
-    chosen = choices(tuning, records) if tuning else []
-    tuned = [("Tuning", tuning_table(chosen))] if chosen else []
+    tried = tuning_section(tuning, records) if tuning else ""
+    tuned = [("Tuning", tried)] if tried else []
     if not study.runs and not any(side.runs for side in sides.values()):
-        return _joined([("Conclusion", NOT_RUN), *tuned])
+        return _joined([("Conclusion", f"{NOT_RUN} {TUNED}" if tried else NOT_RUN), *tuned])
     parts = [("Conclusion", _conclusion(study, main.get("limits", [])))]
     if study.seeds:
         parts += [
-            ("Arms", _arms(study, pictures)),
+            ("Arms", _arms(study, pictures, _other_dsd(main))),
             ("Hypotheses", _hypotheses(study)),
             ("All comparisons", _second(study)),
         ]
@@ -102,18 +112,25 @@ def _conclusion(study: Study, limits: Sequence[str]) -> str:
     if verdict.outcome == "not run":
         return (f"Not yet: {len(study.runs)} of {study.asked} runs of the study are there, and no seed has been run by "
                 "all arms. Nothing follows from them.")  # fmt: skip
-    n, counted = len(study.seeds), len(study.seeds) * len(study.matrix.policies)
+    n, policies = len(study.seeds), len(study.matrix.policies)
+    counted = n * policies
     label = OUTCOMES[verdict.outcome]
     if n < asked:
         label = f"Preliminary, {n} of {asked} seeds. {label}"
-    words = [f"**{label}.**", *verdict.sentences, *_rises(study),
-             f"Runs that count: {counted} of each of {len(study.matrix.methods)} arms, seeds "
-             f"{', '.join(map(str, study.seeds))} of {len(study.matrix.policies)} initial policies."]  # fmt: skip
-    further = len(study.runs) - len(study.counted())
-    words += [f"{further} further runs are tracked and do not count: not all arms have their seeds."] if further else []
-    broken = sum(run.broken for run in study.counted())
-    words += [f"{broken} of the runs ended in non-finite numbers and count as not escaped."] if broken else []
-    return "\n\n".join([" ".join(words), "What this cannot say: " + " ".join(limits)] if limits else [" ".join(words)])
+    words = [f"Runs that count: {counted} of each of {len(study.matrix.methods)} arms, {seeds(study.seeds)} of "
+             f"{policies} initial polic{'ies' if policies > 1 else 'y'}."]  # fmt: skip
+    told = {
+        "Tracked runs that do not count, since not all arms have their seeds": len(study.runs) - len(study.counted()),
+        "Runs that ended in non-finite numbers and count as not escaped": sum(run.broken for run in study.counted()),
+        "Runs that are not graded yet, so that their reward and pass@16 are left out": sum(
+            not math.isfinite(run.score(REWARD)) for run in study.counted()
+        ),
+    }
+    words += [f"{what}: {count}." for what, count in told.items() if count]
+    words += ["Pages before the last seed are reports on the way: their p-values are not corrected for looking several "
+              "times."] if n < asked else []  # fmt: skip
+    parts = [" ".join([f"**{label}.**", *verdict.sentences, *_rises(study)]), " ".join(words)]
+    return "\n\n".join([*parts, "What this cannot say: " + " ".join(limits)] if limits else parts)
 
 
 def _rises(study: Study) -> list[str]:
@@ -122,15 +139,23 @@ def _rises(study: Study) -> list[str]:
     for method, (other, spectrum) in dsd.RELAX.items():
         risen = dsd.gain(study, method, other, f"dsd/{spectrum}")
         hardly = not tests.compare_arms(study, method, other, tests.ESCAPES).value > 0
-        if risen.n > 1 and risen.low > 0 and hardly:
+        if risen.verdict == "rose" and hardly:
+            own, others = study.arm(method), study.arm(other)
             found.append(
-                f"`{method}` ends with a DSD ({spectrum.replace('_', ' ')}, on policy) of {factor(risen)} times that "
-                f"of `{other}` (n = {risen.n}) and escapes no more often: DSD rose without escapes."
+                f"`{method}` {factor(risen)} times that of `{other}` ({spectrum.replace('_', ' ')}, n = {risen.n}; "
+                f"{escapes(own)} of {len(own)} runs escape against {escapes(others)} of {len(others)})"
             )
-    return found
+    return [f"A higher DSD at the end without more escapes, on policy: {'; '.join(found)}."] if found else []
 
 
-def _arms(study: Study, pictures: str) -> str:
+def _other_dsd(main: Mapping[str, Any]) -> str:
+    """That DSD of some arms is of another size because it is measured in another way; empty without such arms."""
+    arms = {m: main["methods"].get(m, {}) for m in main["matrix"]["methods"]}
+    own = [f"`{m}`" for m, a in arms.items() if any(a.get(key) is not None for key in ("koopman_dim", "dsd_window"))]
+    return f" DSD of {', '.join(own)} has a dimension or windows of its own: not to be compared." if own else ""
+
+
+def _arms(study: Study, pictures: str, note: str) -> str:
     policies = study.matrix.policies
     left, ends = [], []
     for method in study.matrix.methods:
@@ -140,7 +165,9 @@ def _arms(study: Study, pictures: str) -> str:
         shares = [share(study.arm(method, policy)) for policy in policies] if len(policies) > 1 else []
         left.append([f"`{method}`", str(len(runs)), *shares, share(runs), steps])
         means = [_mean(gone, REWARD), _mean(stay, REWARD), _mean(runs, HARD), _end(runs, "entropy", ".3f")]
-        ends.append([f"`{method}`", *means, *(_end(runs, f"{kind}/{s}", ".3g") for kind in DSDS for s in SPECTRA)])
+        ends.append([f"`{method}`", *means, *(_end(runs, f"{kind}/{s}", "#.3g") for kind in DSDS for s in SPECTRA)])
+    further = [[f"`{method}`", *(_end(study.arm(method), name, spec) for name, spec in EXPLAIN.values())]
+               for method in study.matrix.methods]  # fmt: skip
     initial = [Run(r, study.steps) for key, r in study.records.items() if key[2] == INITIAL]
     start = "; ".join(
         f"{r.record['policy']}: reward {number(_grade(r, REWARD))}, pass@16 on hard problems {number(_grade(r, HARD))}"
@@ -154,10 +181,14 @@ def _arms(study: Study, pictures: str) -> str:
         "initial policy and together. Median step: of the runs that escape.\n\n"
         f"![Share of runs that escape](images/{pictures}-escapes.png)\n\n"
         + table(["arm", "reward, escaped", "reward, trapped", "pass@16 hard", "entropy", *wide], ends)
-        + "\nMeans over runs. Reward: mean@16 after training. Entropy (nats per token) and DSD: last tenth of the "
-        "steps, ridge of training, eig: eigenvalues, sv: singular values. Probes: fixed responses of the initial "
-        "policy. An escaped run is made of chains, a trapped one of rote answers, so DSD differs between arms by "
-        f"their escapes as well.{f' Initial policies: {start}.' if start else ''}"
+        + "\n"
+        + table(["arm", *EXPLAIN], further)
+        + "\nMeans over runs. Reward: mean@16 after training. All but reward and pass@16: last tenth of the steps. "
+        "Entropy: nats per token. Chains, rote, neither: shares of the responses. Length: tokens. DSD: ridge of "
+        "training where no other is named, eig: eigenvalues, sv: singular values. Probes: fixed responses of the "
+        "initial policy. "
+        "An escaped run is made of chains, a trapped one of rote answers, so DSD differs between arms by "
+        f"their escapes as well.{note}{f' Initial policies: {start}.' if start else ''}"
     )
 
 
@@ -186,8 +217,8 @@ def _hypotheses(study: Study) -> str:
     return table(titles, rows) + (
         "\nPaired by initial policy and seed; differ: pairs that do. Escapes: exact McNemar test; the interval of the "
         "difference is that of two Clopper-Pearson intervals with Bonferroni's correction. Steps: sign-flip test, a "
-        f"run that stays counts as {study.steps + 1}. Holds: p after Holm's correction of at most {tests.LEVEL:g}, in "
-        "the direction of the hypothesis."
+        f"run that stays counts as {study.steps + 1}; Student's interval, none where all pairs differ alike. Holds: p "
+        f"after Holm's correction of at most {tests.LEVEL:g}, in the direction of the hypothesis."
     )
 
 
@@ -206,14 +237,14 @@ def _second(study: Study) -> str:
     titles = ["arm", "against", "escapes", "p", "step", "p", "pass@16 hard", "p"]
     return table(titles, rows) + (
         f"\nMean paired differences; p after Holm's correction over the {len(family)} tests of this table. Above: in "
-        f"the confirmatory family. {sum(t.p_corrected <= tests.LEVEL for t in family)} are at most {tests.LEVEL:g}, "
-        f"{sum(t.p_value <= tests.LEVEL for t in family)} are so before correction."
+        f"the confirmatory family. At most {tests.LEVEL:g}: {sum(t.p_corrected <= tests.LEVEL for t in family)} of "
+        f"them, {sum(t.p_value <= tests.LEVEL for t in family)} before correction."
     )
 
 
 def _controls(sides: Mapping[str, Study]) -> str:
     ready = {name: study for name, study in sides.items() if study.seeds}
-    words = [f"{name}: not run by all arms yet, {len(study.runs)} of {study.asked} runs."
+    words = [f"{name[0].upper()}{name[1:]}: not run by all arms yet, {len(study.runs)} of {study.asked} runs."
              for name, study in sides.items() if name not in ready]  # fmt: skip
     if not ready:
         return " ".join(words)
@@ -226,7 +257,7 @@ def _controls(sides: Mapping[str, Study]) -> str:
             less = found.value < 0 and found.p_value <= tests.LEVEL
             cells += [difference(found), p_value(found.p_value) + (", pays" if less and name == NOISY else "")]
         rows.append([f"`{method}`", *cells])
-    base = [f"{_mean(study.arm(BASELINE), REWARD)} on {name} (n = {len(study.arm(BASELINE))})" for name, study in
+    base = [f"{_mean(study.arm(BASELINE), REWARD)} on {THE[name]} (n = {len(study.arm(BASELINE))})" for name, study in
             ready.items()]  # fmt: skip
     least = 2.0 ** (1 - min(len(study.arm(BASELINE)) for study in ready.values()))
     kept = {name: summarise(e for run in study.arm(BASELINE) if math.isfinite(e := _kept(run)))
@@ -237,7 +268,8 @@ def _controls(sides: Mapping[str, Study]) -> str:
         "nothing to gain."
     )
     text = table(["arm", *(title for name in ready for title in (name, "p"))], rows) + "\n" + " ".join(words)
-    return text + (f"\n\n{_entropy(kept[NOISY], kept[COUNTDOWN])}" if len(kept) == 2 else "")
+    whole = all(len(study.seeds) == len(study.matrix.seeds) for study in ready.values())
+    return text + (f"\n\n{_entropy(kept[NOISY], kept[COUNTDOWN], whole)}" if len(kept) == 2 else "")
 
 
 def _kept(run: Run) -> float:
@@ -246,10 +278,14 @@ def _kept(run: Run) -> float:
     return math.log(run.end("entropy") / first) if first > 0 and run.end("entropy") > 0 else math.nan
 
 
-def _entropy(noisy: Any, countdown: Any) -> str:
-    holds = countdown.n > 1 and noisy.n > 1 and countdown.low > noisy.high
-    said = "it stays higher, as was expected of the control" if holds else (
-        "it is not clearly higher on Countdown, which is then no such control and counts as none")  # fmt: skip
+def _entropy(noisy: Summary, countdown: Summary, whole: bool) -> str:
+    """Is Countdown the control that it was meant to be? Said of all seeds, or of those so far."""
+    if min(noisy.n, countdown.n) < 2:
+        return f"Entropy of `{BASELINE}` on Countdown and on the noisy sum is compared once each has two runs of it."
+    so_far = "" if whole else "so far "
+    said = f"{so_far}it stays higher, as was expected of the control" if countdown.low > noisy.high else (
+        f"{so_far}it is not clearly higher on Countdown, which is then no such control and counts as none"
+    )  # fmt: skip
     return (f"Entropy of `{BASELINE}` at the end over that at the start: {factor(countdown)} on Countdown "
             f"(n = {countdown.n}), {factor(noisy)} on the noisy sum (n = {noisy.n}); {said}.")  # fmt: skip
 
@@ -257,6 +293,6 @@ def _entropy(noisy: Any, countdown: Any) -> str:
 def _curves(pictures: str) -> str:
     return (
         f"![Curves of every run by arm](images/{pictures}-curves.png)\n\nThin: a run, solid and dark if it escapes, "
-        "dashed and light if it stays. Thick: the median over the runs of either kind, from three runs on. Both "
-        "initial policies together; ridge of training."
+        "dashed and light if it stays. Thick: the median over the runs of either kind, from three runs on. All initial "
+        "policies together; ridge of training. Runs that ended in non-finite numbers are not drawn."
     )

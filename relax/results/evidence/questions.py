@@ -6,8 +6,9 @@ from relax.evaluation.comparison import holm
 from relax.results.evidence import dsd
 from relax.results.evidence import hypotheses as tests
 from relax.results.evidence.runs import Study
-from relax.results.evidence.text import NARROW, difference, factor, interval, number, p_value, table
+from relax.results.evidence.text import GRAIN, NARROW, difference, factor, interval, number, p_value, table
 from relax.results.model import BASELINE, SPECTRA
+from relax.results.statistics import Summary
 
 
 def falls(study: Study) -> str:
@@ -18,11 +19,12 @@ def falls(study: Study) -> str:
         for spectrum in SPECTRA:
             found = dsd.lag(runs, spectrum)
             if found is not None:
-                words += [_first(found, spectrum)] if name == f"`{BASELINE}`" else []
+                words += _first(found, spectrum, not words) if name == f"`{BASELINE}`" else []
                 mean = f"{number(found.value, '+.2f')} at {number(found.at, '+d')}" + (
                     "" if abs(found.value) > found.band else ", in the band"
                 )
-                peak = f"{number(found.peak.mean, '+.1f')} ± {number(found.peak.half_width, '.1f')}"
+                width = number(found.peak.half_width, ".1f") if found.peak.half_width > GRAIN else ""
+                peak = number(found.peak.mean, "+.1f") + f" ± {width}" * bool(width)
                 changes = [factor(found.entropy), factor(found.dsd)]
                 rows.append([name, NARROW[spectrum], str(found.dsd.n), *changes, peak, mean])
     if not rows:
@@ -41,22 +43,27 @@ def falls(study: Study) -> str:
     )
 
 
-def _first(found: dsd.Lag, spectrum: str) -> str:
-    """The answer for ``grpo`` and one spectrum, by the intervals."""
-    moved = {"fell": "falls to", "rose": "rises to"}.get(found.dsd.verdict, "shows no clear change at")
-    entropy = {"fell": "falls to", "rose": "rises to"}.get(found.entropy.verdict, "shows no clear change at")
+def _first(found: dsd.Lag, spectrum: str, begins: bool) -> list[str]:
+    """The answer for ``grpo`` and one spectrum, by the intervals; it begins with entropy."""
     first = "no order in time is seen"
     if abs(found.value) > found.band and found.at:
         first = "DSD moves first" if found.at > 0 else "entropy moves first"
-    return (f"Under `{BASELINE}` entropy {entropy} {factor(found.entropy)} of its level at the start, DSD "
-            f"({spectrum.replace('_', ' ')}) {moved} {factor(found.dsd)}; {first}.")  # fmt: skip
+    words = [f"DSD ({spectrum.replace('_', ' ')}) {_moved(found.dsd)}; {first}."]
+    return [f"Under `{BASELINE}` entropy {_moved(found.entropy)} of its level at the start."] * begins + words
+
+
+def _moved(logs: Summary) -> str:
+    return {"fell": "falls to ", "rose": "rises to "}.get(logs.verdict, "shows no clear change: ") + factor(logs)
 
 
 def foresight(study: Study) -> str:
     """Does early DSD tell who will escape?"""
     found = dsd.foresight(study)
     if not any(f.pairs for f in found):
-        return "No arm has runs of both kinds, so nothing can be told apart within an arm."
+        return (
+            f"Of the runs that have not escaped by step {dsd.ASKED[0]}, no arm has both kinds from one initial policy, "
+            "so nothing can be told apart within them."
+        )
     names = list(dict.fromkeys(f.name for f in found))
     by = {(f.name, f.step): f for f in found}
     rows = [[name, *(cell for step in dsd.ASKED for cell in _auc(by[name, step]))] for name in names]
@@ -111,8 +118,8 @@ def left(study: Study) -> str:
         "length; one on policy and not on probes is a change of what is written.\n\n"
         + (f"Rank correlation with the step of escape within arm and policy, at step {step}, runs not yet escaped "
            "(negative: the higher, the earlier; bootstrap over pairs of policy and seed):\n\n"
-           + table(["at that step", "correlation", "n"], ties) if ties else "No run escapes late enough to correlate "
-           "anything with its step.\n")
+           + table(["at that step", "correlation", "n"], ties) if ties else "No two runs of one arm and initial policy "
+           f"have different steps of escape after step {step}, so there is nothing to correlate DSD with.\n")
         + "\nThis cannot tell a cause: KL is measured only in arms that have one, length and strategy go together, and "
         "arms that differ in one term differ in all that follows from it."
     )  # fmt: skip

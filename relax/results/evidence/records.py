@@ -40,6 +40,9 @@ OF_A_RUN = ("train", "latent", "koopman", "responses", "grades", "evaluate")
 SHARED = ("data", "base", "dictionary")
 #: Responses kept of the first and of the last generation, and characters of each.
 RESPONSES, CHARACTERS = 2, 400
+#: What a tracked run must say of its making, and one that broke down.
+MADE = {"commit", "started", "cpus", "accelerator", "cpu_seconds", "settings", "digest"}
+BROKE_DOWN = {"commit", "settings", "digest", "ended"}
 #: The last line of a training's log that broke down before its record was written.
 BROKEN = re.compile(r"(Error|relax train: ).*\b(nan|inf|finite)\b", re.IGNORECASE)
 
@@ -65,6 +68,7 @@ def collect_records(roots: Iterable[str | Path], out: str | Path = RECORDS) -> d
     for key in found.keys() & tracked.keys():
         found[key] = _joined(out, key, tracked[key], found[key])
     _check_foundation(tracked | found)
+    _check_settings(tracked | found)
     counts = {"added": len(found.keys() - tracked.keys()), "known": len(found.keys() & tracked.keys()),
               "kept": len(tracked.keys() - found.keys())}  # fmt: skip
     lines: dict[Path, list[str]] = {}
@@ -87,11 +91,17 @@ def read_records(folder: str | Path = RECORDS) -> dict[Key, Record]:
     for path in sorted(Path(folder).glob("*/*/*.jsonl")):
         for where, _, record in read_json_lines(path, "runs"):
             key = tuple(record.get(name) for name in ("experiment", "policy", "method", "seed"))
-            whole = isinstance(record.get("made"), dict) and isinstance(record.get("seed"), int)
+            made = record.get("made")
+            whole = isinstance(made, dict) and isinstance(record.get("seed"), int) and _knows(made)
             if not whole or _path(Path(folder), key) != path or key in found:
                 raise DataError(f"{where}: not a run of this file, or one that stands twice; take it from git again.")
             found[key] = dict(record)
     return dict(sorted(found.items()))
+
+
+def _knows(made: Mapping[str, Any]) -> bool:
+    """Does a run say where it comes from? One that broke down says how it ended instead."""
+    return made.keys() >= BROKE_DOWN if made.get("commit") is None else made.keys() >= MADE
 
 
 def _path(folder: Path, key: Sequence[Any]) -> Path:
@@ -112,6 +122,20 @@ def _check_foundation(records: Mapping[Key, Record]) -> None:
                     f"{' '.join(map(str, key))} was trained from another {name} ({value}) than "
                     f"{' '.join(map(str, other))} ({first}); a second machine needs a copy of the first one's data/, "
                     "base/ and dictionary/ before its runs."
+                )
+
+
+def _check_settings(records: Mapping[Key, Record]) -> None:
+    """The seeds of an arm are runs of one configuration, which does not change between them."""
+    seen: dict[tuple[str, str, str, str], tuple[str, Key]] = {}
+    for key, record in records.items():
+        for verb, value in record["made"]["settings"].items():
+            first, other = seen.setdefault((*key[:3], verb), (value, key))
+            if first != value:
+                raise DataError(
+                    f"{' '.join(map(str, key))} was made with other settings ({verb} {value}) than "
+                    f"{' '.join(map(str, other))} ({first}); a study has one configuration, the same for all seeds: "
+                    "leave out the results that do not belong to it."
                 )
 
 

@@ -10,6 +10,8 @@ from relax.results.model import INITIAL
 from relax.results.render import MINUS
 from relax.results.statistics import Summary
 
+#: An interval that is no wider is that of values which are all the same, and says nothing.
+GRAIN = 1e-9
 NARROW = {"eigenvalues": "eig", "singular_values": "sv"}
 
 
@@ -34,8 +36,8 @@ def share(runs: Sequence[Run]) -> str:
 
 
 def interval(value: float, low: float, high: float, spec: str = "+.2f") -> str:
-    """``+0.42 (+0.30 to +0.51)``; without an interval where there is none."""
-    ends = f" ({number(low, spec)} to {number(high, spec)})" if math.isfinite(low) else ""
+    """``+0.42 (+0.30 to +0.51)``; without an interval where there is none, or where no value differs from another."""
+    ends = f" ({number(low, spec)} to {number(high, spec)})" if math.isfinite(low) and high - low > GRAIN else ""
     return number(value, spec) + ends
 
 
@@ -54,8 +56,16 @@ def factor(logs: Summary) -> str:
     """A mean of logarithms as the factor that it is, with its interval: ``1.42 (1.30 to 1.55)``; empty for no run."""
     if not logs.n:
         return ""
-    low, high = (f"{math.exp(end):.2f}" if math.isfinite(end) else "" for end in (logs.low, logs.high))
-    return f"{math.exp(logs.mean):.2f}" + (f" ({low} to {high})" if low else "")
+    ends = f" ({math.exp(logs.low):.2f} to {math.exp(logs.high):.2f})" if logs.half_width > GRAIN else ""
+    return f"{math.exp(logs.mean):.2f}{ends}"
+
+
+def seeds(numbers: Sequence[int]) -> str:
+    """``no seed``, ``seed 1``, ``seeds 1 and 2`` or ``seeds 1 to 3``."""
+    if len(numbers) < 2:
+        return f"seed {numbers[0]}" if numbers else "no seed"
+    whole = len(numbers) > 2 and list(numbers) == list(range(numbers[0], numbers[-1] + 1))
+    return "seeds " + (f"{numbers[0]} to {numbers[-1]}" if whole else " and ".join(map(str, numbers)))
 
 
 def about(studies: Sequence[Study]) -> str:
@@ -78,8 +88,8 @@ def about(studies: Sequence[Study]) -> str:
         "Collect in another checkout than the one that runs: a changed page there is an uncommitted change, and runs "
         "made with one are refused.",
         "",
-        *(f"- {study.matrix.name}: {len(study.runs)} of {study.asked} runs tracked, seeds "
-          f"{', '.join(map(str, study.seeds)) or 'none'} by all arms." for study in studies),
+        *(f"- {study.matrix.name}: {len(study.runs)} of {study.asked} runs tracked, {seeds(study.seeds)} by all arms."
+          for study in studies),
     ]  # fmt: skip
     if made:
         lines += [

@@ -6,13 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from relax.results.evidence.records import Key, Record
+from relax.results.evidence.records import DIGITS, Key, Record
 from relax.results.evidence.runs import Study, escapes
 from relax.results.evidence.text import number, table
 
 LOW, MIDDLE, HIGH = "-low", "", "-high"
 #: Steps at the end whose share of chains decides between values with as many escapes.
 LAST = 10
+#: Shares that differ by no more are equal: each comes from tracked numbers, which are rounded.
+EQUAL = 2 * 10.0**-DIGITS
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,8 @@ class Tried:
         value: of the coefficient.
         runs: that are tracked.
         escapes: of them.
-        chains: mean share of chains in the last ten steps, over runs; a run that broke down has none.
+        chains: mean share of chains in the last ten steps, over runs; a run that broke down has none. NaN without a
+            run.
         middle: is it the one that is taken where nothing decides?
     """
 
@@ -44,8 +47,11 @@ class Choice:
 
     @property
     def chosen(self) -> Tried:
-        """The most escapes; if equal, the larger share of chains; if equal, the middle."""
-        return max(self.tried, key=lambda t: (t.escapes, t.chains, t.middle))
+        """The most escapes; if equal, the larger share of chains; if equal, the middle (or, without it, the lower)."""
+        most = max(t.escapes for t in self.tried)
+        chains = max(t.chains for t in self.tried if t.escapes == most)
+        best = [t for t in self.tried if t.escapes == most and t.chains >= chains - EQUAL]
+        return next((t for t in best if t.middle), best[0])
 
 
 def choices(config: Mapping[str, Any], records: Mapping[Key, Record]) -> list[Choice]:
@@ -76,7 +82,22 @@ def _tried(study: Study, method: str, value: float, middle: bool) -> Tried:
 
 
 def _end(curve: tuple[list[int], list[float]], steps: int) -> float:
-    return statistics.fmean(value for step, value in zip(*curve, strict=True) if step > steps - LAST)
+    """Of a curve; a share that is not known counts as none."""
+    last = [value for step, value in zip(*curve, strict=True) if step > steps - LAST]
+    return statistics.fmean(value if math.isfinite(value) else 0.0 for value in last) if last else 0.0
+
+
+def tuning_section(config: Mapping[str, Any], records: Mapping[Key, Record]) -> str:
+    """How many of the tuning's runs are tracked, and the arms that have all of theirs; empty without any."""
+    study, found = Study.of(config, records), choices(config, records)
+    if not study.runs:
+        return ""
+    methods = study.matrix.methods
+    waiting = [f"`{m}`" for m in methods if m + LOW in methods and m not in {c.arm for c in found}]
+    text = f"{len(study.runs)} of {study.asked} runs are tracked."
+    if waiting:
+        text += f" A value is chosen once all runs of its arm are there; not yet: {', '.join(waiting)}."
+    return f"{text}\n\n{tuning_table(found)}" if found else text
 
 
 def tuning_table(found: list[Choice]) -> str:

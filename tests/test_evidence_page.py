@@ -1,0 +1,120 @@
+"""The page of the study and its controls: what it says of runs whose truth is known, made from them alone."""
+
+import json
+import re
+
+import pytest
+from evidence_fixture import CONTROLS, MAIN, records_of
+
+from conftest import REPOSITORY
+from relax import cli
+from relax.results.evidence.page import to_page, tuning_plan
+from relax.results.evidence.records import read_records
+from relax.results.render import MINUS
+
+
+def test_what_the_plan_names_to_explain_the_measures_is_shown_of_every_arm() -> None:
+    """docs/study.md: shares of strategies, length, DSD at both ridges; the mean over the runs."""
+    records = records_of({}, seeds=[1])
+    for (_, policy, method, _), record in records.items():
+        worse = (method == "dapo") * (0.2 if policy == "trap-a" else 0.4)
+        record["end"] |= {"strategy/chain": 0.01, "strategy/rote": 0.97 - worse, "strategy/neither": 0.02 + worse,
+                          "length": 28.94, "dsd/eigenvalues/ridge_0.1": 0.1234,
+                          "dsd/singular_values/ridge_0.1": 0.5678}  # fmt: skip
+    page = to_page(MAIN, CONTROLS, records)
+    assert "| arm | chains | rote | neither | length | DSD, eig, ridge 0.1 | DSD, sv, ridge 0.1 |" in page
+    assert "| `grpo` | 0.01 | 0.97 | 0.02 | 28.9 | 0.123 | 0.568 |" in page
+    assert "| `dapo` | 0.01 | 0.67 | 0.32 | 28.9 | 0.123 | 0.568 |" in page
+    assert "DSD of `relax-window` has a dimension or windows of its own: not to be compared." in page
+
+
+def test_the_page_that_is_tracked_is_what_the_tracked_runs_give() -> None:
+    page = to_page(MAIN, CONTROLS, read_records(), tuning=tuning_plan())
+    assert (REPOSITORY / "docs" / "evidence.md").read_text() == page, "run `relax evidence --out docs/evidence.md`"
+
+
+def with_controls(records):
+    """The runs of trap-a once more as those of the controls; ``entropy`` has less reward there."""
+    for name, policy in (("study_noisy_sum", "tiny"), ("study_countdown", "count")):
+        for (_, old, method, seed), record in list(records.items()):
+            if old == "trap-a":
+                own = json.loads(json.dumps(record)) | {"experiment": name, "policy": policy}
+                own["scores"]["answer-prior"]["mean@16"] = 0.38 - 0.01 * (method == "entropy")
+                records[name, policy, method, seed] = own
+    return records
+
+
+@pytest.mark.parametrize(
+    ("seeds", "kept", "said"),
+    [
+        (1, 1, "is compared once each has two runs of it"),
+        (2, 1, "so far it is not clearly higher on Countdown"),
+        (2, 9, "so far it stays higher, as"),
+        (6, 1, "; it is not clearly higher on Countdown, which is then no such control and counts as none."),
+        (6, 9, "; it stays higher, as was expected of the control."),
+    ],
+)
+def test_countdown_is_a_control_where_its_entropy_stays(seeds: int, kept: float, said: str) -> None:
+    records = with_controls(records_of({}, seeds=range(1, seeds + 1)))
+    for (name, *_), record in records.items():
+        if name == "study_countdown":
+            record["end"]["entropy"] *= kept
+    (line,) = (line for line in to_page(MAIN, CONTROLS, records).splitlines() if line.startswith("Entropy of `grpo`"))
+    assert said in line
+
+
+def test_the_page_of_a_study_and_its_controls() -> None:
+    records = with_controls(
+        records_of({"grpo-kl": 101, "relax-sv-kl": lambda p, s: 61 if s > 1 else None}, seeds=[1, 2])
+    )
+    page = to_page(MAIN, CONTROLS, records)
+    titles = [line.removeprefix("## ") for line in page.splitlines() if line.startswith("## ")]
+    assert titles == ["Conclusion", "Arms", "Hypotheses", "All comparisons", "Controls", "Curves",
+                      "Does DSD fall before entropy?", "Does DSD tell who will escape?",
+                      "What is left under controls of KL, length and ridge", "How to get the same"]  # fmt: skip
+    assert "| `grpo-kl` | 4 | 2 of 2 (0.16 to 1.00) | 2 of 2 (0.16 to 1.00) | 4 of 4 (0.40 to 1.00) | 101 |" in page
+    lost = f"{MINUS}0.010 | 0.50"  # two seeds prove nothing
+    assert f"| `entropy` | {lost} | {lost} |" in page
+    assert "it is not clearly higher on Countdown" in page
+    assert not re.search(r"\bnan\b", page)
+
+
+def test_an_arm_that_loses_where_nothing_is_to_gain_pays() -> None:
+    records = {}
+    for (_, policy, method, seed), record in records_of({}, seeds=range(1, 7)).items():
+        if policy == "trap-a":
+            record["scores"]["answer-prior"]["mean@16"] = 0.98 - (0.01 * seed if method == "relax" else 0)
+            records["study_noisy_sum", "tiny", method, seed] = record | {"policy": "tiny"}
+    page = to_page(MAIN, CONTROLS, records)
+    assert "| `relax` | " + f"{MINUS}0.035 ({MINUS}0.055 to {MINUS}0.015) | 0.031, pays |" in page
+    assert page.count(", pays") == 1
+    assert "Countdown: not run by all arms yet, 0 of 84 runs." in page
+    assert "Not yet: 0 of 336 runs" in page
+
+
+def test_page_and_figures_are_made_from_the_records_alone_and_again_the_same(tmp_path, monkeypatch) -> None:
+    arms = ["grpo", "grpo-kl", "relax"]
+    (tmp_path / "few.yaml").write_text(f"matrix: {{methods: [{', '.join(arms)}]}}\nablations: {{}}\n")
+    monkeypatch.chdir(tmp_path)
+    for key, record in sorted(records_of({"grpo-kl": 101}, seeds=[1, 2], methods=arms).items()):
+        path = tmp_path / "records" / key[0] / key[1] / f"{key[2]}.jsonl"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a") as stream:
+            stream.write(json.dumps(record) + "\n")
+    made, plan = [], [str(REPOSITORY / "config/study.yaml"), "few.yaml"]
+    for place in ("a", "b"):
+        out = tmp_path / place / "page.md"
+        assert cli.main(["evidence", "--records", "records", "--configfile", *plan, "--out", str(out)]) == 0
+        made.append({p.name: p.read_bytes() for p in sorted(out.parent.rglob("*")) if p.is_file()})
+    assert list(made[0]) == ["page-curves.png", "page-escapes.png", "page.md"]
+    assert made[0] == made[1]
+    page = made[0]["page.md"].decode()
+    assert "](images/page-curves.png)" in page
+    assert "H1'" not in page  # an arm that is not planned is not tested
+    assert "## Controls" not in page
+
+
+def test_without_runs_the_page_says_so() -> None:
+    page = to_page(MAIN, CONTROLS, {})
+    assert page.endswith("The study has not been run: no run of it is tracked, and nothing is known yet.\n")
+    assert page.count("## ") == 1
