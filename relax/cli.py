@@ -36,7 +36,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         set_up(None if "dry_run" in arguments and arguments.dry_run else arguments.log)
         if arguments.verb in ("fetch", "tables", "doctor", "cost", "evidence") or "configfile" not in arguments:
             return arguments.run(arguments)
-        arguments.run(arguments, config.load(arguments.configfile))
+        loaded = config.load(arguments.configfile)
+        verbs.check_names(arguments, loaded)
+        arguments.run(arguments, loaded)
     except RelaxError as error:
         return _told(error, arguments)
     except BrokenPipeError:  # `relax why ... | head`: whoever read has enough
