@@ -43,6 +43,17 @@ def check_names(a: argparse.Namespace, loaded: config.Config) -> None:
         config.require(loaded, "methods", a.method)
 
 
+def _expect(folder: Path, verb: str) -> Path:
+    """The folder, if it is what a finished ``relax verb`` leaves behind."""
+    from relax.tracking import read_record
+
+    if not folder.is_dir():
+        raise DataError(f"{folder}: no such folder; expected that of `relax {verb}`.")
+    if (found := read_record(folder).get("verb")) != verb:
+        raise DataError(f"{folder}: was made by `relax {found}`, expected the folder of `relax {verb}`.")
+    return folder
+
+
 def _collected(a: argparse.Namespace, loaded: config.Config, run: Any) -> Any:
     """What has run in a results folder, noted as what this verb has read."""
     from relax.results.collect import collect
@@ -146,7 +157,7 @@ def extract(a: argparse.Namespace, loaded: config.Config) -> None:
 def koopman(a: argparse.Namespace, loaded: config.Config) -> None:
     """Spectra and DSD."""
     settings = config.koopman_settings(loaded)
-    run = _run(a, loaded, settings, [a.latent])
+    run = _run(a, loaded, settings, [_expect(a.latent, "extract")])
     from relax.latent.analyse import analyse
 
     analyse(settings, a.latent, a.out, run)
@@ -174,7 +185,7 @@ def grade(a: argparse.Namespace, loaded: config.Config) -> None:
     """Grades of kept responses."""
     from relax.evaluation.grades import grade_stage
 
-    grade_stage(a.responses, a.out, _run(a, loaded, {}, [a.responses]), _label(a))
+    grade_stage(a.responses, a.out, _run(a, loaded, {}, [_expect(a.responses, "generate")]), _label(a))
 
 
 def evaluate(a: argparse.Namespace, loaded: config.Config) -> None:
@@ -184,7 +195,7 @@ def evaluate(a: argparse.Namespace, loaded: config.Config) -> None:
     if a.regrade:
         from relax.evaluation.grades import grade_stage
 
-        grade_stage(a.regrade, a.grades, _run(a, loaded, {}, [a.regrade]), _label(a))
+        grade_stage(a.regrade, a.grades, _run(a, loaded, {}, [_expect(a.regrade, "generate")]), _label(a))
     settings = config.evaluate_settings(loaded)
     score_stage(settings, a.grades, a.out, _run(a, loaded, settings, [a.grades]))
 

@@ -22,13 +22,31 @@ BASE = ("--configfile", REPOSITORY / "config" / "config.yaml")
          "unknown name 'tinny' in policies; did you mean 'tiny'"),
         ("koopman", ("--policy", "tiny", "--method", "grop", "--seed", "1", "--latent", "x"), 2,
          "unknown name 'grop' in methods; did you mean 'grpo'"),
-        ("koopman", ("--policy", "tiny", "--method", "initial", "--seed", "0", "--latent", "x"), 3, "x: no such file"),
+        ("koopman", ("--policy", "tiny", "--method", "initial", "--seed", "0", "--latent", "x"), 3, "no such folder"),
+        ("koopman", ("--policy", "tiny", "--method", "grpo", "--seed", "1", "--latent", "relax"), 3, "no run record"),
+        ("koopman", ("--policy", "tiny", "--method", "grpo", "--seed", "-1", "--latent", "x"), 2,
+         "--seed: expected a whole number of at least 0, found '-1'"),
     ],
 )  # fmt: skip
 def test_names_that_lead_nowhere(tmp_path: Path, verb: str, options: tuple[str, ...], code: int, words: str) -> None:
     out = tmp_path / "out"
     one_sentence(relax(verb, *BASE, *options, "--out", out), code, words)
     assert not out.exists()
+
+
+def test_a_folder_of_another_stage_is_named(tmp_path: Path) -> None:
+    write_record(tmp_path / "train", "train", {"policy": "tiny", "method": "grpo", "seed": 1})
+    run = ("--policy", "tiny", "--method", "grpo", "--seed", "1", "--out", tmp_path / "out")
+    for verb, option, stage in (("koopman", "--latent", "extract"), ("grade", "--responses", "generate")):
+        ended = relax(verb, *BASE, *run, option, tmp_path / "train")
+        one_sentence(ended, 3, f"train: was made by `relax train`, expected the folder of `relax {stage}`")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_store_by_its_path_is_told_its_address(tmp_path: Path) -> None:
+    (store := tmp_path / "mlflow.db").touch()
+    ended = relax("tables", "--from-mlflow", store, "--out", tmp_path / "out")
+    one_sentence(ended, 2, f"expected a tracking URI; write sqlite:///{store}")
 
 
 @pytest.mark.parametrize(
