@@ -13,7 +13,7 @@ help:
 	@echo "make demo    train, analyse, evaluate and report on this machine (about ten minutes on two cores)"
 	@echo "make demo-multimodal  the same with pictures and a tiny vision-language policy, in results/demo_multimodal/"
 	@echo "make study   the study of docs/study.md, the trap and its two controls (most of a day on two cores; goes on where it stopped)"
-	@echo "make test    run the tests"
+	@echo "make test    run the tests (about twenty-five minutes on two cores)"
 	@echo "make test-long   what takes longer: methods killed and resumed, the benchmarks at their quick sizes (ten minutes)"
 	@echo "make container       build the image relax:cpu with docker, podman or buildah (containers/README.md)"
 	@echo "make test-container  build and run the images for real (root, a quarter of an hour; docs/containers.md)"

@@ -36,7 +36,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         set_up(None if "dry_run" in arguments and arguments.dry_run else arguments.log)
         if arguments.verb in ("fetch", "tables", "doctor", "cost", "evidence") or "configfile" not in arguments:
             return arguments.run(arguments)
-        arguments.run(arguments, config.load(arguments.configfile))
+        loaded = config.load(arguments.configfile)
+        verbs.check_names(arguments, loaded)
+        arguments.run(arguments, loaded)
     except RelaxError as error:
         return _told(error, arguments)
     except BrokenPipeError:  # `relax why ... | head`: whoever read has enough
@@ -116,7 +118,7 @@ def _parser() -> argparse.ArgumentParser:
             help="configuration files, later ones win",
         )
         for option in options:
-            kind = {"seed": int, "policy": str, "method": str}.get(option, Path)
+            kind = {"seed": _whole(0), "policy": str, "method": str}.get(option, Path)
             metavar = "N" if option == "seed" else "NAME" if kind is str else "PATH"
             sub.add_argument(f"--{option}", type=kind, required=True, metavar=metavar, help=HELP[option])
         _messages(sub)
@@ -215,8 +217,9 @@ def _cost_options(sub: argparse.ArgumentParser) -> None:
 def _why_options(sub: argparse.ArgumentParser) -> None:
     sub.set_defaults(run=verbs.why)
     sub.add_argument("path", type=Path, metavar="PATH", help="a file below results/<name>/, e.g. tables/final.md")
-    for name, kind in (("policy", str), ("method", str), ("seed", int), ("benchmark", str)):
-        sub.add_argument(f"--{name}", type=kind, metavar="N" if kind is int else "NAME", help=f"this {name} alone")
+    sub.add_argument("--seed", type=_whole(0), metavar="N", help="this seed alone")
+    for name in ("policy", "method", "benchmark"):
+        sub.add_argument(f"--{name}", metavar="NAME", help=f"this {name} alone")
     _messages(sub)
 
 

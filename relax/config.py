@@ -9,7 +9,7 @@ import functools
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,8 @@ from relax.errors import ConfigError, MachineError
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SCHEMA = REPOSITORY / "workflow" / "schemas" / "config.schema.yaml"
+#: The configuration that all others are overlays of.
+BASE = Path("config/config.yaml")
 
 Config = dict[str, Any]
 
@@ -51,6 +53,11 @@ def load(paths: Sequence[str | Path]) -> Config:
         merged = merge(merged, _read(Path(path)))
     check(merged, paths)
     return _with_defaults(merged, schema())
+
+
+def over_base(paths: Iterable[str | Path]) -> list[Path]:
+    """The files in the order in which the pipeline merges them: ``config/config.yaml``, then the others."""
+    return [BASE, *(path for path in map(Path, paths) if path.absolute() != BASE.absolute())]
 
 
 def require(config: Config, kind: str, name: str) -> None:
@@ -86,7 +93,10 @@ def check(config: Config, paths: Sequence[str | Path] = ()) -> None:
     errors = sorted(jsonschema.Draft202012Validator(schema()).iter_errors(config), key=lambda e: len(e.path))
     if errors:
         key, message = explain(errors[0])
-        raise ConfigError(f"{where(key, paths)}: {message}")
+        # Most files are overlays, which lack most keys.
+        alone = errors[0].validator == "required" and not key and list(paths) != over_base(paths)
+        hint = f" An overlay stands behind {BASE}: name that first." if alone else ""
+        raise ConfigError(f"{where(key, paths)}: {message}{hint}")
     for kind in ("policies", "methods", "benchmarks"):
         for name in config["matrix"][kind]:
             if name not in config[kind]:
@@ -98,7 +108,7 @@ def check(config: Config, paths: Sequence[str | Path] = ()) -> None:
                 if name not in config[kind]:
                     at, near = where(["ablations", title], paths), nearest(name, list(config[kind]))
                     raise ConfigError(f"{at}: unknown name {name!r} in {kind}; {near}.")
-    for key, message in _paper_faults(config):
+    for key, message in (*_paper_faults(config), *_size_faults(config)):
         raise ConfigError(f"{where(key, paths)}: {message}")
     for name, method in config["methods"].items():
         _check_method(method, where(["methods", name], paths))
@@ -123,11 +133,6 @@ def check(config: Config, paths: Sequence[str | Path] = ()) -> None:
         if samples == (1 if greedy else 0):
             at = where(["benchmarks", name], paths)
             raise ConfigError(f"{at}: give greedy: true, or samples (with greedy: at least 2, as both are mean@1).")
-    warmups = [p["scratch"] for p in config["policies"].values() if "scratch" in p]
-    for policy in warmups:
-        if policy.get("hidden_size", 64) % policy.get("heads", 4):
-            at = where(["policies"], paths)
-            raise ConfigError(f"{at}: hidden_size must be a multiple of heads, found {policy['hidden_size']}.")
 
 
 def check_results_folder(config: Config, root: Path) -> None:
@@ -291,12 +296,41 @@ def _paper_faults(config: Config) -> Iterator[tuple[list[str | int], str]]:
             yield key, f"{name} is asked for {' and '.join(metrics)}, not {ours['metric']}."
 
 
+def _size_faults(config: Config) -> Iterator[tuple[list[str | int], str]]:
+    """(key, sentence) of numbers that do not divide, and of a source without its data."""
+    for name, policy in config["policies"].items():
+        scratch = _with_defaults(policy, schema()["properties"]["policies"]["additionalProperties"]).get("scratch", {})
+        for part, key in ((scratch, "scratch"), (scratch.get("vision") or {}, "vision")):
+            if part.get("hidden_size", 0) % part.get("heads", 1):
+                yield (
+                    ["policies", name, "scratch"],
+                    f"{key}.hidden_size must be a multiple of heads, found {part['hidden_size']} and {part['heads']}.",
+                )
+        if scratch.get("heads", 0) % scratch.get("key_value_heads", 1):
+            yield (
+                ["policies", name, "scratch", "key_value_heads"],
+                f"key_value_heads must divide heads, found {scratch['key_value_heads']} and {scratch['heads']}.",
+            )
+    training = _with_defaults(config["training"], schema()["properties"]["training"])
+    step = training["prompts_per_step"] * training["rollouts_per_prompt"]
+    if training["micro_batch"] and step % training["micro_batch"]:
+        yield (
+            ["training", "micro_batch"],
+            f"training.micro_batch is {training['micro_batch']}, which does not divide a step's {step} responses "
+            "(prompts_per_step x rollouts_per_prompt).",
+        )
+    if config["data"]["source"] == "hub" and not config["data"].get("datasets"):
+        yield ["data", "source"], "data.source is hub, but data.datasets names no data set."
+
+
 def _check_method(method: Config, at: str) -> None:
     mode, beta, xi = method.get("kl_mode", "none"), method.get("beta", 0.0), method.get("xi")
     if mode != "none" and not beta:
         raise ConfigError(f"{at}: kl_mode is {mode} but beta is 0; give beta a value or set kl_mode to none.")
     if mode == "none" and beta:
         raise ConfigError(f"{at}: beta is {beta} but kl_mode is none; set kl_mode to adaptive or uniform.")
+    if isinstance(xi, str) and method.get("dsd_window"):
+        raise ConfigError(f"{at}: xi is {xi}, a percentile of whole responses; with dsd_window give a number.")
     if mode == "adaptive" and xi is None:
         raise ConfigError(f"{at}: kl_mode adaptive needs xi, a number or a percentile such as q90.")
 

@@ -8,6 +8,11 @@ from pathlib import Path
 import jsonschema
 import yaml
 
+#: JSON's words for kinds of values in those of a reader of YAML.
+KINDS = {"object": "keys and values", "array": "a list"}
+#: YAML takes 1e-4 for a text.
+POINT = "; numbers have no quotes, and a point before an exponent, such as 1.0e-4"
+
 
 def explain(error: jsonschema.ValidationError) -> tuple[list[str | int], str]:
     """Key path and sentence for a schema fault."""
@@ -28,13 +33,27 @@ def explain(error: jsonschema.ValidationError) -> tuple[list[str | int], str]:
         return key, f"{name} is {value!r}, expected one of {allowed}."
     if error.validator == "type":
         kind = error.validator_value
-        kinds = kind if isinstance(kind, str) else " or ".join(kind)
-        return key, f"{name} is {value!r}, expected {kinds}{hint}."
+        kinds = " or ".join(KINDS.get(one, one) for one in ([kind] if isinstance(kind, str) else kind))
+        return key, f"{name} is {value!r}, expected {kinds}{hint}{POINT if _is_number_as_text(value) else ''}."
     if error.validator in ("minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum"):
         words = {"minimum": "at least", "exclusiveMinimum": "more than", "maximum": "at most"}
         bound = words.get(error.validator, "less than")
         return key, f"{name} is {value!r}, expected {bound} {error.validator_value}{hint}."
+    if error.validator in ("minItems", "minProperties"):
+        return key, f"{name} is {value!r}, expected {error.validator_value} or more{hint}."
+    if error.validator == "uniqueItems":
+        return key, f"{name} is {value!r}, expected nothing twice{hint}."
+    if error.validator == "maxProperties":
+        return key, f"{name} has {' and '.join(value)}, expected one of them; a new name inherits nothing."
     return key, f"{name} is {value!r}, which does not fit{hint}."
+
+
+def _is_number_as_text(value: object) -> bool:
+    try:
+        float(value if isinstance(value, str) else "")
+        return True
+    except ValueError:
+        return False
 
 
 def nearest(name: str, known: Sequence[str]) -> str:

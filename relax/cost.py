@@ -18,7 +18,6 @@ from relax.config import Config
 from relax.evaluation.catalogue import find, read_task
 from relax.progress import duration
 
-BASE = Path("config/config.yaml")
 #: Bytes of a token of a response as text; English is nearer to 4.
 TEXT_BYTES = 6
 
@@ -53,7 +52,7 @@ def cost(paths: Sequence[Path], gpus: int | None = None, at_once: int | None = N
     Raises:
         ConfigError: the configuration is faulty, or one job takes more GPUs than there are.
     """
-    loaded = settings.load([BASE, *(path for path in paths if path != BASE)])
+    loaded = settings.load(settings.over_base(paths))
     root = Path("results") / loaded["name"]
     planned, took = jobs(loaded), _measured(root / "benchmarks")
     asked = {(job.rule, job.policy): needs(loaded, job.rule, job.policy, 1, Site())

@@ -17,7 +17,6 @@ from relax.config import REPOSITORY, Config
 from relax.errors import MachineError, RelaxError
 from relax.tracking import git_state
 
-BASE = Path("config/config.yaml")
 #: File systems that every node of a cluster may see.
 SHARED = ("nfs", "lustre", "gpfs", "beegfs", "ceph", "fuse", "panfs", "pvfs", "orangefs", "wekafs", "afs", "glusterfs")
 
@@ -31,7 +30,7 @@ def doctor(paths: Sequence[Path], slurm: bool) -> int:
     """
     faults = 0
     try:
-        loaded = settings.load([BASE, *(path for path in paths if path != BASE)])
+        loaded = settings.load(settings.over_base(paths))
         root, site = Path("results") / loaded["name"], read_site()
         settings.check_results_folder(loaded, root)
     except RelaxError as error:

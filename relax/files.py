@@ -105,8 +105,10 @@ def atomic_write(path: str | Path, content: str | bytes) -> None:
         try:
             temporary.write_bytes(content.encode() if isinstance(content, str) else content)
             os.replace(temporary, path)
-        except OSError:
+        except OSError as error:
             temporary.unlink(missing_ok=True)
+            if isinstance(error, IsADirectoryError):
+                raise MachineError(f"{path}: is a folder, expected the name of a file; give one below it.") from error
             raise
 
 

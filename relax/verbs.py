@@ -35,9 +35,35 @@ def _label(arguments: argparse.Namespace) -> str:
     return " ".join(parts)
 
 
-def _named(loaded: config.Config, kind: str, name: str) -> str:
-    config.require(loaded, kind, name)
-    return name
+def check_names(a: argparse.Namespace, loaded: config.Config) -> None:
+    """Refuse a policy or method that the configuration does not define; all but ``train`` also take ``initial``."""
+    if "policy" in a:
+        config.require(loaded, "policies", a.policy)
+    if "method" in a and (a.method != "initial" or a.verb == "train"):
+        config.require(loaded, "methods", a.method)
+
+
+def _expect(folder: Path, verb: str) -> Path:
+    """The folder, if it is what a finished ``relax verb`` leaves behind."""
+    from relax.tracking import read_record
+
+    if not folder.is_dir():
+        raise DataError(f"{folder}: no such folder; expected that of `relax {verb}`.")
+    if (found := read_record(folder).get("verb")) != verb:
+        raise DataError(f"{folder}: was made by `relax {found}`, expected the folder of `relax {verb}`.")
+    return folder
+
+
+def _collected(a: argparse.Namespace, loaded: config.Config, run: Any) -> Any:
+    """What has run in a results folder, noted as what this verb has read."""
+    from relax.results.collect import collect
+    from relax.results.why import record_inputs
+
+    results = collect(a.root, loaded)
+    if not results.records:
+        raise DataError(f"{a.root}: no run record of {loaded['name']} there; expected the folder results/<name>/.")
+    run.digests |= record_inputs(a.root, [record["folder"] for record in results.records])
+    return results
 
 
 def fetch(a: argparse.Namespace) -> int:
@@ -67,7 +93,7 @@ def data(a: argparse.Namespace, loaded: config.Config) -> None:
 
 def base(a: argparse.Namespace, loaded: config.Config) -> None:
     """The initial policy."""
-    settings = config.base_settings(loaded, _named(loaded, "policies", a.policy))
+    settings = config.base_settings(loaded, a.policy)
     run = _run(a, loaded, settings, [])
     from relax.models.build import build
 
@@ -90,14 +116,14 @@ def train(a: argparse.Namespace, loaded: config.Config) -> None:
     from relax.cluster import launch, processes
 
     if not launch.is_launched():
-        plan = launch.plan(loaded, _named(loaded, "policies", a.policy), a.base, _train_words(a), a.dry_run)
+        plan = launch.plan(loaded, a.policy, a.base, _train_words(a), a.dry_run)
         if a.dry_run:
             print(plan or "one process, without a launcher")
             return
         if plan is not None:
             processes.run(plan, a.checkpoints, _label(a), a.log)
             return
-    settings = config.train_settings(loaded, _named(loaded, "methods", a.method))
+    settings = config.train_settings(loaded, a.method)
     run = _run(a, loaded, settings, [a.data, a.base, a.dictionary])
     from relax.training.run import train
 
@@ -131,7 +157,7 @@ def extract(a: argparse.Namespace, loaded: config.Config) -> None:
 def koopman(a: argparse.Namespace, loaded: config.Config) -> None:
     """Spectra and DSD."""
     settings = config.koopman_settings(loaded)
-    run = _run(a, loaded, settings, [a.latent])
+    run = _run(a, loaded, settings, [_expect(a.latent, "extract")])
     from relax.latent.analyse import analyse
 
     analyse(settings, a.latent, a.out, run)
@@ -159,7 +185,7 @@ def grade(a: argparse.Namespace, loaded: config.Config) -> None:
     """Grades of kept responses."""
     from relax.evaluation.grades import grade_stage
 
-    grade_stage(a.responses, a.out, _run(a, loaded, {}, [a.responses]), _label(a))
+    grade_stage(a.responses, a.out, _run(a, loaded, {}, [_expect(a.responses, "generate")]), _label(a))
 
 
 def evaluate(a: argparse.Namespace, loaded: config.Config) -> None:
@@ -169,7 +195,7 @@ def evaluate(a: argparse.Namespace, loaded: config.Config) -> None:
     if a.regrade:
         from relax.evaluation.grades import grade_stage
 
-        grade_stage(a.regrade, a.grades, _run(a, loaded, {}, [a.regrade]), _label(a))
+        grade_stage(a.regrade, a.grades, _run(a, loaded, {}, [_expect(a.regrade, "generate")]), _label(a))
     settings = config.evaluate_settings(loaded)
     score_stage(settings, a.grades, a.out, _run(a, loaded, settings, [a.grades]))
 
@@ -198,12 +224,9 @@ def _tables(a: argparse.Namespace, loaded: config.Config) -> None:
     from relax.files import atomic_write
     from relax.results import claims, findings
     from relax.results.claims_runs import evaluate
-    from relax.results.collect import collect
     from relax.results.tables import write_tables
-    from relax.results.why import record_inputs
 
-    results = collect(a.root, loaded)
-    run.digests = record_inputs(a.root, [record["folder"] for record in results.records])
+    results = _collected(a, loaded, run)
     written = write_tables(results, a.out)
     content = evaluate(results)
     texts = {
@@ -219,29 +242,22 @@ def _tables(a: argparse.Namespace, loaded: config.Config) -> None:
 def figures(a: argparse.Namespace, loaded: config.Config) -> None:
     """Figures."""
     run = _run(a, loaded, config.results_settings(loaded), [])
-    from relax.results.collect import collect
     from relax.results.figures import write_figures
-    from relax.results.why import record_inputs
 
-    results = collect(a.root, loaded)
-    run.digests = record_inputs(a.root, [record["folder"] for record in results.records])
-    figures = write_figures(results, a.out)
+    figures = write_figures(_collected(a, loaded, run), a.out)
     run.finish(a.out, [a.out / "figures.json", *(path for figure in figures for path in (figure.svg, figure.png))])
 
 
 def report(a: argparse.Namespace, loaded: config.Config) -> None:
     """The report, its pages and its record."""
     run = _run(a, loaded, config.results_settings(loaded), [a.figures])
-    from relax.results.collect import collect
     from relax.results.figures import read_figures
     from relax.results.paper_tables import compares, paper_tables
     from relax.results.report import write_pages, write_report
     from relax.results.tables import build_tables
-    from relax.results.why import record_inputs
     from relax.tracking import shareable
 
-    results = collect(a.root, loaded)
-    run.digests |= record_inputs(a.root, [record["folder"] for record in results.records])
+    results = _collected(a, loaded, run)
     tables, figures = build_tables(results), read_figures(a.figures)
     paper = paper_tables(results) if compares(results) else []
     pages = write_pages([*tables, *paper], figures, a.pages)

@@ -3,11 +3,14 @@
 import json
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from relax.results.breakdown import breakdown
 from relax.results.collect import collect
+from relax.results.figures_benchmarks import pass_at_k
 from relax.results.render import to_markdown
+from relax.results.tables import final
 from results_fixture import config_of, make_results
 
 PARTS = {"dependence/visual": 0.4, "dependence/text": 0.8, "variant/plain": 0.6, "variant/turned": 0.2}
@@ -65,3 +68,17 @@ def test_the_gain_where_the_picture_is_needed_is_set_against_the_gain_elsewhere(
     more = relax["more where needed"].summary
     assert (more.mean, more.n) == (pytest.approx(0.08), 3)
     assert "more where needed" in to_markdown(differences)
+
+
+def test_drawings_are_not_counted_as_problems(tmp_path: Path) -> None:
+    config = make_results(tmp_path, config_of())
+    assert "noisy-sum (100 problems), long-sum (100 problems)." in final(collect(tmp_path, config)).caption
+    for path in (tmp_path / "grades").rglob("noisy-sum/grades.parquet"):
+        grades = pd.read_parquet(path)
+        grades["cluster"] = grades.id.map(lambda name: f"c{int(name[1:]) // 5}")  # ten questions: two problems in five
+        grades.to_parquet(path)
+    for path in (tmp_path / "evaluate").rglob("noisy-sum/scores.json"):
+        path.write_text(path.read_text().replace('"problems": 100', '"problems": 10'))
+    results = collect(tmp_path, config)
+    assert "noisy-sum (2 problems in 10 variants), long-sum (100 problems)." in final(results).caption
+    assert "(noisy-sum: 2 problems in 10 variants; unbiased" in pass_at_k(results, "tiny").caption

@@ -42,12 +42,25 @@ def test_shipped_configurations_load(path: Path) -> None:
         ("matrix:\n  methods: [grpo, relaks]\n", 2, ["unknown name 'relaks'", "did you mean 'relax'"]),
         ("matrix:\n  policies: [tiney]\n", 2, ["unknown name 'tiney'", "did you mean 'tiny'"]),
         ("matrix:\n  benchmarks: [noisysum]\n", 2, ["unknown name 'noisysum'", "did you mean 'noisy-sum'"]),
-        ("matrix:\n  seeds: [1, 1]\n", 2, ["matrix.seeds"]),
-        ("matrix:\n  seeds: []\n", 2, ["matrix.seeds"]),
+        ("matrix:\n  seeds: [1, 1]\n", 2, ["matrix.seeds is [1, 1], expected nothing twice"]),
+        ("matrix:\n  seeds: []\n", 2, ["matrix.seeds is [], expected 1 or more"]),
+        ("matrix: [grpo]\n", 1, ["matrix is ['grpo'], expected keys and values"]),
+        ("training:\n  learning_rate: 1e-4\n", 2, ["is '1e-4', expected number", "such as 1.0e-4"]),
+        ("training:\n  learning_rate: '0.1'\n", 2, ["is '0.1', expected number", "no quotes"]),
+        ("training:\n  micro_batch: 7\n", 2, ["training.micro_batch is 7, which does not divide a step's 256"]),
+        ("data:\n  source: hub\n", 2, ["data.datasets names no data set"]),
+        ("methods:\n  relax:\n    dsd_window: 10\n", 2, ["xi is q90", "with dsd_window give a number"]),
         ("training:\n  steps: 1.5\n", 2, ["training.steps is 1.5", "expected integer"]),
         ("trainig:\n  steps: 1\n", 1, ["unknown key 'trainig'", "did you mean 'training'"]),
         ("benchmarks:\n  noisy-sum: {greedy: false, samples: 0}\n", 2, ["greedy: true, or samples"]),
-        ("policies:\n  tiny: {scratch: {hidden_size: 63}}\n", 1, ["multiple of heads"]),
+        ("policies:\n  tiny: {scratch: {hidden_size: 63}}\n", 2, ["scratch.hidden_size must be a multiple of heads"]),
+        ("policies:\n  tiny: {scratch: {key_value_heads: 3}}\n", 2, ["must divide heads, found 3 and 4"]),
+        ("policies:\n  tiny: {scratch: {vision: {heads: 5}}}\n", 2, ["vision.hidden_size must be a multiple of heads"]),
+        (
+            "policies:\n  tiny: {hub: {repo: a/b, revision: unpinned, parameters: 1}}\n",
+            2,
+            ["policies.tiny has scratch and hub, expected one of them"],
+        ),
         ("paper:\n  rows:\n    Table 3: {}\n", 3, ["unknown table 'Table 3'", "did you mean 'Table"]),
         (
             "paper:\n  rows:\n    Table 2:\n      Qwen2.5-base, 3B, Relax: {policy: tiny, methods: [relax]}\n",
@@ -117,8 +130,15 @@ def test_files_that_are_no_configuration(tmp_path: Path) -> None:
         config.load(overlay(tmp_path, "a: 1\n b: [\n"))
     with pytest.raises(ConfigError, match="expected keys and values, found list"):
         config.load(overlay(tmp_path, "- 1\n"))
-    with pytest.raises(ConfigError, match="lacks the key 'matrix'"):
+    with pytest.raises(ConfigError, match=r"lacks the key 'matrix'.* behind config/config\.yaml: name that first"):
         config.load([overlay(tmp_path, "name: x\n")[1]])
+
+
+def test_overlays_go_over_the_base_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(config.REPOSITORY)
+    mine = Path("config/smoke.yaml")
+    assert config.over_base([]) == [config.BASE]
+    assert config.over_base([mine, config.BASE, config.BASE.absolute()]) == [config.BASE, mine]
 
 
 def test_overlays_merge_mappings_and_replace_lists(tmp_path: Path) -> None:

@@ -124,7 +124,7 @@ def test_what_no_record_made_is_said_so(copy: Path) -> None:
     for path, words in (
         ("results/smoke/logs/data.log", "no run record says that it made this"),
         ("results/smoke/nothing.md", "no such file or folder"),
-        ("..", "not below a results folder"),
+        ("..", "give a file or folder below results/<name>/."),
     ):
         ended = run(copy, "relax", "why", path)
         assert ended.returncode == 3

@@ -60,9 +60,7 @@ def ablation_bars(results: Results, policy: str, ablation: Ablation) -> Drawing 
         ax.set_xlabel("score")
         ax.tick_params(labelbottom=True)
     first, seeds = next(iter(ablation.arms)), len(results.matrix.seeds)
-    sizes = ", ".join(
-        f"{name}: {int(results.scores[results.scores.benchmark == name].problems.max())} problems" for name in metrics
-    )
+    sizes = ", ".join(f"{name}: {results.problems_of(name)}" for name in metrics)
     runs = about(results, policy, list(ablation.arms.values()))
     single = " One seed gives no interval." if seeds == 1 else ""
     caption = (

@@ -35,7 +35,7 @@ def pass_at_k(results: Results, policy: str) -> Drawing | None:
     for ax in axes[len(names) :]:
         ax.set_axis_off()
     legend(canvas, drawn, methods)
-    sizes = ", ".join(f"{n}: {int(scores[scores.benchmark == n].problems.max())} problems" for n in names)
+    sizes = ", ".join(f"{name}: {results.problems_of(name)}" for name in names)
     caption = (
         f"Share of problems solved by at least one of k samples ({sizes}; unbiased estimate). "
         f"{about(results, policy)} Thin: each seed; thick: mean over seeds. Where a curve is at 1 for every "

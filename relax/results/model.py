@@ -184,6 +184,17 @@ class Results:
         last = max(draws)
         return [f"mean@{k}" for k in sorted(draws)] + ([f"pass@{last}"] if last > 1 else [])
 
+    def problems_of(self, benchmark: str) -> str:
+        """``300 problems``, or ``60 problems in 300 variants`` where a benchmark puts a problem in several; empty where
+        nothing was evaluated."""
+        scores, grades = (frame[frame.benchmark == benchmark] for frame in (self.scores, self.grades))
+        if scores.empty:
+            return ""
+        asked, problems = int(scores.problems.max()), grades.cluster.nunique()
+        if problems < grades.id.nunique():
+            return f"{problems:,} problems in {asked:,} variants"
+        return f"{asked:,} problems"
+
     def is_greedy(self, benchmark: str, metric: str) -> bool:
         """Is a metric of one greedy response?"""
         return metric == "mean@1" and bool(self.config.get("benchmarks", {}).get(benchmark, {}).get("greedy"))

@@ -111,8 +111,8 @@ def _data(results: Results) -> str:
 
 
 def _benchmark(results: Results, name: str) -> str:
-    scores, given = results.scores[results.scores.benchmark == name], results.config.get("benchmarks", {}).get(name, {})
-    words = [f"{int(scores.problems.max()):,} problems"] if len(scores) else []
+    size, given = results.problems_of(name), results.config.get("benchmarks", {}).get(name, {})
+    words = [size] if size else []
     words += ["one greedy response each"] * bool(given.get("greedy"))
     words += [f"{given['samples']} sampled responses each"] if given.get("samples") else []
     return ", ".join(words) or "not run"

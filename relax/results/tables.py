@@ -67,11 +67,7 @@ def _where(results: Results) -> str:
 
 
 def _benchmarks(results: Results) -> str:
-    words = []
-    for name in results.matrix.benchmarks:
-        scores = results.scores[results.scores.benchmark == name]
-        if len(scores):
-            words.append(f"{name} ({int(scores.problems.max())} problems)")
+    words = [f"{name} ({size})" for name in results.matrix.benchmarks if (size := results.problems_of(name))]
     return f" Benchmarks: {', '.join(words)}." if words else ""
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from relax.config import digest
 from relax.container import in_words
-from relax.errors import DataError
+from relax.errors import ConfigError, DataError
 from relax.tracking import RECORD, digest_path, find_records
 
 #: What identifies a run, in the order in which it is written.
@@ -132,14 +132,17 @@ def why(path: str | Path, only: Mapping[str, Any]) -> str:
 
     Raises:
         DataError: there is no such file, or no record speaks of it.
+        ConfigError: no run of this results folder has such a policy, method, seed or benchmark.
     """
     path = Path(path).absolute()
     if not path.exists():
         raise DataError(f"{path}: no such file or folder; give one below results/<name>/.")
     root = next((parent for parent in (path, *path.parents) if (parent / "data" / RECORD).is_file()), None)
     if root is None:
-        raise DataError(f"{path}: not below a results folder (none of its parents holds data/{RECORD}).")
+        raise DataError(f"{path}: not below a results folder (none of its parents holds data/{RECORD}); give a file or "
+                        "folder below results/<name>/.")  # fmt: skip
     chain = Chain(root)
+    _check_names(chain, only)
     place = chain.place(path)
     maker = chain.maker(place)
     if maker is None:
@@ -155,6 +158,14 @@ def why(path: str | Path, only: Mapping[str, Any]) -> str:
     faults = sum(len(link.faults) for link in seen)
     verdict = "every link is there and every hash as recorded" if not faults else f"{faults} faults, marked !"
     return "\n".join([*lines, "", f"{len(seen)} {'run' if len(seen) == 1 else 'runs'} behind it; {verdict}."])
+
+
+def _check_names(chain: Chain, only: Mapping[str, Any]) -> None:
+    for kind, name in only.items():
+        found = {record["identity"].get(kind) for record in chain.records.values()} - {None}
+        if name is not None and name not in found:
+            there = ", ".join(map(str, sorted(found)))
+            raise ConfigError(f"no run in {chain.root} has the {kind} {name!r}; there are {there}.")
 
 
 def _chosen(link: Link, only: Mapping[str, Any], seen: set[str], depth: int = 0) -> Iterator[tuple[Link, int]]:

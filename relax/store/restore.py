@@ -42,6 +42,8 @@ def restore(uri: str, name: str | None, out: str | Path) -> tuple[config.Config,
         DataError: the experiment was not exported whole.
         MachineError: the store cannot be reached.
     """
+    if Path(uri).is_file():
+        raise ConfigError(f"{uri}: is a file, expected a tracking URI; write sqlite:///{uri}.")
     database = Path(uri.removeprefix("sqlite:///"))
     if uri.startswith("sqlite:///") and not database.is_file():  # or MLflow would make an empty store there
         raise DataError(f"{database}: no such MLflow store.")

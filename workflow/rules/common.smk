@@ -14,8 +14,6 @@ from relax.cluster.site import read_site
 from relax.errors import ConfigError, MachineError, RelaxError
 from relax.files import lock, writable_folder
 
-BASE = "config/config.yaml"
-
 
 def is_main_process():
     return workflow.is_main_process
@@ -24,9 +22,8 @@ def is_main_process():
 def configuration_files():
     """The files in the order they are merged, as a user would type them: the base first, then overlays."""
     here = Path.cwd()
-    given = [Path(path).absolute() for path in workflow.overwrite_configfiles]
-    overlays = [path for path in given if path != here / BASE]
-    return [Path(BASE), *(path.relative_to(here) if path.is_relative_to(here) else path for path in overlays)]
+    given = settings.over_base(Path(path).absolute() for path in workflow.overwrite_configfiles)
+    return [path.relative_to(here) if path.is_relative_to(here) else path for path in given]
 
 
 def load_configuration():
