@@ -47,7 +47,7 @@ def test_chains_decide_between_equal_escapes() -> None:
             made["curves"]["strategy/chain"][-1] = 0.4
     (choice,) = choices(PLAN, records)
     assert choice.chosen.value == 0.03
-    assert "0.01: 0, 0.25 | **0.03**: 0, 0.28 |" in tuning_table([choice])
+    assert "0.01: 0, 0.2500 | **0.03**: 0, 0.2800 |" in tuning_table([choice])
 
 
 def test_shares_that_are_equal_but_for_rounding_leave_the_middle() -> None:

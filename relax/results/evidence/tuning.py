@@ -105,11 +105,12 @@ def tuning_table(found: list[Choice]) -> str:
 
     def cell(choice: Choice, tried: Tried) -> str:
         value = f"**{tried.value:g}**" if tried == choice.chosen else f"{tried.value:g}"
-        return f"{value}: {tried.escapes}, {number(tried.chains)}"
+        return f"{value}: {tried.escapes}, {number(tried.chains, '.4f')}"
 
     rows = [[f"`{c.arm}`", f"`{c.key}`", *(cell(c, t) for t in c.tried)] for c in found]
     runs = found[0].tried[0].runs
     return table(["arm", "coefficient", "low", "middle", "high"], rows) + (
         f"\nEach value: escapes of {runs} runs, share of chains in the last {LAST} steps; bold: chosen. Runs, policy "
-        "and seeds are no part of the study, and two short runs say little about one value."
+        "and seeds are no part of the study. Two short runs say little about one value: without an escape a few "
+        "responses decide."
     )
