@@ -178,8 +178,8 @@ def test_two_processes_train_what_accelerate_launch_does_and_stop_and_go_on(smok
 
 @pytest.mark.slow
 def test_a_fault_of_the_processes_is_one_sentence_with_its_exit_code(smoke, tmp_path) -> None:
-    words = train_words(smoke, tmp_path, TWO.replace("steps: 18", "steps: 18, micro_batch: 3"))
+    words = train_words(smoke, tmp_path, TWO.replace("steps: 18", "steps: 18, micro_batch: 16"))
     ended = begin(smoke, words)
     _, said = ended.communicate(timeout=300)
     assert (ended.returncode, said.count("\n")) == (2, 1), said
-    assert said.startswith("relax train: a step's 80 responses do not divide into micro-batches of 3 on 2 devices")
+    assert said.startswith("relax train: a step's 80 responses do not divide into micro-batches of 16 on 2 devices")

@@ -270,7 +270,7 @@ def test_a_read_only_results_folder_is_refused_at_once(clone) -> None:
         ({"--base": "config"}, 3, "config: no policy there"),
         ({"--dictionary": "config"}, 3, "there is no such dictionary"),
         ({"--out": "/proc/relax"}, 4, "/proc/relax: cannot write there"),
-        ({"--seed": "one"}, 2, "invalid int value: 'one'"),
+        ({"--seed": "one"}, 2, "expected a whole number of at least 0, found 'one'"),
     ],
 )
 def test_bad_input_to_a_verb_is_one_sentence_before_the_work(smoke, tmp_path, change, code, words) -> None:
