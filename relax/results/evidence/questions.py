@@ -37,8 +37,9 @@ def falls(study: Study) -> str:
             f"\nFirst {dsd.EARLY} steps. Entropy and DSD: level at their end over that at their start, 95 % interval "
             "over runs. Lag: where the changes of log DSD and of entropy of a run correlate most; positive: DSD moves "
             "first. Mean correlation: largest value of the mean over runs and its lag; in the band: no larger than "
-            "unrelated series leave in 95 % of draws. An order in time is no cause, and a DSD that does not fall "
-            "cannot warn."
+            "unrelated series leave in 95 % of draws. All arms: their runs with one seed and initial policy share "
+            "problems and start, so intervals and band are too narrow there. An order in time is no cause, and a DSD "
+            "that does not fall cannot warn."
         )
     )
 
