@@ -118,3 +118,10 @@ def test_without_runs_the_page_says_so() -> None:
     page = to_page(MAIN, CONTROLS, {})
     assert page.endswith("The study has not been run: no run of it is tracked, and nothing is known yet.\n")
     assert page.count("## ") == 1
+
+
+@pytest.mark.parametrize(("seeds", "said"), [(4, "8 pairs of policy and seed; so few leave the interval too narrow)"),
+                                             (5, "10 pairs of policy and seed)")])  # fmt: skip
+def test_a_bootstrap_over_few_pairs_is_called_too_narrow(seeds: int, said: str) -> None:
+    page = to_page(MAIN, CONTROLS, records_of({"grpo": lambda p, s: 41 + 20 * s}, seeds=range(1, seeds + 1)))
+    assert f"bootstrap over {said}" in page
