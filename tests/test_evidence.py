@@ -320,6 +320,6 @@ def test_gains_are_ratios_of_pairs_and_ties_are_within_arms() -> None:
     only = records_of({"grpo": lambda p, s: 41 + 20 * s}, seeds=range(1, 5))
     for (*_, seed), record in only.items():
         record["curves"]["dsd/eigenvalues"] = [5.0 - seed] * 100
-    value, n = dsd.tied(Study.of(MAIN, only), "dsd/eigenvalues", 41)
-    assert n == 8 * 14
+    value, runs, pairs = dsd.tied(Study.of(MAIN, only), "dsd/eigenvalues", 41)
+    assert (runs, pairs) == (8 * 14, 8)
     assert value.value < -0.2

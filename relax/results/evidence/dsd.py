@@ -145,20 +145,21 @@ def gain(study: Study, first: str, second: str, column: str) -> Summary:
     return summarise(math.log(a / b) for a, b in ends if a > 0 and b > 0)
 
 
-def tied(study: Study, column: str, step: int) -> tuple[Correlation, int]:
+def tied(study: Study, column: str, step: int) -> tuple[Correlation, int, int]:
     """Rank correlation of a column at a step with the step of escape, among runs that have not escaped by then.
 
     Ranks are taken within arm and policy, so that differences between arms do not count; the interval is a bootstrap
     over the pairs of policy and seed. Negative: the higher, the earlier the escape.
 
     Returns:
-        The correlation and the number of runs.
+        The correlation, the number of runs, and of the pairs that they are in.
     """
     waiting = [run for run in study.counted() if not run.broken and run.step > step]
     waiting = [run for run in waiting if math.isfinite(run.at(column, step))]
-    if len(waiting) < 3 or len({run.step for run in waiting}) < 2:
-        return Correlation(math.nan, math.nan, math.nan), len(waiting)
     labels = [f"{run.record['policy']} {run.record['seed']}" for run in waiting]
+    runs, pairs = len(waiting), len(set(labels))
+    if runs < 3 or len({run.step for run in waiting}) < 2:
+        return Correlation(math.nan, math.nan, math.nan), runs, pairs
     groups = [f"{run.record['policy']} {run.record['method']}" for run in waiting]
     values, steps = [run.at(column, step) for run in waiting], [run.step for run in waiting]
-    return rank_correlation(values, steps, labels, groups), len(waiting)
+    return rank_correlation(values, steps, labels, groups), runs, pairs

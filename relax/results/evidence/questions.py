@@ -10,7 +10,7 @@ from relax.results.evidence.text import GRAIN, NARROW, difference, factor, inter
 from relax.results.model import BASELINE, SPECTRA
 from relax.results.statistics import Summary
 
-#: Clusters below which the percentiles of a bootstrap over them are too close together to be read as 95 %.
+#: Pairs below which the percentiles of a bootstrap over them are too close together to be read as 95 %.
 FEW = 10
 
 
@@ -108,13 +108,11 @@ def left(study: Study) -> str:
             found = [dsd.gain(study, method, other, column(spectrum)) for column in dsd.KINDS.values()]
             gains.append([f"`{method}`, {NARROW[spectrum]}", f"`{other}`", *map(factor, found)])
     ties, step = [], dsd.ASKED[-1]
-    clusters = len({(run.record["policy"], run.record["seed"]) for run in study.counted()})
-    few = "; so few leave the interval too narrow" if clusters < FEW else ""
     columns = {f"DSD {NARROW[s]}, {words}": make(s) for s in SPECTRA for words, make in dsd.KINDS.items()}
     for name, column in (columns | {"length": "length"}).items():
-        value, n = dsd.tied(study, column, step)
+        value, *counts = dsd.tied(study, column, step)
         if math.isfinite(value.value):
-            ties.append([name, interval(value.value, value.low, value.high), str(n)])
+            ties.append([name, interval(value.value, value.low, value.high), *map(str, counts)])
     return (
         "Escapes with and without the KL (share of runs, paired, 95 % interval):\n\n"
         + table(["arm", "against", "difference"], kl)
@@ -123,9 +121,11 @@ def left(study: Study) -> str:
         + "\nA gain that only the training ridge sees is no change of dynamics; one that is gone at matched length was "
         "length; one on policy and not on probes is a change of what is written.\n\n"
         + (f"Rank correlation with the step of escape within arm and policy, at step {step}, runs not yet escaped "
-           f"(negative: the higher, the earlier; bootstrap over {clusters} pairs of policy and seed{few}):\n\n"
-           + table(["at that step", "correlation", "n"], ties) if ties else "No two runs of one arm and initial policy "
-           f"have different steps of escape after step {step}, so there is nothing to correlate DSD with.\n")
+           "(negative: the higher, the earlier; bootstrap over pairs of policy and seed, too narrow with fewer than "
+           f"{FEW}):\n\n"
+           + table(["at that step", "correlation", "runs", "pairs"], ties) if ties else "No two runs of one arm and "
+           f"initial policy have different steps of escape after step {step}, so there is nothing to correlate DSD "
+           "with.\n")
         + "\nThis cannot tell a cause: KL is measured only in arms that have one, length and strategy go together, and "
         "arms that differ in one term differ in all that follows from it."
     )  # fmt: skip
