@@ -63,6 +63,7 @@ def tuning_plan() -> config.Config:
 
 
 def _loaded(names: Sequence[str | Path]) -> config.Config:
+    # Not config.over_base: that is the base of the folder the pipeline runs in, and the page is made from any folder.
     return config.load([config.REPOSITORY / "config" / name for name in ("config.yaml", *names)])
 
 
