@@ -94,7 +94,7 @@ def about(studies: Sequence[Study]) -> str:
     if made:
         lines += [
             f"- Commits: {commits}.",
-            f"- Machines: {'; '.join(machines)}; {dates[0]} to {dates[-1]}.",
+            f"- Machines: {'; '.join(machines)}; {' to '.join(sorted({dates[0], dates[-1]}))}.",
             f"- Time: {hours:.1f} CPU hours in all, {sum(trained) / max(1, len(trained)):.0f} CPU seconds a run with "
             "its spectra, responses and grades.",
         ]  # fmt: skip
