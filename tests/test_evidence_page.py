@@ -92,6 +92,42 @@ def test_an_arm_that_loses_where_nothing_is_to_gain_pays() -> None:
     assert "Not yet: 0 of 336 runs" in page
 
 
+@pytest.mark.parametrize(
+    ("losers", "said"),
+    [
+        ((), "(noisy sum, 6 seeds, not corrected) no arm is shown to end with less reward than `grpo`."),
+        (("relax",), f"`relax` ({MINUS}0.035) ends with less reward than `grpo` and so pays for its exploration."),
+        (
+            ("dapo", "relax"),
+            f"`dapo` ({MINUS}0.035) and `relax` ({MINUS}0.035) end with less reward than `grpo` and so pay for their "
+            "exploration.",
+        ),
+    ],
+)
+def test_the_conclusion_names_the_arms_that_pay_once_the_control_is_whole(losers, said: str) -> None:
+    records = records_of({}, seeds=range(1, 7))
+    for (_, policy, method, seed), record in list(records.items()):
+        if policy == "trap-a":
+            own = json.loads(json.dumps(record)) | {"experiment": "study_noisy_sum", "policy": "tiny"}
+            own["scores"]["answer-prior"]["mean@16"] = 0.98 - 0.01 * seed * (method in losers)
+            records["study_noisy_sum", "tiny", method, seed] = own
+    verdict = to_page(MAIN, CONTROLS, records).splitlines()[8]
+    assert said in verdict
+    assert "Countdown" not in verdict
+    del records["study_noisy_sum", "tiny", "dapo", 6]
+    assert "nothing to gain" not in to_page(MAIN, CONTROLS, records).splitlines()[8]
+
+
+@pytest.mark.parametrize(("kept", "none"), [(1, True), (9, False)])
+def test_the_conclusion_says_that_countdown_is_no_control(kept: float, none: bool) -> None:
+    records = with_controls(records_of({}, seeds=range(1, 7)))
+    for (name, *_), record in records.items():
+        if name == "study_countdown":
+            record["end"]["entropy"] *= kept
+    verdict = to_page(MAIN, CONTROLS, records).splitlines()[8]
+    assert ("Countdown is no such control as was meant and counts as none." in verdict) is none
+
+
 def test_page_and_figures_are_made_from_the_records_alone_and_again_the_same(tmp_path, monkeypatch) -> None:
     arms = ["grpo", "grpo-kl", "relax"]
     (tmp_path / "few.yaml").write_text(f"matrix: {{methods: [{', '.join(arms)}]}}\nablations: {{}}\n")

@@ -10,6 +10,7 @@ from scipy import stats
 from relax.evaluation.comparison import holm, sign_flip_test
 from relax.results.evidence.records import DIGITS
 from relax.results.evidence.runs import HARD, REWARD, Run, Study, escapes
+from relax.results.findings import listed
 from relax.results.model import BASELINE
 from relax.results.render import MINUS
 from relax.results.statistics import CONFIDENCE, SEED, Interval, summarise
@@ -213,11 +214,7 @@ def _held(holds: dict[str, bool]) -> str:
     if not no:
         return f"All {number} hypotheses hold after correction."
     verbs = ["s" * (len(yes) == 1), "does" if len(no) == 1 else "do"]
-    return f"After correction {_listed(yes)} hold{verbs[0]}; {_listed(no)} {verbs[1]} not."
-
-
-def _listed(names: Sequence[str]) -> str:
-    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+    return f"After correction {listed(yes)} hold{verbs[0]}; {listed(no)} {verbs[1]} not."
 
 
 def stratified_auc(groups: Sequence[tuple[Sequence[float], Sequence[bool]]]) -> tuple[float, float, int]:

@@ -9,13 +9,24 @@ from typing import Any
 from relax import config
 from relax.results.evidence import dsd
 from relax.results.evidence import hypotheses as tests
+from relax.results.evidence.controls import COUNTDOWN, NOISY, controls_section, what_controls_say
 from relax.results.evidence.questions import falls, foresight, left
 from relax.results.evidence.records import Key, Record
 from relax.results.evidence.runs import HARD, REWARD, Run, Study, escapes
-from relax.results.evidence.text import NARROW, about, difference, factor, number, p_value, seeds, share, table
+from relax.results.evidence.text import (
+    NARROW,
+    about,
+    difference,
+    factor,
+    mean_score,
+    number,
+    p_value,
+    seeds,
+    share,
+    table,
+)
 from relax.results.evidence.tuning import tuning_section
-from relax.results.model import BASELINE, INITIAL, SPECTRA
-from relax.results.statistics import Summary, summarise
+from relax.results.model import INITIAL, SPECTRA
 
 INTRODUCTION = """\
 # Evidence: does latent exploration pay?
@@ -34,9 +45,7 @@ OUTCOMES = {
 }
 #: The configurations behind the page, each over config/config.yaml.
 STUDY = ("study.yaml",)
-NOISY, COUNTDOWN = "noisy sum", "Countdown"
 TUNING = (*STUDY, "study_tuning.yaml")
-THE = {NOISY: "the noisy sum", COUNTDOWN: COUNTDOWN}
 CONTROLS = {NOISY: (*STUDY, "study_noisy_sum.yaml"), COUNTDOWN: (*STUDY, "study_countdown.yaml")}
 #: Column of the training's log -> words.
 DSDS = {"dsd": "DSD", "probe": "probes"}
@@ -86,14 +95,14 @@ def to_page(
     tuned = [("Tuning", tried)] if tried else []
     if not study.runs and not any(side.runs for side in sides.values()):
         return _joined([("Conclusion", f"{NOT_RUN} {TUNED}" if tried else NOT_RUN), *tuned])
-    parts = [("Conclusion", _conclusion(study, main.get("limits", [])))]
+    parts = [("Conclusion", _conclusion(study, what_controls_say(sides), main.get("limits", [])))]
     if study.seeds:
         parts += [
             ("Arms", _arms(study, pictures, _other_dsd(main))),
             ("Hypotheses", _hypotheses(study)),
             ("All comparisons", _second(study)),
         ]
-    parts += [("Controls", _controls(sides))] if sides else []
+    parts += [("Controls", controls_section(sides))] if sides else []
     if study.seeds:
         parts += [
             ("Curves", _curves(pictures)),
@@ -108,7 +117,7 @@ def _joined(parts: Sequence[tuple[str, str]]) -> str:
     return "\n".join([INTRODUCTION, *(f"## {title}\n\n{text.strip()}\n" for title, text in parts)])
 
 
-def _conclusion(study: Study, limits: Sequence[str]) -> str:
+def _conclusion(study: Study, controls: Sequence[str], limits: Sequence[str]) -> str:
     verdict, asked = tests.conclude(study), len(study.matrix.seeds)
     if verdict.outcome == "not run":
         return (f"Not yet: {len(study.runs)} of {study.asked} runs of the study are there, and no seed has been run by "
@@ -130,7 +139,7 @@ def _conclusion(study: Study, limits: Sequence[str]) -> str:
     words += [f"{what}: {count}." for what, count in told.items() if count]
     words += ["Pages before the last seed are reports on the way: their p-values are not corrected for looking several "
               "times."] if n < asked else []  # fmt: skip
-    parts = [" ".join([f"**{label}.**", *verdict.sentences, *_rises(study)]), " ".join(words)]
+    parts = [" ".join([f"**{label}.**", *verdict.sentences, *_rises(study), *controls]), " ".join(words)]
     return "\n\n".join([*parts, "What this cannot say: " + " ".join(limits)] if limits else parts)
 
 
@@ -165,8 +174,9 @@ def _arms(study: Study, pictures: str, note: str) -> str:
         steps = f"{statistics.median(r.step for r in gone):g}" if gone else "none"
         shares = [share(study.arm(method, policy)) for policy in policies] if len(policies) > 1 else []
         left.append([f"`{method}`", str(len(runs)), *shares, share(runs), steps])
-        means = [_mean(gone, REWARD), _mean(stay, REWARD), _mean(runs, HARD), _end(runs, "entropy", ".3f")]
-        ends.append([f"`{method}`", *means, *(_end(runs, f"{kind}/{s}", "#.3g") for kind in DSDS for s in SPECTRA)])
+        scores = [mean_score(some, name) for some, name in ((gone, REWARD), (stay, REWARD), (runs, HARD))]
+        wide = (_end(runs, f"{kind}/{s}", "#.3g") for kind in DSDS for s in SPECTRA)
+        ends.append([f"`{method}`", *scores, _end(runs, "entropy", ".3f"), *wide])
     further = [[f"`{method}`", *(_end(study.arm(method), name, spec) for name, spec in EXPLAIN.values())]
                for method in study.matrix.methods]  # fmt: skip
     initial = [Run(r, study.steps) for key, r in study.records.items() if key[2] == INITIAL]
@@ -175,13 +185,13 @@ def _arms(study: Study, pictures: str, note: str) -> str:
         for r in initial
     )
     names = policies if len(policies) > 1 else []
-    wide = [f"{words}, {NARROW[s]}" for words in DSDS.values() for s in SPECTRA]
+    titles = [f"{words}, {NARROW[s]}" for words in DSDS.values() for s in SPECTRA]
     return (
         table(["arm", "runs", *names, "escaped", "median step"], left)
         + "\nRuns that leave the trap, of all that count, with the Clopper-Pearson 95 % interval of the share; by "
         "initial policy and together. Median step: of the runs that escape.\n\n"
         f"![Share of runs that escape](images/{pictures}-escapes.png)\n\n"
-        + table(["arm", "reward, escaped", "reward, trapped", "pass@16 hard", "entropy", *wide], ends)
+        + table(["arm", "reward, escaped", "reward, trapped", "pass@16 hard", "entropy", *titles], ends)
         + "\n"
         + table(["arm", *EXPLAIN], further)
         + "\nMeans over runs. Reward: mean@16 after training. All but reward and pass@16: last tenth of the steps. "
@@ -196,11 +206,6 @@ def _arms(study: Study, pictures: str, note: str) -> str:
 def _grade(run: Run, name: str) -> float:
     scores = next(iter(run.record.get("scores", {}).values()), {})
     return math.nan if scores.get(name) is None else scores[name]
-
-
-def _mean(runs: Sequence[Run], name: str) -> str:
-    known = [v for run in runs if math.isfinite(v := run.score(name))]
-    return number(statistics.fmean(known)) if known else ""
 
 
 def _end(runs: Sequence[Run], name: str, spec: str) -> str:
@@ -241,54 +246,6 @@ def _second(study: Study) -> str:
         f"the confirmatory family. At most {tests.LEVEL:g}: {sum(t.p_corrected <= tests.LEVEL for t in family)} of "
         f"them, {sum(t.p_value <= tests.LEVEL for t in family)} before correction."
     )
-
-
-def _controls(sides: Mapping[str, Study]) -> str:
-    ready = {name: study for name, study in sides.items() if study.seeds}
-    words = [f"{name[0].upper()}{name[1:]}: not run by all arms yet, {len(study.runs)} of {study.asked} runs."
-             for name, study in sides.items() if name not in ready]  # fmt: skip
-    if not ready:
-        return " ".join(words)
-    methods = dict.fromkeys(m for study in ready.values() for m in study.matrix.methods if m != BASELINE)
-    rows = []
-    for method in methods:
-        cells = []
-        for name, study in ready.items():
-            found = tests.compare_reward(study, method)
-            less = found.value < 0 and found.p_value <= tests.LEVEL
-            cells += [difference(found), p_value(found.p_value) + (", pays" if less and name == NOISY else "")]
-        rows.append([f"`{method}`", *cells])
-    base = [f"{_mean(study.arm(BASELINE), REWARD)} on {THE[name]} (n = {len(study.arm(BASELINE))})" for name, study in
-            ready.items()]  # fmt: skip
-    least = 2.0 ** (1 - min(len(study.arm(BASELINE)) for study in ready.values()))
-    kept = {name: summarise(e for run in study.arm(BASELINE) if math.isfinite(e := _kept(run)))
-            for name, study in ready.items()}  # fmt: skip
-    words.append(
-        f"Reward after training (mean@16) less that of `{BASELINE}`, which has {' and '.join(base)}; 95 % interval and "
-        f"sign-flip test over seeds, not corrected; no p can be below {least:.2g}. Pays: less reward where there is "
-        "nothing to gain."
-    )
-    text = table(["arm", *(title for name in ready for title in (name, "p"))], rows) + "\n" + " ".join(words)
-    whole = all(len(study.seeds) == len(study.matrix.seeds) for study in ready.values())
-    return text + (f"\n\n{_entropy(kept[NOISY], kept[COUNTDOWN], whole)}" if len(kept) == 2 else "")
-
-
-def _kept(run: Run) -> float:
-    """Logarithm of entropy at the end over that of the first generation."""
-    first = next(iter(run.curve("entropy")[1]), math.nan)
-    return math.log(run.end("entropy") / first) if first > 0 and run.end("entropy") > 0 else math.nan
-
-
-def _entropy(noisy: Summary, countdown: Summary, whole: bool) -> str:
-    """Is Countdown the control that it was meant to be? Said of all seeds, or of those so far."""
-    if min(noisy.n, countdown.n) < 2:
-        return f"Entropy of `{BASELINE}` on Countdown and on the noisy sum is compared once each has two runs of it."
-    so_far = "" if whole else "so far "
-    said = f"{so_far}it stays higher, as was expected of the control" if countdown.low > noisy.high else (
-        f"{so_far}it is not clearly higher on Countdown, which is then no such control and counts as none"
-    )  # fmt: skip
-    return (f"Entropy of `{BASELINE}` at the end over that at the start: {factor(countdown)} on Countdown "
-            f"(n = {countdown.n}), {factor(noisy)} on the noisy sum (n = {noisy.n}); {said}.")  # fmt: skip
 
 
 def _curves(pictures: str) -> str:

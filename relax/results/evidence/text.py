@@ -1,6 +1,7 @@
 """Words, numbers and tables of docs/evidence.md."""
 
 import math
+import statistics
 from collections import Counter
 from collections.abc import Sequence
 
@@ -27,6 +28,12 @@ def number(value: float, spec: str = ".2f") -> str:
         return ""
     text = f"{value:{spec}}"
     return text.replace("-", MINUS) if float(text.replace("+", "")) else text.replace("-", "").replace("+", "")
+
+
+def mean_score(runs: Sequence[Run], name: str) -> str:
+    """Mean of a score over the runs that have it; empty where none has."""
+    known = [v for run in runs if math.isfinite(v := run.score(name))]
+    return number(statistics.fmean(known)) if known else ""
 
 
 def share(runs: Sequence[Run]) -> str:

@@ -1,0 +1,101 @@
+"""The controls of the study (docs/study.md): what exploration costs where it gains nothing, and is Countdown one?"""
+
+import math
+from collections.abc import Mapping
+
+from relax.results.evidence.hypotheses import LEVEL, Test, compare_reward
+from relax.results.evidence.runs import REWARD, Run, Study
+from relax.results.evidence.text import difference, factor, mean_score, number, p_value, table
+from relax.results.findings import listed
+from relax.results.model import BASELINE
+from relax.results.statistics import Summary, summarise
+
+NOISY, COUNTDOWN = "noisy sum", "Countdown"
+THE = {NOISY: "the noisy sum", COUNTDOWN: COUNTDOWN}
+
+
+def what_controls_say(sides: Mapping[str, Study]) -> list[str]:
+    """Sentences for the conclusion, of controls that are run whole."""
+    whole = {name: study for name, study in sides.items() if _whole(study)}
+    said = []
+    if NOISY in whole:
+        tests = [compare_reward(whole[NOISY], m) for m in whole[NOISY].matrix.methods if m != BASELINE]
+        paid = [f"`{t.first}` ({number(t.value, '+.3f')})" for t in tests if _pays(t)]
+        end = f"{'ends' if len(paid) == 1 else 'end'} with less reward than `{BASELINE}` and so "
+        end += "pays for its exploration" if len(paid) == 1 else "pay for their exploration"
+        said.append(
+            f"Where there is nothing to gain (noisy sum, {tests[0].n} seeds, not corrected) "
+            + (f"{listed(paid)} {end}." if paid else f"no arm is shown to end with less reward than `{BASELINE}`.")
+        )
+    if len(whole) == len(THE) and _stays(*_kept_of(whole)) is False:
+        said.append("Countdown is no such control as was meant and counts as none.")
+    return said
+
+
+def controls_section(sides: Mapping[str, Study]) -> str:
+    """Reward of every arm less that of ``grpo``, and whether entropy on Countdown stays."""
+    ready = {name: study for name, study in sides.items() if study.seeds}
+    words = [f"{name[0].upper()}{name[1:]}: not run by all arms yet, {len(study.runs)} of {study.asked} runs."
+             for name, study in sides.items() if name not in ready]  # fmt: skip
+    if not ready:
+        return " ".join(words)
+    methods = dict.fromkeys(m for study in ready.values() for m in study.matrix.methods if m != BASELINE)
+    rows = []
+    for method in methods:
+        cells = []
+        for name, study in ready.items():
+            found = compare_reward(study, method)
+            cells += [difference(found), p_value(found.p_value) + (", pays" if _pays(found) and name == NOISY else "")]
+        rows.append([f"`{method}`", *cells])
+    base = [f"{mean_score(study.arm(BASELINE), REWARD)} on {THE[name]} (n = {len(study.arm(BASELINE))})"
+            for name, study in ready.items()]  # fmt: skip
+    least = 2.0 ** (1 - min(len(study.arm(BASELINE)) for study in ready.values()))
+    words.append(
+        f"Reward after training (mean@16) less that of `{BASELINE}`, which has {' and '.join(base)}; 95 % interval and "
+        f"sign-flip test over seeds, not corrected; no p can be below {least:.2g}. Pays: less reward where there is "
+        "nothing to gain."
+    )
+    text = table(["arm", *(title for name in ready for title in (name, "p"))], rows) + "\n" + " ".join(words)
+    return text + (f"\n\n{_entropy(ready)}" if len(ready) == len(THE) else "")
+
+
+def _whole(study: Study) -> bool:
+    return len(study.seeds) == len(study.matrix.seeds)
+
+
+def _pays(test: Test) -> bool:
+    return test.value < 0 and test.p_value <= LEVEL
+
+
+def _kept_of(studies: Mapping[str, Study]) -> tuple[Summary, Summary]:
+    """What is left of the entropy of ``grpo``, as logarithms: on the noisy sum and on Countdown."""
+    noisy, countdown = (
+        summarise(left for run in studies[name].arm(BASELINE) if math.isfinite(left := _kept(run)))
+        for name in (NOISY, COUNTDOWN)
+    )
+    return noisy, countdown
+
+
+def _kept(run: Run) -> float:
+    """Logarithm of entropy at the end over that of the first generation."""
+    first = next(iter(run.curve("entropy")[1]), math.nan)
+    return math.log(run.end("entropy") / first) if first > 0 and run.end("entropy") > 0 else math.nan
+
+
+def _stays(noisy: Summary, countdown: Summary) -> bool | None:
+    """Is more of it left on Countdown? None where one of them has fewer than two runs."""
+    return countdown.low > noisy.high if min(noisy.n, countdown.n) > 1 else None
+
+
+def _entropy(studies: Mapping[str, Study]) -> str:
+    """Is Countdown the control that it was meant to be? Said of all seeds, or of those so far."""
+    noisy, countdown = _kept_of(studies)
+    stays = _stays(noisy, countdown)
+    if stays is None:
+        return f"Entropy of `{BASELINE}` on Countdown and on the noisy sum is compared once each has two runs of it."
+    so_far = "" if all(map(_whole, studies.values())) else "so far "
+    said = "it stays higher, as was expected of the control" if stays else (
+        "it is not clearly higher on Countdown, which is then no such control and counts as none"
+    )  # fmt: skip
+    return (f"Entropy of `{BASELINE}` at the end over that at the start: {factor(countdown)} on Countdown "
+            f"(n = {countdown.n}), {factor(noisy)} on the noisy sum (n = {noisy.n}); {so_far}{said}.")  # fmt: skip
