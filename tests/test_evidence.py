@@ -10,7 +10,7 @@ from evidence_fixture import CONTROLS, MAIN, POLICIES, records_of, study_of
 from scipy import stats
 
 from relax.evaluation.comparison import sign_flip_test
-from relax.results.evidence import dsd
+from relax.results.evidence import dsd, questions
 from relax.results.evidence.hypotheses import (
     ESCAPES,
     PASS,
@@ -263,13 +263,13 @@ def test_a_dsd_that_rises_without_escapes_is_said() -> None:
 # What DSD has to do with it ---------------------------------------------------------------------
 
 
-def early(records):
+def early(records, factor=1.5):
     """Some arms, whose early DSD says who will escape."""
     for (_, _, method, _), record in records.items():
         later = record["scores"]["answer-prior"]["mean@16"] > 0.5
         if method in EARLY_ARMS:
             values = record["curves"]["dsd/eigenvalues"]
-            record["curves"]["dsd/eigenvalues"] = [v * (1.5 if later else 1) for v in values]
+            record["curves"]["dsd/eigenvalues"] = [v * (factor if later else 1) for v in values]
     return Study.of(MAIN, records)
 
 
@@ -283,6 +283,17 @@ def test_dsd_that_tells_is_seen_and_arms_do_not_do_the_predicting() -> None:
     # An arm with another level, all of whose runs escape, tells nothing.
     constant = study_of({"relax": 121}, seeds=range(1, 4), relax={"dsd": 9.0})
     assert all(f.pairs == 0 for f in dsd.foresight(constant))
+
+
+@pytest.mark.parametrize(("factor", "side"), [(1.5, "higher"), (0.5, "lower")])
+def test_what_tells_escape_apart_is_named_with_its_direction(factor: float, side: str) -> None:
+    own = dict.fromkeys(EARLY_ARMS, lambda policy, seed: 121 if seed % 2 else None)
+    said = questions.foresight(early(records_of(own, seeds=range(1, 7)), factor)).splitlines()[0]
+    assert said == (
+        "Of 8 readings of DSD, 2 tell escape apart after Holm's correction over them: "
+        f"DSD, on policy, eigenvalues, step 21 (the {side} escapes); "
+        f"DSD, on policy, eigenvalues, step 41 (the {side} escapes)."
+    )
 
 
 def test_runs_that_have_escaped_already_are_not_predicted() -> None:

@@ -72,8 +72,8 @@ def foresight(study: Study) -> str:
     by = {(f.name, f.step): f for f in found}
     rows = [[name, *(cell for step in dsd.ASKED for cell in _auc(by[name, step]))] for name in names]
     asked = [f for f in found if f.name.startswith("DSD") and f.pairs]
-    told = [f"{f.name}, step {f.step}" for f, p in zip(asked, holm([f.p_value for f in asked]), strict=True)
-            if p <= tests.LEVEL]  # fmt: skip
+    told = [f"{f.name}, step {f.step} (the {'higher' if f.auc > 0.5 else 'lower'} escapes)"
+            for f, p in zip(asked, holm([f.p_value for f in asked]), strict=True) if p <= tests.LEVEL]  # fmt: skip
     words = (
         f"Of {len(asked)} readings of DSD, {len(told) or 'none'} tell{'s' * (len(told) == 1)} escape apart after "
         f"Holm's correction over them{': ' * bool(told)}{'; '.join(told)}.\n\n"
