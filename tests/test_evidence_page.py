@@ -39,8 +39,13 @@ def with_controls(records):
         for (_, old, method, seed), record in list(records.items()):
             if old == "trap-a":
                 own = json.loads(json.dumps(record)) | {"experiment": name, "policy": policy}
-                own["scores"]["answer-prior"]["mean@16"] = 0.38 - 0.01 * (method == "entropy")
+                own["scores"]["answer-prior"] |= {"mean@16": 0.38 - 0.01 * (method == "entropy"), "mean@1": 0.9}
                 records[name, policy, method, seed] = own
+        records[name, policy, "initial", 0] = {
+            **dict(zip(("experiment", "policy", "method", "seed"), (name, policy, "initial", 0), strict=True)),
+            "made": own["made"],
+            "scores": {"answer-prior": {"mean@16": 0.05, "mean@1": 0.12, "pass@16": 0.34}},
+        }
     return records
 
 
@@ -56,8 +61,8 @@ def with_controls(records):
 )
 def test_countdown_is_a_control_where_its_entropy_stays(seeds: int, kept: float, said: str) -> None:
     records = with_controls(records_of({}, seeds=range(1, seeds + 1)))
-    for (name, *_), record in records.items():
-        if name == "study_countdown":
+    for (name, _, method, _), record in records.items():
+        if name == "study_countdown" and method != "initial":
             record["end"]["entropy"] *= kept
     (line,) = (line for line in to_page(MAIN, CONTROLS, records).splitlines() if line.startswith("Entropy of `grpo`"))
     assert said in line
@@ -74,9 +79,23 @@ def test_the_page_of_a_study_and_its_controls() -> None:
                       "What is left under controls of KL, length and ridge", "How to get the same"]  # fmt: skip
     assert "| `grpo-kl` | 4 | 2 of 2 (0.16 to 1.00) | 2 of 2 (0.16 to 1.00) | 4 of 4 (0.40 to 1.00) | 101 |" in page
     lost = f"{MINUS}0.010 | 0.50"  # two seeds prove nothing
-    assert f"| `entropy` | {lost} | {lost} |" in page
+    assert f"| `entropy` | {lost} | 0.90 | 0.38 | {lost} | 0.90 | 0.38 |" in page
+    assert "| initial policy |  |  | 0.12 | 0.34 |  |  | 0.12 | 0.34 |" in page
+    assert "| `grpo` |  |  | 0.90 | 0.38 |  |  | 0.90 | 0.38 |" in page
+    both = "0.38 on the noisy sum (n = 2; initial policy 0.05) and 0.38 on Countdown (n = 2; initial policy 0.05)"
+    assert both in page
     assert "it is not clearly higher on Countdown" in page
     assert not re.search(r"\bnan\b", page)
+
+
+def test_what_the_initial_policies_do_is_said_below_the_arms() -> None:
+    records = records_of({}, seeds=[1])
+    for policy, scores in (("trap-a", {"mean@16": 0.24, "subset/hard/pass@16": 0.46}), ("trap-b", {})):
+        made = records["study", policy, "grpo", 1] | {"method": "initial", "seed": 0, "scores": {}}
+        records["study", policy, "initial", 0] = made | ({"scores": {"answer-prior": scores}} if scores else {})
+    page = to_page(MAIN, CONTROLS, records)
+    assert page.count("Initial policies: trap-a: reward 0.24, pass@16 on hard problems 0.46.\n") == 1
+    assert "trap-b: reward" not in page  # not graded yet
 
 
 def test_an_arm_that_loses_where_nothing_is_to_gain_pays() -> None:
@@ -95,7 +114,7 @@ def test_an_arm_that_loses_where_nothing_is_to_gain_pays() -> None:
 @pytest.mark.parametrize(
     ("losers", "said"),
     [
-        ((), "(noisy sum, 6 seeds, not corrected) no arm is shown to end with less reward than `grpo`."),
+        ((), "(noisy sum, sampled responses, 6 seeds, not corrected) no arm is shown to end with less reward"),
         (("relax",), f"`relax` ({MINUS}0.035) ends with less reward than `grpo` and so pays for its exploration."),
         (
             ("dapo", "relax"),
@@ -121,8 +140,8 @@ def test_the_conclusion_names_the_arms_that_pay_once_the_control_is_whole(losers
 @pytest.mark.parametrize(("kept", "none"), [(1, True), (9, False)])
 def test_the_conclusion_says_that_countdown_is_no_control(kept: float, none: bool) -> None:
     records = with_controls(records_of({}, seeds=range(1, 7)))
-    for (name, *_), record in records.items():
-        if name == "study_countdown":
+    for (name, _, method, _), record in records.items():
+        if name == "study_countdown" and method != "initial":
             record["end"]["entropy"] *= kept
     verdict = to_page(MAIN, CONTROLS, records).splitlines()[8]
     assert ("Countdown is no such control as was meant and counts as none." in verdict) is none

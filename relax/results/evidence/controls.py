@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 
 from relax.results.evidence.hypotheses import LEVEL, Test, compare_reward
-from relax.results.evidence.runs import REWARD, Run, Study
+from relax.results.evidence.runs import GREEDY, REWARD, SOLVED, Run, Study
 from relax.results.evidence.text import difference, factor, mean_score, number, p_value, table
 from relax.results.findings import listed
 from relax.results.model import BASELINE
@@ -24,7 +24,7 @@ def what_controls_say(sides: Mapping[str, Study]) -> list[str]:
         end = f"{'ends' if len(paid) == 1 else 'end'} with less reward than `{BASELINE}` and so "
         end += "pays for its exploration" if len(paid) == 1 else "pay for their exploration"
         said.append(
-            f"Where there is nothing to gain (noisy sum, {tests[0].n} seeds, not corrected) "
+            f"Where there is nothing to gain (noisy sum, sampled responses, {tests[0].n} seeds, not corrected) "
             + (f"{listed(paid)} {end}." if paid else f"no arm is shown to end with less reward than `{BASELINE}`.")
         )
     if len(whole) == len(THE) and _stays(*_kept_of(whole)) is False:
@@ -39,24 +39,35 @@ def controls_section(sides: Mapping[str, Study]) -> str:
              for name, study in sides.items() if name not in ready]  # fmt: skip
     if not ready:
         return " ".join(words)
-    methods = dict.fromkeys(m for study in ready.values() for m in study.matrix.methods if m != BASELINE)
+    titles = (title for name in ready for title in (name, "p", "greedy", "pass@16"))
     rows = []
-    for method in methods:
+    if any(study.initial for study in ready.values()):
+        rows.append(["initial policy", *(c for study in ready.values() for c in ("", "", *_initial(study)[1:]))])
+    for method in dict.fromkeys(m for study in ready.values() for m in study.matrix.methods):
         cells = []
         for name, study in ready.items():
-            found = compare_reward(study, method)
-            cells += [difference(found), p_value(found.p_value) + (", pays" if _pays(found) and name == NOISY else "")]
+            found, runs = compare_reward(study, method), study.arm(method)
+            pays = ", pays" if _pays(found) and name == NOISY else ""
+            cells += ["", ""] if method == BASELINE else [difference(found), p_value(found.p_value) + pays]
+            cells += [mean_score(runs, GREEDY), mean_score(runs, SOLVED)]
         rows.append([f"`{method}`", *cells])
-    base = [f"{mean_score(study.arm(BASELINE), REWARD)} on {THE[name]} (n = {len(study.arm(BASELINE))})"
+    base = [f"{mean_score(study.arm(BASELINE), REWARD)} on {THE[name]} (n = {len(study.arm(BASELINE))}"
+            + (f"; initial policy {_initial(study)[0]})" if study.initial else ")")
             for name, study in ready.items()]  # fmt: skip
     least = 2.0 ** (1 - min(len(study.arm(BASELINE)) for study in ready.values()))
     words.append(
         f"Reward after training (mean@16) less that of `{BASELINE}`, which has {' and '.join(base)}; 95 % interval and "
         f"sign-flip test over seeds, not corrected; no p can be below {least:.2g}. Pays: less reward where there is "
-        "nothing to gain."
+        "nothing to gain. Greedy (share of the problems solved) and pass@16: means over seeds, not tested."
     )
-    text = table(["arm", *(title for name in ready for title in (name, "p"))], rows) + "\n" + " ".join(words)
+    text = table(["arm", *titles], rows) + "\n" + " ".join(words)
     return text + (f"\n\n{_entropy(ready)}" if len(ready) == len(THE) else "")
+
+
+def _initial(study: Study) -> list[str]:
+    """Reward, greedy accuracy and pass@16 of the initial policy, if it is graded; a control has one."""
+    scores = next(iter(study.initial.values()), {})
+    return [number(scores.get(name, math.nan)) for name in (REWARD, GREEDY, SOLVED)]
 
 
 def _whole(study: Study) -> bool:

@@ -26,7 +26,7 @@ from relax.results.evidence.text import (
     table,
 )
 from relax.results.evidence.tuning import tuning_section
-from relax.results.model import INITIAL, SPECTRA
+from relax.results.model import SPECTRA
 
 INTRODUCTION = """\
 # Evidence: does latent exploration pay?
@@ -179,11 +179,8 @@ def _arms(study: Study, pictures: str, note: str) -> str:
         ends.append([f"`{method}`", *scores, _end(runs, "entropy", ".3f"), *wide])
     further = [[f"`{method}`", *(_end(study.arm(method), name, spec) for name, spec in EXPLAIN.values())]
                for method in study.matrix.methods]  # fmt: skip
-    initial = [Run(r, study.steps) for key, r in study.records.items() if key[2] == INITIAL]
-    start = "; ".join(
-        f"{r.record['policy']}: reward {number(_grade(r, REWARD))}, pass@16 on hard problems {number(_grade(r, HARD))}"
-        for r in initial
-    )
+    start = "; ".join(f"{policy}: reward {scores[REWARD]:.2f}, pass@16 on hard problems {scores[HARD]:.2f}"
+                      for policy, scores in study.initial.items())  # fmt: skip
     names = policies if len(policies) > 1 else []
     titles = [f"{words}, {NARROW[s]}" for words in DSDS.values() for s in SPECTRA]
     return (
@@ -201,11 +198,6 @@ def _arms(study: Study, pictures: str, note: str) -> str:
         "An escaped run is made of chains, a trapped one of rote answers, so DSD differs between arms by "
         f"their escapes as well.{note}{f' Initial policies: {start}.' if start else ''}"
     )
-
-
-def _grade(run: Run, name: str) -> float:
-    scores = next(iter(run.record.get("scores", {}).values()), {})
-    return math.nan if scores.get(name) is None else scores[name]
 
 
 def _end(runs: Sequence[Run], name: str, spec: str) -> str:

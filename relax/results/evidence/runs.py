@@ -13,8 +13,8 @@ from relax.results.evidence.escape import step_of_escape
 from relax.results.evidence.records import Key, Record
 from relax.results.model import INITIAL, Matrix
 
-#: Reward and pass@16 after training: of the sampled responses to the benchmark of the study.
-REWARD, HARD = "mean@16", "subset/hard/pass@16"
+#: Scores on the benchmark of the study: reward and pass@16 of its sampled responses, accuracy of its greedy ones.
+REWARD, SOLVED, HARD, GREEDY = "mean@16", "pass@16", "subset/hard/pass@16", "mean@1"
 
 
 @dataclass(frozen=True)
@@ -102,6 +102,12 @@ class Study:
     def runs(self) -> dict[tuple[str, str, int], Run]:
         """(policy, method, seed) -> run, of all that are tracked; the initial policies left out."""
         return {key[1:]: Run(r, self.steps) for key, r in self.records.items() if key[2] != INITIAL}
+
+    @cached_property
+    def initial(self) -> dict[str, dict[str, float]]:
+        """Initial policy -> its scores on the study's benchmark; those that are graded."""
+        graded = {key[1]: r["scores"] for key, r in self.records.items() if key[2] == INITIAL and r.get("scores")}
+        return {policy: next(iter(scores.values())) for policy, scores in graded.items()}
 
     @property
     def asked(self) -> int:
