@@ -82,7 +82,7 @@ def test_the_page_of_a_study_and_its_controls() -> None:
     assert f"| `entropy` | {lost} | 0.90 | 0.38 | {lost} | 0.90 | 0.38 |" in page
     assert "| initial policy |  |  | 0.12 | 0.34 |  |  | 0.12 | 0.34 |" in page
     assert "| `grpo` |  |  | 0.90 | 0.38 |  |  | 0.90 | 0.38 |" in page
-    both = "0.38 on the noisy sum (n = 2; initial policy 0.05) and 0.38 on Countdown (n = 2; initial policy 0.05)"
+    both = "on the noisy sum (n = 2 of 6; initial policy 0.05) and 0.38 on Countdown (n = 2 of 6; initial policy 0.05)"
     assert both in page
     assert "it is not clearly higher on Countdown" in page
     assert not re.search(r"\bnan\b", page)
@@ -133,6 +133,10 @@ def test_the_conclusion_names_the_arms_that_pay_once_the_control_is_whole(losers
     verdict = to_page(MAIN, CONTROLS, records).splitlines()[8]
     assert said in verdict
     assert "Countdown" not in verdict
+    scores = records["study_noisy_sum", "tiny", "dapo", 6].pop("scores")
+    assert "nothing to gain" not in to_page(MAIN, CONTROLS, records).splitlines()[8]  # trained and not graded yet
+    records["study_noisy_sum", "tiny", "dapo", 6]["scores"] = scores
+    assert said in to_page(MAIN, CONTROLS, records).splitlines()[8]
     del records["study_noisy_sum", "tiny", "dapo", 6]
     assert "nothing to gain" not in to_page(MAIN, CONTROLS, records).splitlines()[8]
 

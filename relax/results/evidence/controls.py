@@ -18,13 +18,14 @@ def what_controls_say(sides: Mapping[str, Study]) -> list[str]:
     """Sentences for the conclusion, of controls that are run whole."""
     whole = {name: study for name, study in sides.items() if _whole(study)}
     said = []
-    if NOISY in whole:
-        tests = [compare_reward(whole[NOISY], m) for m in whole[NOISY].matrix.methods if m != BASELINE]
+    noisy = whole.get(NOISY)
+    tests = [compare_reward(noisy, m) for m in noisy.matrix.methods if m != BASELINE] if noisy else []
+    if noisy and all(t.n == len(noisy.seeds) for t in tests):  # trained and graded
         paid = [f"`{t.first}` ({number(t.value, '+.3f')})" for t in tests if _pays(t)]
         end = f"{'ends' if len(paid) == 1 else 'end'} with less reward than `{BASELINE}` and so "
         end += "pays for its exploration" if len(paid) == 1 else "pay for their exploration"
         said.append(
-            f"Where there is nothing to gain (noisy sum, sampled responses, {tests[0].n} seeds, not corrected) "
+            f"Where there is nothing to gain (noisy sum, sampled responses, {len(noisy.seeds)} seeds, not corrected) "
             + (f"{listed(paid)} {end}." if paid else f"no arm is shown to end with less reward than `{BASELINE}`.")
         )
     if len(whole) == len(THE) and _stays(*_kept_of(whole)) is False:
@@ -51,8 +52,8 @@ def controls_section(sides: Mapping[str, Study]) -> str:
             cells += ["", ""] if method == BASELINE else [difference(found), p_value(found.p_value) + pays]
             cells += [mean_score(runs, GREEDY), mean_score(runs, SOLVED)]
         rows.append([f"`{method}`", *cells])
-    base = [f"{mean_score(study.arm(BASELINE), REWARD)} on {THE[name]} (n = {len(study.arm(BASELINE))}"
-            + (f"; initial policy {_initial(study)[0]})" if study.initial else ")")
+    base = [f"{mean_score(study.arm(BASELINE), REWARD)} on {THE[name]} "
+            f"(n = {len(study.seeds)} of {len(study.matrix.seeds)}" + (f"; initial policy {_initial(study)[0]})" if study.initial else ")")
             for name, study in ready.items()]  # fmt: skip
     least = 2.0 ** (1 - min(len(study.arm(BASELINE)) for study in ready.values()))
     words.append(
