@@ -52,9 +52,11 @@ def controls_section(sides: Mapping[str, Study]) -> str:
             cells += ["", ""] if method == BASELINE else [difference(found), p_value(found.p_value) + pays]
             cells += [mean_score(runs, GREEDY), mean_score(runs, SOLVED)]
         rows.append([f"`{method}`", *cells])
-    base = [f"{mean_score(study.arm(BASELINE), REWARD)} on {THE[name]} "
-            f"(n = {len(study.seeds)} of {len(study.matrix.seeds)}" + (f"; initial policy {_initial(study)[0]})" if study.initial else ")")
-            for name, study in ready.items()]  # fmt: skip
+    base = []
+    for name, study in ready.items():
+        before = f"; initial policy {_initial(study)[0]}" if study.initial else ""
+        of = f"(n = {len(study.seeds)} of {len(study.matrix.seeds)}{before})"
+        base.append(f"{mean_score(study.arm(BASELINE), REWARD)} on {THE[name]} {of}")
     least = 2.0 ** (1 - min(len(study.arm(BASELINE)) for study in ready.values()))
     words.append(
         f"Reward after training (mean@16) less that of `{BASELINE}`, which has {' and '.join(base)}; 95 % interval and "
