@@ -114,6 +114,16 @@ def git_state() -> dict[str, Any]:
     return {"commit": git("rev-parse", "HEAD"), "dirty": None if status is None else bool(status)}
 
 
+def processor() -> str | None:
+    """Name of the processor, whose maker decides how matrix products are rounded (docs/study.md); None where the system
+    does not tell."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return None
+    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), None)
+
+
 def accelerator() -> str | None:
     """Name and count of the CUDA devices; None on a CPU. Asks torch only where it is loaded already."""
     torch = sys.modules.get("torch")
@@ -200,7 +210,12 @@ class Run:
             "git": git_state(),
             "container": container(),
             "versions": _versions(),
-            "machine": {"system": platform.platform(), "cpus": os.cpu_count(), "accelerator": accelerator()},
+            "machine": {
+                "system": platform.platform(),
+                "processor": processor(),
+                "cpus": os.cpu_count(),
+                "accelerator": accelerator(),
+            },
             "started": self._started.isoformat(timespec="seconds"),
             "wall_seconds": round(time.monotonic() - self._clock, 2),
             "cpu_seconds": round(time.process_time() - self._cpu, 2),

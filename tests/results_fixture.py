@@ -107,7 +107,7 @@ def write_record(folder, verb, identity, settings=None, metrics=None, wall=12.0)
         "git": {"commit": "5e4d" * 10, "dirty": False},
         "container": None,
         "versions": {"python": "3.11.0", "torch": "2.13.0", "trl": "1.16.0", "transformers": "5.17.0"},
-        "machine": {"system": "Linux-synthetic", "cpus": 2, "accelerator": None},
+        "machine": {"system": "Linux-synthetic", "processor": "Synthetic 1", "cpus": 2, "accelerator": None},
         "started": "2026-01-01T00:00:00+00:00",
         "wall_seconds": wall,
         "cpu_seconds": round(0.8 * wall, 2),

@@ -49,7 +49,7 @@ def test_it_holds_tables_claims_and_records_and_nothing_of_the_machine(finished,
     content = json.loads((out / "runs.json").read_text())
     assert len(content["runs"]) == 79
     assert content["git"] == {"commit": "5e4d" * 10, "dirty": False}
-    assert content["machine"] == {"cpus": 2, "accelerator": None}
+    assert content["machine"] == {"processor": "Synthetic 1", "cpus": 2, "accelerator": None}
     assert str(tmp_path) not in "".join(path.read_text() for path in out.iterdir())
 
 

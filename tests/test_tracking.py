@@ -31,6 +31,7 @@ def test_a_record_says_what_ran_and_what_came_out(tmp_path) -> None:
     assert described | measured <= written.keys()
     assert written["inputs"] == {str(tmp_path / "input"): digest_path(tmp_path / "input")}
     assert written["git"]["commit"] == head()
+    assert str(written["machine"]["processor"]) in subprocess.run(["lscpu"], capture_output=True, text=True).stdout
     assert written["extra"] == 1
     assert written["peak_memory_mb"] > 10
 

@@ -46,7 +46,8 @@ def test_it_names_configuration_commit_versions_machine_and_every_hash(copy: Pat
     head = text[: text.index("\ntables: ")]
     assert head.startswith(f"smoke/tables/final.md  {digest_path(root / 'tables/final.md')}\n")
     assert f"config/config.yaml + config/smoke.yaml, hash {records[0]['config_hash']}" in head
-    assert f"{records[0]['machine']['system']}, {records[0]['machine']['cpus']} processors, no accelerator" in head
+    machine = records[0]["machine"]
+    assert f"{machine['system']}, {machine['cpus']} processors ({machine['processor']}), no accelerator" in head
     assert re.search(r"^  image +none$", head, re.MULTILINE)
     for name, version in records[0]["versions"].items():
         assert f"{name} {version}" in head

@@ -46,6 +46,7 @@ def versions(results: Results) -> list[tuple[str, str]]:
             "uncommitted changes": {True: "yes", False: "no"}.get(git.get("dirty")),
             "configuration hash": record.get("config_hash"),
             "system": machine.get("system"),
+            "processor": machine.get("processor"),
             "processors": machine.get("cpus"),
             "accelerator": machine.get("accelerator") or "none",
             "container image": in_words(record),

@@ -68,7 +68,7 @@ def _runs(chain: Chain, records: Mapping[str, Mapping[str, Any]]) -> dict[str, A
 def _about(record: Mapping[str, Any]) -> dict[str, Any]:
     machine = record.get("machine") or {}
     return {"configuration": configuration(record), "git": record["git"], "versions": record["versions"],
-            "machine": {key: machine.get(key) for key in ("cpus", "accelerator")}}  # fmt: skip
+            "machine": {key: machine.get(key) for key in ("processor", "cpus", "accelerator")}}  # fmt: skip
 
 
 def _common(values: Sequence[Any]) -> Any:

@@ -180,13 +180,14 @@ def _chosen(link: Link, only: Mapping[str, Any], seen: set[str], depth: int = 0)
 def _about(record: Mapping[str, Any]) -> dict[str, str]:
     """What most records of a results folder share."""
     git, machine = record.get("git") or {}, record.get("machine") or {}
-    processors, accelerator = machine.get("cpus"), machine.get("accelerator") or "no accelerator"
+    name, accelerator = machine.get("processor"), machine.get("accelerator") or "no accelerator"
+    processors = f"{machine.get('cpus')} processors" + (f" ({name})" if name else "")
     return {
         "configuration": f"{' + '.join(configuration(record)) or 'none'}, hash {record.get('config_hash')}",
         "commit": (git.get("commit") or "none") + (" with uncommitted changes" if git.get("dirty") else ""),
         "versions": ", ".join(f"{name} {version}" for name, version in (record.get("versions") or {}).items()),
         "image": in_words(record),
-        "machine": f"{machine.get('system')}, {processors} processors, {accelerator}",
+        "machine": f"{machine.get('system')}, {processors}, {accelerator}",
     }
 
 
