@@ -82,10 +82,20 @@ def test_the_page_of_a_study_and_its_controls() -> None:
     assert f"| `entropy` | {lost} | 0.90 | 0.38 | {lost} | 0.90 | 0.38 |" in page
     assert "| initial policy |  |  | 0.12 | 0.34 |  |  | 0.12 | 0.34 |" in page
     assert "| `grpo` |  |  | 0.90 | 0.38 |  |  | 0.90 | 0.38 |" in page
-    both = "on the noisy sum (n = 2 of 6; initial policy 0.05) and 0.38 on Countdown (n = 2 of 6; initial policy 0.05)"
-    assert both in page
+    of = "(n = 2 of 6, so no p is below 0.5; initial policy 0.05)"
+    assert f"on the noisy sum {of} and 0.38 on Countdown {of}; 95 %" in page
     assert "it is not clearly higher on Countdown" in page
     assert not re.search(r"\bnan\b", page)
+
+
+def test_the_least_p_is_that_of_each_control() -> None:
+    """Whole, the noisy sum has p-values that the first seed of Countdown cannot have."""
+    records = with_controls(records_of({}, seeds=range(1, 7)))
+    some = {key: record for key, record in records.items() if key[0] != "study_countdown" or key[3] <= 1}
+    page = to_page(MAIN, CONTROLS, some)
+    assert "on the noisy sum (n = 6 of 6, so no p is below 0.031; initial" in page
+    assert "on Countdown (n = 1 of 6, so no p is below 1; initial" in page
+    assert "is compared once each has two runs of it." in page
 
 
 def test_what_the_initial_policies_do_is_said_below_the_arms() -> None:

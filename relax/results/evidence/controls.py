@@ -55,13 +55,13 @@ def controls_section(sides: Mapping[str, Study]) -> str:
     base = []
     for name, study in ready.items():
         before = f"; initial policy {_initial(study)[0]}" if study.initial else ""
-        of = f"(n = {len(study.seeds)} of {len(study.matrix.seeds)}{before})"
+        least = 2.0 ** (1 - len(study.arm(BASELINE)))
+        of = f"(n = {len(study.seeds)} of {len(study.matrix.seeds)}, so no p is below {least:.2g}{before})"
         base.append(f"{mean_score(study.arm(BASELINE), REWARD)} on {THE[name]} {of}")
-    least = 2.0 ** (1 - min(len(study.arm(BASELINE)) for study in ready.values()))
     words.append(
         f"Reward after training (mean@16) less that of `{BASELINE}`, which has {' and '.join(base)}; 95 % interval and "
-        f"sign-flip test over seeds, not corrected; no p can be below {least:.2g}. Pays: less reward where there is "
-        "nothing to gain. Greedy (share of the problems solved) and pass@16: means over seeds, not tested."
+        "sign-flip test over seeds, not corrected. Pays: less reward where there is nothing to gain. Greedy (share of "
+        "the problems solved) and pass@16: means over seeds, not tested."
     )
     text = table(["arm", *titles], rows) + "\n" + " ".join(words)
     return text + (f"\n\n{_entropy(ready)}" if len(ready) == len(THE) else "")
