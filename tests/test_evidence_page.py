@@ -161,6 +161,29 @@ def test_the_conclusion_says_that_countdown_is_no_control(kept: float, none: boo
     assert ("Countdown is no such control as was meant and counts as none." in verdict) is none
 
 
+@pytest.mark.parametrize(
+    ("ends", "said"),
+    [
+        ({}, "no arm is shown to differ from `grpo`."),
+        ({"entropy": -1}, f"less reward than `grpo` has: `entropy` ({MINUS}0.035); more: none."),
+        (
+            {"dapo": -1, "relax": 1, "entropy": -1},
+            f"less reward than `grpo` has: `entropy` ({MINUS}0.035) and `dapo` ({MINUS}0.035); more: `relax` (+0.035).",
+        ),
+    ],
+)
+def test_the_conclusion_says_who_differs_where_entropy_stays(ends: dict[str, int], said: str) -> None:
+    records = with_controls(records_of({}, seeds=range(1, 7)))
+    for (name, _, method, seed), record in records.items():
+        if name == "study_countdown" and method != "initial":
+            record["end"]["entropy"] *= 9
+            record["scores"]["answer-prior"]["mean@16"] = 0.2 + 0.01 * seed * ends.get(method, 0)
+    verdict = to_page(MAIN, CONTROLS, records).splitlines()[8]
+    assert f"(Countdown, sampled responses, 6 seeds, not corrected) {said}" in verdict
+    del records["study_countdown", "count", "dapo", 6]["scores"]["answer-prior"]
+    assert "entropy stays" not in to_page(MAIN, CONTROLS, records).splitlines()[8]  # trained and not graded yet
+
+
 def test_page_and_figures_are_made_from_the_records_alone_and_again_the_same(tmp_path, monkeypatch) -> None:
     arms = ["grpo", "grpo-kl", "relax"]
     (tmp_path / "few.yaml").write_text(f"matrix: {{methods: [{', '.join(arms)}]}}\nablations: {{}}\n")

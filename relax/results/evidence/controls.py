@@ -1,7 +1,7 @@
 """The controls of the study (docs/study.md): what exploration costs where it gains nothing, and is Countdown one?"""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from relax.results.evidence.hypotheses import LEVEL, Test, compare_reward
 from relax.results.evidence.runs import GREEDY, REWARD, SOLVED, Run, Study
@@ -18,19 +18,40 @@ def what_controls_say(sides: Mapping[str, Study]) -> list[str]:
     """Sentences for the conclusion, of controls that are run whole."""
     whole = {name: study for name, study in sides.items() if _whole(study)}
     said = []
-    noisy = whole.get(NOISY)
-    tests = [compare_reward(noisy, m) for m in noisy.matrix.methods if m != BASELINE] if noisy else []
-    if noisy and all(t.n == len(noisy.seeds) for t in tests):  # trained and graded
-        paid = [f"`{t.first}` ({number(t.value, '+.3f')})" for t in tests if _pays(t)]
+    if NOISY in whole and (tests := _compared(whole[NOISY])):
+        paid = [t for t in tests if _pays(t)]
         end = f"{'ends' if len(paid) == 1 else 'end'} with less reward than `{BASELINE}` and so "
         end += "pays for its exploration" if len(paid) == 1 else "pay for their exploration"
         said.append(
-            f"Where there is nothing to gain (noisy sum, sampled responses, {len(noisy.seeds)} seeds, not corrected) "
-            + (f"{listed(paid)} {end}." if paid else f"no arm is shown to end with less reward than `{BASELINE}`.")
+            f"Where there is nothing to gain (noisy sum, {_how(whole[NOISY])}) "
+            + (f"{_named(paid)} {end}." if paid else f"no arm is shown to end with less reward than `{BASELINE}`.")
         )
-    if len(whole) == len(THE) and _stays(*_kept_of(whole)) is False:
+    stays = _stays(*_kept_of(whole)) if len(whole) == len(THE) else None
+    if stays is False:
         said.append("Countdown is no such control as was meant and counts as none.")
+    if stays and (tests := _compared(whole[COUNTDOWN])):
+        less, more = (_named([t for t in tests if t.p_value <= LEVEL and side * t.value > 0]) for side in (-1, 1))
+        said.append(
+            f"Where entropy stays by itself (Countdown, {_how(whole[COUNTDOWN])}) "
+            + (f"less reward than `{BASELINE}` has: {less or 'none'}; more: {more or 'none'}."
+               if less or more else f"no arm is shown to differ from `{BASELINE}`.")
+        )  # fmt: skip
     return said
+
+
+def _compared(study: Study) -> list[Test]:
+    """Every other arm against ``grpo``; empty where a run is not graded yet."""
+    tests = [compare_reward(study, m) for m in study.matrix.methods if m != BASELINE]
+    return tests if all(t.n == len(study.seeds) for t in tests) else []
+
+
+def _named(tests: Sequence[Test]) -> str:
+    """The arms and their differences; empty for no test."""
+    return listed([f"`{t.first}` ({number(t.value, '+.3f')})" for t in tests]) if tests else ""
+
+
+def _how(study: Study) -> str:
+    return f"sampled responses, {len(study.seeds)} seeds, not corrected"
 
 
 def controls_section(sides: Mapping[str, Study]) -> str:
