@@ -49,6 +49,11 @@ def with_controls(records):
     return records
 
 
+def conclusion(records: dict) -> str:
+    page = to_page(MAIN, CONTROLS, records)
+    return page[page.index("## Conclusion") : page.index("## Arms")]
+
+
 @pytest.mark.parametrize(
     ("seeds", "kept", "said"),
     [
@@ -140,15 +145,15 @@ def test_the_conclusion_names_the_arms_that_pay_once_the_control_is_whole(losers
             own = json.loads(json.dumps(record)) | {"experiment": "study_noisy_sum", "policy": "tiny"}
             own["scores"]["answer-prior"]["mean@16"] = 0.98 - 0.01 * seed * (method in losers)
             records["study_noisy_sum", "tiny", method, seed] = own
-    verdict = to_page(MAIN, CONTROLS, records).splitlines()[8]
+    verdict = conclusion(records)
     assert said in verdict
     assert "Countdown" not in verdict
     scores = records["study_noisy_sum", "tiny", "dapo", 6].pop("scores")
-    assert "nothing to gain" not in to_page(MAIN, CONTROLS, records).splitlines()[8]  # trained and not graded yet
+    assert "nothing to gain" not in conclusion(records)  # trained and not graded yet
     records["study_noisy_sum", "tiny", "dapo", 6]["scores"] = scores
-    assert said in to_page(MAIN, CONTROLS, records).splitlines()[8]
+    assert said in conclusion(records)
     del records["study_noisy_sum", "tiny", "dapo", 6]
-    assert "nothing to gain" not in to_page(MAIN, CONTROLS, records).splitlines()[8]
+    assert "nothing to gain" not in conclusion(records)
 
 
 @pytest.mark.parametrize(("kept", "none"), [(1, True), (9, False)])
@@ -157,7 +162,7 @@ def test_the_conclusion_says_that_countdown_is_no_control(kept: float, none: boo
     for (name, _, method, _), record in records.items():
         if name == "study_countdown" and method != "initial":
             record["end"]["entropy"] *= kept
-    verdict = to_page(MAIN, CONTROLS, records).splitlines()[8]
+    verdict = conclusion(records)
     assert ("Countdown is no such control as was meant and counts as none." in verdict) is none
 
 
@@ -178,10 +183,10 @@ def test_the_conclusion_says_who_differs_where_entropy_stays(ends: dict[str, int
         if name == "study_countdown" and method != "initial":
             record["end"]["entropy"] *= 9
             record["scores"]["answer-prior"]["mean@16"] = 0.2 + 0.01 * seed * ends.get(method, 0)
-    verdict = to_page(MAIN, CONTROLS, records).splitlines()[8]
+    verdict = conclusion(records)
     assert f"(Countdown, sampled responses, 6 seeds, not corrected) {said}" in verdict
     del records["study_countdown", "count", "dapo", 6]["scores"]["answer-prior"]
-    assert "entropy stays" not in to_page(MAIN, CONTROLS, records).splitlines()[8]  # trained and not graded yet
+    assert "entropy stays" not in conclusion(records)  # trained and not graded yet
 
 
 def test_page_and_figures_are_made_from_the_records_alone_and_again_the_same(tmp_path, monkeypatch) -> None:

@@ -139,8 +139,9 @@ def _conclusion(study: Study, controls: Sequence[str], limits: Sequence[str]) ->
     words += [f"{what}: {count}." for what, count in told.items() if count]
     words += ["Pages before the last seed are reports on the way: their p-values are not corrected for looking several "
               "times."] if n < asked else []  # fmt: skip
-    parts = [" ".join([f"**{label}.**", *verdict.sentences, *_rises(study), *controls]), " ".join(words)]
-    return "\n\n".join([*parts, "What this cannot say: " + " ".join(limits)] if limits else parts)
+    parts = [" ".join([f"**{label}.**", *verdict.sentences, *_rises(study)]), " ".join(controls), " ".join(words)]
+    parts += ["What this cannot say: " + " ".join(limits)] if limits else []
+    return "\n\n".join(filter(None, parts))
 
 
 def _rises(study: Study) -> list[str]:
