@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
-import yaml
 
 from relax import paper
-from relax.config_faults import explain, nearest, where
+from relax.config_faults import explain, nearest, non_finite, where
 from relax.errors import ConfigError, MachineError
+from relax.files import read_yaml
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SCHEMA = REPOSITORY / "workflow" / "schemas" / "config.schema.yaml"
@@ -36,7 +36,7 @@ def digest(value: Any) -> str:
 @functools.cache
 def schema() -> dict[str, Any]:
     """The JSON schema of the configuration."""
-    return yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
+    return read_yaml(SCHEMA, "schema")
 
 
 def load(paths: Sequence[str | Path]) -> Config:
@@ -97,6 +97,8 @@ def check(config: Config, paths: Sequence[str | Path] = ()) -> None:
         alone = errors[0].validator == "required" and not key and list(paths) != over_base(paths)
         hint = f" An overlay stands behind {BASE}: name that first." if alone else ""
         raise ConfigError(f"{where(key, paths)}: {message}{hint}")
+    for key, message in non_finite(config):
+        raise ConfigError(f"{where(key, paths)}: {message}")
     for kind in ("policies", "methods", "benchmarks"):
         for name in config["matrix"][kind]:
             if name not in config[kind]:
@@ -255,6 +257,17 @@ def overlap_settings(config: Config) -> Config:
     return {"benchmarks": own, "instruction": config["data"]["instruction"], "released": released}
 
 
+def local_files(settings: Config) -> list[str]:
+    """The files on this machine that the settings of a stage name: of ``data``, of ``overlap`` and ``generate``."""
+    named = []
+    for entry in settings.get("datasets", []) if settings.get("source") == "hub" else []:
+        path, archive = entry.get("path"), entry.get("archive")
+        if path is not None:
+            named += [path, *([] if archive is None else [str(Path(path).parent / archive)])]
+    named += [path for entry in settings.get("benchmarks", {}).values() if (path := entry.get("path")) is not None]
+    return list(dict.fromkeys(named))
+
+
 def results_settings(config: Config) -> Config:
     """Of the tables, the figures and the report."""
     return {key: config[key] for key in ("matrix", "methods", "ablations", "paper", "limits")}
@@ -336,16 +349,7 @@ def _check_method(method: Config, at: str) -> None:
 
 
 def _read(path: Path) -> Config:
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise ConfigError(f"{path}: no such configuration file.") from error
-    except IsADirectoryError as error:
-        raise ConfigError(f"{path}: is a folder, expected a YAML file.") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        mark = getattr(error, "problem_mark", None)
-        place = f", line {mark.line + 1}" if mark else ""
-        raise ConfigError(f"{path}{place}: not valid YAML ({getattr(error, 'problem', error)}).") from error
+    content = read_yaml(path, "configuration file")
     if content is None:
         return {}
     if not isinstance(content, dict):

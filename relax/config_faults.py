@@ -2,7 +2,8 @@
 
 import difflib
 import functools
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import jsonschema
@@ -46,6 +47,15 @@ def explain(error: jsonschema.ValidationError) -> tuple[list[str | int], str]:
     if error.validator == "maxProperties":
         return key, f"{name} has {' and '.join(value)}, expected one of them; a new name inherits nothing."
     return key, f"{name} is {value!r}, which does not fit{hint}."
+
+
+def non_finite(value: object, key: tuple[str | int, ...] = ()) -> Iterator[tuple[list[str | int], str]]:
+    """(key, sentence) of every number below a key that is none: infinities and not-a-number pass every bound."""
+    if isinstance(value, dict | list):
+        for part, item in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from non_finite(item, (*key, part))
+    elif isinstance(value, float) and not math.isfinite(value):
+        yield list(key), f"{'.'.join(map(str, key))} is {value}, expected a finite number."
 
 
 def _is_number_as_text(value: object) -> bool:

@@ -8,14 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import yaml
-
 from relax import config as settings
 from relax.cluster.plan import LOCAL, STAGES, Job, jobs, schedule
 from relax.cluster.resources import needs, parameters
 from relax.cluster.site import FOLDER, Site
 from relax.config import Config
 from relax.evaluation.catalogue import find, read_task
+from relax.files import read_yaml
 from relax.progress import duration
 
 #: Bytes of a token of a response as text; English is nearer to 4.
@@ -63,7 +62,7 @@ def cost(paths: Sequence[Path], gpus: int | None = None, at_once: int | None = N
             return took[job.rule, job.policy]
         return asked[job.rule, job.policy]["runtime"] / 60 if job.rule not in LOCAL else 0.0
 
-    at_once = at_once or yaml.safe_load((FOLDER / "config.yaml").read_text(encoding="utf-8"))["jobs"]
+    at_once = at_once or read_yaml(FOLDER / "config.yaml", "profile")["jobs"]
     times = schedule(planned, hours, at_once, gpus)
     responses = _responses(loaded)
     stages: dict[str, Stage] = defaultdict(Stage)

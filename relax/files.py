@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, what a disk says against them, locks, and the one reader of JSON lines."""
+"""Files there whole or not at all, what a disk says against them, locks, and the readers of YAML and JSON lines."""
 
 import contextlib
 import errno
@@ -12,7 +12,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
-from relax.errors import DataError, MachineError, RelaxError
+import yaml
+
+from relax.errors import ConfigError, DataError, MachineError, RelaxError
 
 #: A disk, or this user's share of it, is full.
 _FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -160,6 +162,47 @@ def lock(path: str | Path, wait: bool = False) -> IO[str]:
             "the same files; choose a folder on another disk, or ask for a mount with locks (Lustre: flock)."
         ) from error
     return stream
+
+
+class YAMLLoader(yaml.SafeLoader):
+    """Keys are unique, as YAML says: of equal ones PyYAML itself drops all but the last in silence."""
+
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        node = super().compose_mapping_node(anchor)
+        lines: dict[tuple[str, str], int] = {}
+        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
+            line = key.start_mark.line + 1
+            if (key.tag, key.value) in lines:
+                raise ConfigError(
+                    f"{key.start_mark.name}, line {line}: the key {key.value!r} stands in line "
+                    f"{lines[key.tag, key.value]} already, and one of the two would not count; join them or remove one."
+                )
+            lines[key.tag, key.value] = line
+        return node
+
+
+def read_yaml(path: Path, what: str, loader: type[YAMLLoader] = YAMLLoader) -> Any:
+    """The content of a YAML file; None where it is empty.
+
+    Args:
+        path: of the file.
+        what: it is, for the messages.
+        loader: one that knows further tags.
+
+    Raises:
+        ConfigError: it is missing, not YAML, or a key stands twice in one place; names file and line.
+    """
+    try:
+        with path.open(encoding="utf-8") as stream:  # a stream has a name, which stands in the sentences
+            return yaml.load(stream, loader)
+    except FileNotFoundError as error:
+        raise ConfigError(f"{path}: no such {what}.") from error
+    except IsADirectoryError as error:
+        raise ConfigError(f"{path}: is a folder, expected a YAML file.") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f", line {mark.line + 1}" if mark else ""
+        raise ConfigError(f"{path}{place}: not valid YAML ({getattr(error, 'problem', error)}).") from error
 
 
 def read_json_lines(path: Path, what: str) -> Iterator[tuple[str, int, Mapping[str, Any]]]:

@@ -149,6 +149,7 @@ class Run:
         identity: name, policy, method, seed, benchmark, as far as they apply.
         settings: everything from the configuration that decides the outputs.
         inputs: paths that were read; their digests are taken when the run starts.
+        code: versions of the code that decides the numbers (:func:`relax.code.code_of`); None where none are kept.
         metrics: final numbers, by name.
         seeds: every seed that was set.
         digests: of the inputs, by path.
@@ -161,6 +162,7 @@ class Run:
     config_hash: str | None = None
     metrics: dict[str, float] = field(default_factory=dict)
     seeds: dict[str, int] = field(default_factory=dict)
+    code: dict[str, str] | None = None
 
     def __post_init__(self) -> None:
         self._clock, self._cpu = time.monotonic(), time.process_time()
@@ -207,6 +209,7 @@ class Run:
             "seeds": self.seeds,
             "inputs": self.digests,
             "outputs": {str(path): digest_path(path) for path in outputs},
+            **({} if self.code is None else {"code": self.code}),
             "git": git_state(),
             "container": container(),
             "versions": _versions(),

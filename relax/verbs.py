@@ -13,18 +13,27 @@ from relax.errors import ConfigError, DataError
 logger = logging.getLogger("relax")
 
 
-def _run(arguments: argparse.Namespace, loaded: config.Config, settings: dict[str, Any], inputs: list[Path]) -> Any:
-    """The record of this verb, with the identity its options give."""
+def _run(
+    arguments: argparse.Namespace,
+    loaded: config.Config,
+    settings: dict[str, Any],
+    inputs: list[Any],
+    verb: str | None = None,
+) -> Any:
+    """The record of this verb, or of another that it does as well, with the identity its options give."""
+    from relax.code import code_of
     from relax.tracking import Run
 
+    verb = verb or arguments.verb
     names = ("policy", "method", "seed", "benchmark")
     identity = {name: getattr(arguments, name) for name in names if name in arguments}
     return Run(
-        verb=arguments.verb,
+        verb=verb,
         identity={"name": loaded["name"], **identity},
         settings=settings,
         inputs=list(inputs),
         config_hash=config.digest(loaded),
+        code=code_of(verb, settings),
     )
 
 
@@ -88,7 +97,7 @@ def data(a: argparse.Namespace, loaded: config.Config) -> None:
     # The first job of a pipeline: what would fail hours later is refused here.
     check_tasks({name: loaded["benchmarks"][name] for name in loaded["matrix"]["benchmarks"]})
     settings = config.data_settings(loaded)
-    build(settings, a.out, _run(a, loaded, settings, []))
+    build(settings, a.out, _run(a, loaded, settings, config.local_files(settings)))
 
 
 def base(a: argparse.Namespace, loaded: config.Config) -> None:
@@ -166,7 +175,7 @@ def koopman(a: argparse.Namespace, loaded: config.Config) -> None:
 def overlap(a: argparse.Namespace, loaded: config.Config) -> None:
     """Benchmark problems in the training set."""
     settings = config.overlap_settings(loaded)
-    run = _run(a, loaded, settings, [a.train, a.test])
+    run = _run(a, loaded, settings, [a.train, a.test, *config.local_files(settings)])
     from relax.evaluation.contamination import overlap_stage
 
     overlap_stage(settings, a.train, a.test, a.out, run)
@@ -175,7 +184,7 @@ def overlap(a: argparse.Namespace, loaded: config.Config) -> None:
 def generate(a: argparse.Namespace, loaded: config.Config) -> None:
     """Responses of a policy to every benchmark."""
     settings = config.generate_settings(loaded)
-    run = _run(a, loaded, settings, [a.model, a.data])
+    run = _run(a, loaded, settings, [a.model, a.data, *config.local_files(settings)])
     from relax.evaluation.generate import generate
 
     generate(settings, a.model, a.data, a.out, run, _label(a), a.part)
@@ -195,7 +204,8 @@ def evaluate(a: argparse.Namespace, loaded: config.Config) -> None:
     if a.regrade:
         from relax.evaluation.grades import grade_stage
 
-        grade_stage(a.regrade, a.grades, _run(a, loaded, {}, [_expect(a.regrade, "generate")]), _label(a))
+        regraded = _run(a, loaded, {}, [_expect(a.regrade, "generate")], "grade")
+        grade_stage(a.regrade, a.grades, regraded, _label(a))
     settings = config.evaluate_settings(loaded)
     score_stage(settings, a.grades, a.out, _run(a, loaded, settings, [a.grades]))
 
@@ -212,10 +222,15 @@ def tables(a: argparse.Namespace) -> int:
     if a.configfile is not None or a.root is not None:
         raise ConfigError("--from-mlflow brings its own configuration and results; leave --configfile and --root out.")
     from relax.store.restore import restore
+    from relax.tracking import masked
 
     with tempfile.TemporaryDirectory() as folder:
         loaded, a.root = restore(a.from_mlflow, a.experiment, folder)
-        _tables(a, loaded)
+        try:
+            _tables(a, loaded)
+        except DataError as error:
+            said = str(error).replace(f"{folder}/", "")
+            raise DataError(f"{masked(a.from_mlflow)}: {said} Then `relax track` brings it to the store.") from error
     return 0
 
 
@@ -228,10 +243,11 @@ def _tables(a: argparse.Namespace, loaded: config.Config) -> None:
 
     results = _collected(a, loaded, run)
     written = write_tables(results, a.out)
-    content = evaluate(results)
+    content = evaluate(results) | ({"fault": results.fault} if results.fault else {})
+    below = f"\n{results.fault}\n" if results.fault else ""
     texts = {
-        "findings.md": findings.to_markdown(findings.findings(results)),
-        "claims.md": claims.to_markdown(claims.read_claims(), {content["name"]: content}),
+        "findings.md": findings.to_markdown(findings.findings(results)) + below,
+        "claims.md": claims.to_markdown(claims.read_claims(), {content["name"]: content}) + below,
         claims.CONTENT: json.dumps(content, indent=1, ensure_ascii=False) + "\n",
     }
     for name, text in texts.items():
@@ -370,5 +386,6 @@ def why(a: argparse.Namespace) -> int:
     """The chain of records behind a result."""
     from relax.results.why import why
 
-    print(why(a.path, {name: getattr(a, name) for name in ("policy", "method", "seed", "benchmark")}))
-    return 0
+    text, faults = why(a.path, {name: getattr(a, name) for name in ("policy", "method", "seed", "benchmark")})
+    print(text)
+    return DataError.exit_code if faults else 0

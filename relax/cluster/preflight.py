@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
-
 from relax.cluster.resources import RULES, gpus, layout, needs
 from relax.cluster.site import FOLDER, REQUIRED, Site, variable
 from relax.cluster.slurm import ask, live_jobs, try_to_ask, unfinished_runs
 from relax.config import Config
 from relax.errors import MachineError
+from relax.files import read_yaml
 
 
 @dataclass(frozen=True)
@@ -120,7 +119,7 @@ def minutes(text: str) -> float | None:
 
 
 def _attempts() -> int:
-    return 1 + yaml.safe_load((FOLDER / "config.yaml").read_text(encoding="utf-8")).get("retries", 0)
+    return 1 + read_yaml(FOLDER / "config.yaml", "profile").get("retries", 0)
 
 
 def _kinds(config: Config, site: Site, gpu: bool) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -228,7 +227,7 @@ def _limits(config: Config, site: Site) -> Iterator[Finding]:
 
 
 def _polling(settings: dict[str, str]) -> Iterator[Finding]:
-    profile = yaml.safe_load((FOLDER / "config.yaml").read_text(encoding="utf-8"))
+    profile = read_yaml(FOLDER / "config.yaml", "profile")
     age = int((settings.get("MinJobAge", "0").split() or ["0"])[0])
     no_accounting = settings.get("AccountingStorageType", "").endswith("/none")
     if no_accounting and age < 3 * profile["slurm-init-seconds-before-status-checks"]:

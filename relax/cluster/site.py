@@ -9,9 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-import yaml
-
 from relax.errors import ConfigError
+from relax.files import read_yaml
 
 #: Below the folder that Snakemake runs in.
 FOLDER = Path("profiles/slurm")
@@ -93,9 +92,9 @@ def _read(file: Path) -> Mapping[str, str | float]:
     if not file.exists():
         return {}
     try:
-        written = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
-    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{file}: not valid YAML ({getattr(error, 'problem', error)}).") from error
+        written = read_yaml(file, "site settings") or {}
+    except OSError as error:
+        raise ConfigError(f"{file}: cannot be read ({error.strerror}).") from error
     if not isinstance(written, dict):
         raise ConfigError(f"{file}: expected keys and values, found {type(written).__name__}.")
     for key, value in written.items():

@@ -10,9 +10,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from relax.errors import ConfigError
+from relax.files import YAMLLoader, read_yaml
 
 #: lm-eval task files, one a benchmark.
 TASKS = Path(__file__).parent / "tasks"
@@ -103,7 +102,7 @@ def _require(task: str, prefix: str = "") -> None:
     raise ConfigError(f"{prefix}no task {task!r}; {meant}there are {', '.join(known)}.")
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(YAMLLoader):
     """Reads lm-eval's ``!function`` tag as text."""
 
 
@@ -112,6 +111,6 @@ _Loader.add_constructor("!function", lambda loader, node: loader.construct_scala
 
 def _read(path: Path) -> dict[str, Any]:
     # As lm-eval merges: key by key of the top level, the including file last.
-    task = yaml.load(path.read_text(encoding="utf-8"), _Loader)
+    task = read_yaml(path, "task file", _Loader)
     included = task.pop("include", None)
     return (_read(path.parent / included) if included else {}) | task

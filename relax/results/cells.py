@@ -3,7 +3,7 @@
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
 
@@ -119,6 +119,15 @@ class Table:
     columns: tuple[Column, ...]
     rows: tuple[Mapping[str, Value], ...]
     labels: int = 0
+
+    def bearing(self, fault: str) -> "Table":
+        """The table with a sentence on what it rests on in its caption, and in a column of the CSV file; the same table
+        where there is nothing to say."""
+        if not fault:
+            return self
+        columns = (*self.columns, Column("fault", "fault", shown=False))
+        rows = tuple({**row, "fault": fault} for row in self.rows)
+        return replace(self, caption=f"{self.caption} {fault}", columns=columns, rows=rows)
 
     @property
     def shown(self) -> tuple[Column, ...]:

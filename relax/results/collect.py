@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from relax.errors import DataError
+from relax.results.links import other_code, refuse_broken, refuse_changed
 from relax.results.model import INITIAL, KEYS, SPECTRA, Matrix, Results
 from relax.tracking import RECORD, find_records
 
@@ -36,7 +37,8 @@ def collect(root: str | Path, config: Mapping[str, Any]) -> Results:
             ``dictionary`` and ``benchmarks`` are used where present.
 
     Raises:
-        DataError: a record, or a file that a record vouches for, is missing or does not parse.
+        DataError: a record, or a file that a record vouches for, is missing, has changed since, or does not parse; or a
+            record was made from what no record speaks of, or speaks of otherwise.
     """
     root, matrix = Path(root), Matrix.of(config)
     found = []
@@ -47,6 +49,9 @@ def collect(root: str | Path, config: Mapping[str, Any]) -> Results:
             found.append((folder, _checked(folder, record) | {"folder": str(place)}))
     mine = [(folder, record) for folder, record in found if matrix.asks_for(record["identity"])]
     by_verb = {verb: [x for x in mine if x[1]["verb"] == verb] for verb in OF_RUNS}
+    refuse_broken(root, found, mine)
+    for folder, record in (item for items in by_verb.values() for item in items):
+        refuse_changed(folder, record)
 
     series = _stack([_series(f, r) for f, r in by_verb["train"]], [*KEYS, "step"])
     score_columns = [*KEYS, "benchmark", "metric", "value", "stderr", "rerun", "problems"]
@@ -84,6 +89,7 @@ def collect(root: str | Path, config: Mapping[str, Any]) -> Results:
         ),
         costs=_costs(records),
         grades=grades,
+        fault=other_code(records),
     )
 
 

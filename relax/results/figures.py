@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -26,7 +27,7 @@ def write_figures(results: Results, out_dir: str | Path) -> list[Figure]:
     """
     out = Path(out_dir)
     drawn = (save(draw, out) for policy in results.matrix.policies for draw in _draws(results, policy))
-    figures = [figure for figure in drawn if figure is not None]
+    figures = [replace(f, caption=f"{f.caption} {results.fault}".rstrip()) for f in drawn if f is not None]
     kept = [{"name": f.name, "title": f.title, "caption": f.caption, "paper": f.paper} for f in figures]
     atomic_write(out / CAPTIONS, json.dumps(kept, indent=2, ensure_ascii=False) + "\n")
     return figures

@@ -100,6 +100,7 @@ class Results:
             and id; empty where the runs are older than that file.
         dictionaries: one row per policy: metrics and settings of the dictionary.
         grades: one row per response to a benchmark problem: correct or not.
+        fault: a sentence that every table and figure bears where what is behind them is not all as it should be.
         costs: one row per record: verb, identity, seconds (wall, CPU, and of accelerators: wall times devices), memory
             (MB), start, commit, folder.
     """
@@ -117,6 +118,7 @@ class Results:
     dictionaries: pd.DataFrame
     costs: pd.DataFrame
     grades: pd.DataFrame
+    fault: str = ""
 
     def by_seed(self, policy: str, method: str, key: str) -> dict[int, float]:
         """A column of ``runs`` for one method: seed -> value, unfinished runs left out."""

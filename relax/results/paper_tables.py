@@ -49,7 +49,8 @@ def paper_tables(results: Results) -> list[Table]:
         DataError: a file of printed numbers is missing or malformed.
     """
     checks = {(check.table, check.row, check.quantity): check for check in audit().checks}
-    return [_cost(results) if layout is COST else _scores(results, layout, checks) for layout in LAYOUTS]
+    tables = (_cost(results) if layout is COST else _scores(results, layout, checks) for layout in LAYOUTS)
+    return [table.bearing(results.fault) for table in tables]
 
 
 def compares(results: Results) -> bool:

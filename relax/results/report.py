@@ -116,6 +116,7 @@ def _lead(results: Results) -> list[str]:
         f"Asked for: {policies}; {methods} ({', '.join(matrix.methods)}); {seeds_of(results)}; "
         f"{'benchmark' if len(matrix.benchmarks) == 1 else 'benchmarks'} {', '.join(matrix.benchmarks)}.",
         f"Finished: {trained} of {asked} training runs, {_evaluated(results)} evaluations.",
+        *([results.fault] if results.fault else []),
     ]
 
 

@@ -15,7 +15,7 @@ from relax.results.statistics import summarise
 
 def build_tables(results: Results) -> list[Table]:
     """The tables of the runs, in the order in which a reader wants them; those of the paper are apart."""
-    return [
+    tables = [
         final(results),
         differences(results),
         beside(results),
@@ -27,6 +27,7 @@ def build_tables(results: Results) -> list[Table]:
         cost(results),
         stages(results),
     ]
+    return [table.bearing(results.fault) for table in tables]
 
 
 def write_tables(results: Results, out_dir: str | Path) -> list[Path]:
@@ -42,6 +43,7 @@ def write_tables(results: Results, out_dir: str | Path) -> list[Path]:
             atomic_write(written[-1], text)
     written.append(out / "runs.csv")
     runs = results.runs.astype(object).where(results.runs.notna(), "")
+    runs = runs.assign(fault=results.fault) if results.fault else runs
     atomic_write(written[-1], csv_text([list(runs.columns), *runs.itertuples(index=False)]))
     return written
 

@@ -1,12 +1,13 @@
 """``relax why``: the chain of run records behind a result, and where a link is missing or a hash differs."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from relax.config import digest
+from relax.code import RERUN, changed
+from relax.config import digest, local_files
 from relax.container import in_words
 from relax.errors import ConfigError, DataError
 from relax.tracking import RECORD, digest_path, find_records
@@ -25,13 +26,15 @@ class Link:
         folder: of the record, relative to the results folder.
         record: its content.
         faults: what does not fit: inputs or outputs that are missing, or have changed since; settings that do not give
-            their hash.
+            their hash; other code now than then, of a stage that the pipeline would run again for it.
+        remarks: what is worth knowing and no fault.
         behind: the records that made its inputs.
     """
 
     folder: str
     record: Mapping[str, Any]
     faults: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
     behind: list["Link"] = field(default_factory=list)
 
 
@@ -40,15 +43,16 @@ class Chain:
 
     Args:
         root: ``results/<name>``.
+        found: its records, as (folder, record), where they are read already.
 
     Raises:
         DataError: a record does not parse, or is not one.
     """
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        found = [(folder.relative_to(root).as_posix(), record) for folder, record in find_records(root)]
-        self.records = {folder: _whole(root / folder, record) for folder, record in found}
+    def __init__(self, root: Path, found: Sequence[tuple[Path, Mapping[str, Any]]] | None = None) -> None:
+        self.root = root.absolute()
+        records = find_records(root) if found is None else found
+        self.records = {folder.relative_to(root).as_posix(): _whole(folder, record) for folder, record in records}
         names = {root.name, *(record["identity"].get("name") for record in self.records.values())}
         self._inside = [f"results/{name}/" for name in sorted(filter(None, names), key=len, reverse=True)]
         self._digests: dict[str, str] = {}
@@ -88,10 +92,17 @@ class Chain:
         made = self._links[folder] = Link(folder, record)
         if digest(record["settings"]) != record["settings_hash"]:
             made.faults.append(f"its settings do not give their recorded hash {record['settings_hash']}")
+        if other := changed(record):
+            told = made.faults if record["verb"] in RERUN else made.remarks
+            told.append(f"its code has changed since: {other}")
+        named = local_files(record["settings"])
         for path, recorded in record["outputs"].items():
             self._check(made, self.place(path), recorded, "it wrote")
         for path, recorded in record["inputs"].items():
             place = self.place(path)
+            if path in named and place == path:
+                self._check_local(made, path, recorded)
+                continue
             self._check(made, place, recorded, "it read")
             maker = self.maker(Path(place).parent.as_posix() if place.endswith(f"/{RECORD}") else place)
             if maker is None:
@@ -105,6 +116,14 @@ class Chain:
             link.faults.append(f"{place}, which {what}, is missing")
         elif self.digest(place) != recorded:
             link.faults.append(f"{place} is not what {what}: hash {self.digest(place)}, recorded {recorded}")
+
+    def _check_local(self, link: Link, path: str, recorded: str) -> None:
+        """A file of the user's, that no stage made; another machine may not have it."""
+        found = next((place for folder in (self.root.parents[1], Path()) if (place := folder / path).exists()), None)
+        if found is None:
+            link.remarks.append(f"{path}, which it read, is not on this machine")
+        elif (now := digest_path(found)) != recorded:
+            link.faults.append(f"{path} is not what it read: hash {now}, recorded {recorded}")
 
     def _holds(self, output: str, place: str) -> bool:
         made = self.place(output)
@@ -123,8 +142,8 @@ def _whole(folder: Path, record: Any) -> Mapping[str, Any]:
     return record
 
 
-def why(path: str | Path, only: Mapping[str, Any]) -> str:
-    """The chain behind a file or folder of a results folder, as text.
+def why(path: str | Path, only: Mapping[str, Any]) -> tuple[str, int]:
+    """The chain behind a file or folder of a results folder, as text, and how many faults it has.
 
     Args:
         path: e.g. ``results/demo/tables/final.md``.
@@ -156,8 +175,13 @@ def why(path: str | Path, only: Mapping[str, Any]) -> str:
     for link, depth in links:
         lines += _record(chain, link, place, usual, "  " * depth)
     faults = sum(len(link.faults) for link in seen)
-    verdict = "every link is there and every hash as recorded" if not faults else f"{faults} faults, marked !"
-    return "\n".join([*lines, "", f"{len(seen)} {'run' if len(seen) == 1 else 'runs'} behind it; {verdict}."])
+    verdict = (
+        "every link is there and every hash as recorded"
+        if not faults
+        else f"{faults} {'fault' if faults == 1 else 'faults'}, marked !"
+    )
+    runs = f"{len(seen)} {'run' if len(seen) == 1 else 'runs'} behind it"
+    return "\n".join([*lines, "", f"{runs}; {verdict}."]), faults
 
 
 def _check_names(chain: Chain, only: Mapping[str, Any]) -> None:
@@ -205,6 +229,7 @@ def _record(chain: Chain, link: Link, asked: str, usual: Mapping[str, str], inde
     yield f"{indent}{link.folder}: {', '.join(filter(None, parts))}"
     yield from (f"{indent}  {key} {value}" for key, value in _about(record).items() if value != usual[key])
     yield from (f"{indent}  ! {fault}" for fault in link.faults)
+    yield from (f"{indent}  ({remark})" for remark in link.remarks)
     yield from (f"{indent}  from {source}" for source in _sources(record))
     read = {chain.place(path): recorded for path, recorded in record["inputs"].items()}
     files = [f"{place} {recorded}" for place, recorded in read.items() if not place.endswith(f"/{RECORD}")]

@@ -5,13 +5,15 @@ import re
 import secrets
 import shlex
 import sys
+from functools import cache
 from datetime import UTC, datetime
 from pathlib import Path
 
 from relax import config as settings
 from relax.cluster.resources import layout, needs
 from relax.cluster.site import read_site
-from relax.errors import ConfigError, MachineError, RelaxError
+from relax.code import code_of
+from relax.errors import ConfigError, DataError, MachineError, RelaxError
 from relax.files import lock, writable_folder
 
 
@@ -37,6 +39,9 @@ def load_configuration():
             writable_folder(".snakemake")  # Snakemake's memory, without which it would end in pages of its own
         loaded = settings.load(configuration_files())
         settings.check_results_folder(loaded, Path("results") / loaded["name"])
+        for stage in (settings.data_settings, settings.evaluate_settings):
+            for path in filter(lambda path: not Path(path).exists(), settings.local_files(stage(loaded))):
+                raise DataError(f"{path}: no such file; {' + '.join(map(str, configuration_files()))} names it.")
         site = read_site()
         for policy in loaded["matrix"]["policies"]:
             layout(loaded, policy, site)
@@ -176,6 +181,17 @@ def evaluate_settings(wildcards):
 
 def overlap_settings(wildcards):
     return settings.digest(settings.overlap_settings(CONFIG))
+
+
+def code(verb, stage=lambda loaded: {}):
+    """A rule's code as a parameter: the versions of what decides its numbers."""
+    version = cache(lambda: settings.digest(code_of(verb, stage(CONFIG))))
+    return lambda wildcards: version()
+
+
+def local_files(stage):
+    """A rule's input: the files outside the results folder that the configuration names."""
+    return lambda wildcards: settings.local_files(stage(CONFIG))
 
 
 def results_settings(wildcards):

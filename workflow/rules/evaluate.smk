@@ -5,6 +5,7 @@ rule overlap:
     input:
         train=f"{ROOT}/data/train.jsonl",
         test=f"{ROOT}/data/test.jsonl",
+        local=local_files(settings.overlap_settings),
     output:
         overlap=f"{ROOT}/overlap/overlap.json",
         record=f"{ROOT}/overlap/run.json",
@@ -16,6 +17,7 @@ rule overlap:
         config=configfiles,
         out=subpath(output.record, parent=True),
         settings=overlap_settings,
+        code=code("overlap", settings.overlap_settings),
     message:
         "benchmark problems in the training set"
     shell:
@@ -28,6 +30,7 @@ rule generate:
     input:
         model=policy_model,
         data=f"{ROOT}/data/test.jsonl",
+        local=local_files(settings.generate_settings),
     output:
         f"{ROOT}/responses/{{policy}}/{{method}}/seed-{{seed}}/run.json",
     log:
@@ -40,6 +43,7 @@ rule generate:
         config=configfiles,
         out=subpath(output[0], parent=True),
         settings=generate_settings,
+        code=code("generate", settings.generate_settings),
     message:
         "responses of {wildcards.policy}, {wildcards.method}, seed {wildcards.seed}"
     shell:
@@ -62,6 +66,7 @@ rule grade:
         config=configfiles,
         responses=subpath(input[0], parent=True),
         out=subpath(output[0], parent=True),
+        code=code("grade"),
     message:
         "grades of {wildcards.policy}, {wildcards.method}, seed {wildcards.seed}"
     shell:
@@ -88,6 +93,7 @@ rule evaluate:
         grades=subpath(input[0], parent=True),
         out=subpath(output[0], ancestor=2),
         settings=evaluate_settings,
+        code=code("evaluate"),
     message:
         "scores of {wildcards.policy}, {wildcards.method}, seed {wildcards.seed}"
     shell:

@@ -49,6 +49,7 @@ rule koopman:
         latent=subpath(input.statistics, parent=True),
         out=subpath(output.record, parent=True),
         settings=koopman_settings,
+        code=code("koopman"),
     message:
         "spectra and DSD of {wildcards.policy}, {wildcards.method}, seed {wildcards.seed}"
     shell:

@@ -2,6 +2,8 @@
 
 
 rule data:
+    input:
+        local_files(settings.data_settings),
     output:
         train=f"{ROOT}/data/train.jsonl",
         test=f"{ROOT}/data/test.jsonl",
@@ -14,6 +16,7 @@ rule data:
         config=configfiles,
         out=subpath(output.record, parent=True),
         settings=data_settings,
+        code=code("data", settings.data_settings),
     message:
         "problems to train and to test on"
     shell:
