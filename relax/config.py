@@ -17,7 +17,7 @@ import jsonschema
 
 from relax import paper
 from relax.config_faults import explain, nearest, non_finite, where
-from relax.errors import ConfigError, MachineError
+from relax.errors import ConfigError, DataError, MachineError
 from relax.files import read_yaml
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -266,6 +266,24 @@ def local_files(settings: Config) -> list[str]:
             named += [path, *([] if archive is None else [str(Path(path).parent / archive)])]
     named += [path for entry in settings.get("benchmarks", {}).values() if (path := entry.get("path")) is not None]
     return list(dict.fromkeys(named))
+
+
+def check_local_files(config: Config, paths: Sequence[str | Path] = ()) -> None:
+    """Refuse a configuration that names files which are not there.
+
+    Raises:
+        DataError: names the file, and the file and line that name it.
+    """
+    named = [
+        (["data", "datasets", number], path)
+        for number, entry in enumerate(config["data"]["datasets"])
+        for path in local_files({**config["data"], "datasets": [entry]})
+    ]
+    for name, entry in evaluate_settings(config)["benchmarks"].items():
+        named += [(["benchmarks", name, "path"], path) for path in local_files({"benchmarks": {name: entry}})]
+    for key, path in named:
+        if not Path(path).exists():
+            raise DataError(f"{where(key, paths)}: {path}: no such file; put it there, or name another.")
 
 
 def results_settings(config: Config) -> Config:

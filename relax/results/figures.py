@@ -15,7 +15,9 @@ from relax.results.figures_lag import lag
 from relax.results.figures_spectra import dsd_against_length, dsd_spectra, eigenvalues
 from relax.results.figures_style import Drawing, Figure, save
 from relax.results.figures_training import dsd, dynamics, entropy_reward, share_above_xi
+from relax.results.links import refuse_changed
 from relax.results.model import Results
+from relax.tracking import RECORD, read_record
 
 CAPTIONS = "figures.json"
 
@@ -53,9 +55,11 @@ def read_figures(out_dir: str | Path) -> list[Figure]:
     """What :func:`write_figures` has written there.
 
     Raises:
-        DataError: it has not.
+        DataError: it has not, or a file is not what it has written.
     """
     out = Path(out_dir)
+    if (out / RECORD).is_file():
+        refuse_changed(out, read_record(out))
     try:
         kept = json.loads((out / CAPTIONS).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

@@ -61,6 +61,8 @@ class Chain:
     def place(self, path: str | Path) -> str:
         """A path, as recorded on whatever machine, relative to the results folder; as it is if it lies elsewhere."""
         text, resolved = Path(path).as_posix(), Path(path).absolute()
+        if named := next((inside for inside in self._inside if text.startswith(inside)), None):
+            return text.removeprefix(named)  # from wherever it is read
         if resolved.is_relative_to(self.root):
             return resolved.relative_to(self.root).as_posix()
         return next((text.partition(inside)[2] for inside in self._inside if inside in text), text)

@@ -13,7 +13,7 @@ from relax import config as settings
 from relax.cluster.resources import layout, needs
 from relax.cluster.site import read_site
 from relax.code import code_of
-from relax.errors import ConfigError, DataError, MachineError, RelaxError
+from relax.errors import ConfigError, MachineError, RelaxError
 from relax.files import lock, writable_folder
 
 
@@ -39,9 +39,7 @@ def load_configuration():
             writable_folder(".snakemake")  # Snakemake's memory, without which it would end in pages of its own
         loaded = settings.load(configuration_files())
         settings.check_results_folder(loaded, Path("results") / loaded["name"])
-        for stage in (settings.data_settings, settings.evaluate_settings):
-            for path in filter(lambda path: not Path(path).exists(), settings.local_files(stage(loaded))):
-                raise DataError(f"{path}: no such file; {' + '.join(map(str, configuration_files()))} names it.")
+        settings.check_local_files(loaded, configuration_files())
         site = read_site()
         for policy in loaded["matrix"]["policies"]:
             layout(loaded, policy, site)

@@ -19,6 +19,7 @@ from relax.config import REPOSITORY
 from relax.errors import DataError
 from relax.files import atomic_write, read_json_lines
 from relax.results.evidence.escape import step_of_escape
+from relax.results.links import refuse_changed
 from relax.results.model import INITIAL, SPECTRA
 from relax.tracking import find_records
 
@@ -213,6 +214,7 @@ def _record(key: Key, records: Sequence[tuple[Path, Record]]) -> Record:
     }
     for folder, record in records:
         if record["verb"] == "train":
+            refuse_changed(folder, record)
             training = record["settings"]["training"]
             result |= {"steps": training["steps"], "updates": training["updates_per_generation"]}
             result |= _curves(folder / "metrics.jsonl", training["updates_per_generation"])
