@@ -7,7 +7,10 @@ import yaml
 
 from conftest import REPOSITORY
 from relax import config
-from relax.errors import ConfigError, MachineError
+from relax.cluster.site import read_site
+from relax.errors import ConfigError, DataError, MachineError
+from relax.evaluation import catalogue
+from relax.files import read_yaml
 
 DEMO = REPOSITORY / "config" / "config.yaml"
 
@@ -132,6 +135,69 @@ def test_files_that_are_no_configuration(tmp_path: Path) -> None:
         config.load(overlay(tmp_path, "- 1\n"))
     with pytest.raises(ConfigError, match=r"lacks the key 'matrix'.* behind config/config\.yaml: name that first"):
         config.load([overlay(tmp_path, "name: x\n")[1]])
+
+
+@pytest.mark.parametrize(
+    ("text", "first", "again", "key"),
+    [
+        ("data:\n  seed: 1\nname: x\ndata:\n  digits: 9\n", 1, 4, "data"),
+        ("methods:\n  relax:\n    alpha: 0.1\n    xi: q90\n    alpha: 0.2\n", 3, 5, "alpha"),
+        ("limits:\n  - {a: 1, a: 2}\n", 2, 2, "a"),
+    ],
+)
+def test_a_key_that_stands_twice_is_refused_with_both_lines(tmp_path: Path, text, first, again, key) -> None:
+    site, tasks = tmp_path / "site.yaml", tmp_path / "tasks"
+    tasks.mkdir()
+    for path in (site, tasks / "gsm8k.yaml"):
+        path.write_text(text)
+    files = overlay(tmp_path, text)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(catalogue, "TASKS", tasks)
+        for path, reads in ((files[1], lambda: config.load(files)), (site, lambda: read_site(site, {})),
+                            (tasks / "gsm8k.yaml", lambda: catalogue.read_task("gsm8k"))):  # fmt: skip
+            with pytest.raises(ConfigError) as caught:
+                reads()
+            assert str(caught.value).startswith(f"{path}, line {again}: the key '{key}' stands in line {first} already")
+
+
+def test_equal_keys_in_different_places_and_merged_ones_are_no_fault(tmp_path: Path) -> None:
+    text = "one: &one {a: 1, b: 2}\ntwo: {<<: *one, a: 3}\nthree: {<<: *one, a: 4, b: 5}\n"
+    (tmp_path / "merged.yaml").write_text(text)
+    found = read_yaml(tmp_path / "merged.yaml", "file")
+    assert (found["two"], found["three"]) == ({"a": 3, "b": 2}, {"a": 4, "b": 5})
+
+
+@pytest.mark.parametrize("value", [".inf", ".nan", "1.0e+400"])
+@pytest.mark.parametrize(
+    "key", ["methods.relax.alpha", "methods.relax.xi", "training.learning_rate", "policies.tiny.scratch.rope_theta",
+            "dictionary.ridge", "resources.train.minutes"]
+)  # fmt: skip
+def test_a_number_that_is_none_is_refused(tmp_path: Path, key: str, value: str) -> None:
+    parts = key.split(".")
+    text = "".join(f"{'  ' * depth}{part}:\n" for depth, part in enumerate(parts))
+    files = overlay(tmp_path, f"{text[:-1]} {value}\n")
+    with pytest.raises(ConfigError, match=rf"line {len(parts)}: {key} is (inf|nan), expected a finite number\."):
+        config.load(files)
+
+
+def test_local_files_are_those_that_are_read(tmp_path: Path) -> None:
+    entry = {"repo": "mine", "path": "rows/a.jsonl", "archive": "images.zip"}
+    hub = {"source": "hub", "datasets": [entry, {**entry, "archive": None}, {"repo": "theirs", "path": None}]}
+    assert config.local_files(hub) == ["rows/a.jsonl", "rows/images.zip"]
+    assert config.local_files({**hub, "source": "visual"}) == []
+    assert config.local_files({"benchmarks": {"a": {"path": "b.jsonl"}, "c": {"path": None}}}) == ["b.jsonl"]
+
+
+def test_a_local_file_that_is_not_there_is_named_with_its_line(tmp_path: Path) -> None:
+    rows = {"repo": "mine", "revision": "unpinned", "split": "train", "prompt": "q", "answer": "a"}
+    (tmp_path / "there.jsonl").touch()
+    sets = [{**rows, "path": str(tmp_path / name)} for name in ("there.jsonl", "gone.jsonl")]
+    files = overlay(tmp_path, yaml.safe_dump({"data": {"source": "hub", "datasets": sets}}))
+    with pytest.raises(DataError, match=rf"overlay.yaml, line 9: {tmp_path}/gone.jsonl: no such file"):
+        config.check_local_files(config.load(files), files)
+    files = overlay(tmp_path, f"benchmarks:\n  noisy-sum:\n    path: {tmp_path}/none.parquet\n")
+    with pytest.raises(DataError, match=r"overlay.yaml, line 3: .*none.parquet: no such file"):
+        config.check_local_files(config.load(files), files)
 
 
 def test_overlays_go_over_the_base_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from mlflow.tracking import MlflowClient
 
+from relax.cli import main
 from relax.errors import ConfigError, DataError
 from relax.store import jobs
 from relax.store.client import PATH_TAG
@@ -125,8 +126,6 @@ def test_a_store_without_an_experiment_or_none_at_all(tmp_path) -> None:
     ],
 )
 def test_options_that_do_not_go_together(options, words, capsys) -> None:
-    from relax.cli import main
-
     assert main(["tables", *options, "--out", "x"]) == 2
     assert words in capsys.readouterr().err
 
@@ -150,3 +149,19 @@ def test_the_tables_of_a_real_pipeline_come_back_byte_for_byte(smoke, tmp_path) 
 
     assert inputs(record) == inputs(kept)
     assert record["config_hash"] == kept["config_hash"]
+
+
+@pytest.mark.slow
+def test_a_store_with_a_changed_file_gives_no_tables(smoke, tmp_path, capsys) -> None:
+    for name in ("mlflow.db", "mlartifacts"):
+        source = smoke / "results" / "smoke" / name
+        shutil.copytree(source, tmp_path / name) if source.is_dir() else shutil.copyfile(source, tmp_path / name)
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    found = (tmp_path / "mlartifacts").glob("*/artifacts/metrics.jsonl")
+    path = next(path for path in found if '"reward": 0.' in path.read_text())
+    path.write_text(path.read_text().replace('"reward": 0.', '"reward": 1.'))
+    assert main(["tables", "--from-mlflow", uri, "--out", str(tmp_path / "tables")]) == 3
+    said = capsys.readouterr().err
+    assert f"{uri}: results/smoke/" in said
+    assert "is not what its run record says" in said
+    assert not (tmp_path / "tables").exists()

@@ -3,10 +3,14 @@
 import json
 import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from conftest import REPOSITORY
+from relax.cli import main
+from relax.config import digest
 from relax.tracking import digest_path
 from workflow_fixture import run
 
@@ -21,10 +25,17 @@ def copy(smoke: Path, tmp_path: Path) -> Path:
     return tmp_path
 
 
-def why(folder: Path, *arguments: str) -> str:
+def why(folder: Path, *arguments: str, code: int = 0) -> str:
     ended = run(folder, "relax", "why", *arguments)
-    assert ended.returncode == 0, ended.stderr
+    assert ended.returncode == code, ended.stderr
     return ended.stdout
+
+
+def rewritten(path: Path, change: Callable[[dict], object]) -> dict:
+    record = json.loads(path.read_text())
+    change(record)
+    path.write_text(json.dumps(record))
+    return record
 
 
 def test_the_chain_of_a_table_goes_down_to_the_data(copy: Path) -> None:
@@ -110,7 +121,7 @@ def test_what_was_changed_or_lost_since_is_named(copy: Path) -> None:
     record = json.loads(edited.read_text())
     record["settings"]["method"]["alpha"] = 0.5
     edited.write_text(json.dumps(record))
-    text = why(copy, "results/smoke/tables/final.md")
+    text = why(copy, "results/smoke/tables/final.md", code=3)
     assert "! train/tiny/grpo/seed-1/metrics.jsonl is not what it wrote: hash " in text
     assert "! data/test.jsonl, which it wrote, is missing" in text
     assert "! grades/tiny/initial/seed-0, which it read, is missing" in text
@@ -119,6 +130,63 @@ def test_what_was_changed_or_lost_since_is_named(copy: Path) -> None:
     assert "! train/tiny/relax-sv/seed-1/run.json is not what it read: hash " in text
     assert WHOLE not in text
     assert f"{sum(line.lstrip().startswith('! ') for line in text.splitlines())} faults, marked !" in text
+
+
+def test_other_code_than_then_is_a_fault_of_what_would_run_again_alone(copy: Path) -> None:
+    root, scores = copy / "results" / "smoke", "results/smoke/evaluate/tiny/grpo/seed-1/noisy-sum/scores.json"
+    for place in ("grades", "train"):
+        rewritten(root / place / "tiny/grpo/seed-1/run.json", lambda record: record["code"].update(relax="older"))
+    text = why(copy, scores, code=3)
+    assert re.search(r"^ +! its code has changed since: relax older, now \w{12}$", text, re.MULTILINE)
+    assert re.search(r"^ +\(its code has changed since: relax older, now \w{12}\)$", text, re.MULTILINE)
+    assert text.rstrip().endswith("; 1 fault, marked !.")
+    for path in root.rglob("run.json"):
+        rewritten(path, lambda record: record.pop("code", None))
+    assert why(copy, scores).rstrip().endswith(WHOLE)  # made before there was such a key
+
+
+def test_a_local_file_that_was_changed_is_a_fault_and_one_left_at_home_is_none(copy: Path) -> None:
+    root, rows = copy / "results" / "smoke", copy / "rows.jsonl"
+    rows.write_text("one\n")
+
+    def name_it(record: dict) -> None:
+        record["settings"] |= {"source": "hub", "datasets": [{"repo": "mine", "revision": "0", "path": "rows.jsonl"}]}
+        record |= {"settings_hash": digest(record["settings"]), "inputs": {"rows.jsonl": digest_path(rows)}}
+        del record["code"]
+
+    rewritten(root / "data" / "run.json", name_it)
+    assert why(copy, "results/smoke/data/train.jsonl").rstrip().endswith(WHOLE)
+    rows.write_text("two\n")
+    text = why(copy, "results/smoke/data/train.jsonl", code=3)
+    assert "! rows.jsonl is not what it read: hash " in text
+    rows.unlink()
+    text = why(copy, "results/smoke/data/train.jsonl")
+    assert "(rows.jsonl, which it read, is not on this machine)" in text
+    assert text.rstrip().endswith(WHOLE)
+
+
+def test_a_chain_is_the_same_from_within_the_folder(copy: Path) -> None:
+    assert why(copy / "results" / "smoke", "tables/final.md").rstrip().endswith(WHOLE)
+
+
+@pytest.mark.parametrize("lost", [None, "seed-1/run.json"])
+def test_nothing_is_made_of_what_why_would_fault(copy: Path, monkeypatch, capsys, lost: str | None) -> None:
+    """A reward set to NaN, or a training whose record is gone."""
+    monkeypatch.chdir(copy)
+    root = Path("results/smoke/train/tiny/grpo")
+    if lost:
+        (root / lost).unlink()
+    else:
+        path = root / "seed-1" / "metrics.jsonl"
+        path.write_text(re.sub(r'"reward": [0-9.]+', '"reward": NaN', path.read_text(), count=1))
+    words = "the run record of what made it is gone" if lost else "metrics.jsonl: is not what its run record says"
+    files = [str(REPOSITORY / "config" / name) for name in ("config.yaml", "smoke.yaml")]
+    of_report = ["--figures", "results/smoke/figures", "--pages", "new"]
+    for verb in ("tables", "figures", "report"):
+        more = of_report if verb == "report" else []
+        assert main([verb, "--configfile", *files, "--root", "results/smoke", *more, "--out", "new"]) == 3
+        assert words in capsys.readouterr().err
+    assert not Path("new").exists()
 
 
 def test_what_no_record_made_is_said_so(copy: Path) -> None:

@@ -47,9 +47,9 @@ def snakemake(folder: Path, *options: str, **how: Any) -> subprocess.CompletedPr
     return run(folder, "snakemake", *options, **how)
 
 
-def planned(folder: Path, *options: str) -> dict[str, int]:
+def planned(folder: Path, *options: str, **how: Any) -> dict[str, int]:
     """Jobs of a dry run by rule, without `all` and the total; empty when there is nothing to do."""
-    result = snakemake(folder, "-n", "--quiet", "reason", *options)
+    result = snakemake(folder, "-n", "--quiet", "reason", *options, **how)
     assert result.returncode == 0, result.stderr + result.stdout
     text = result.stdout + result.stderr
     if "Job stats:" not in text:
