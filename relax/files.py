@@ -199,10 +199,9 @@ def read_text(path: Path, what: str) -> str:
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise DataError(f"{path}, line {line}: not UTF-8 text (byte {error.start}); save it as UTF-8.") from error
-    if "\0" in text:
-        raise DataError(
-            f"{path}, line {text.count(chr(10), 0, text.index(chr(0))) + 1}: holds zero bytes; expected text."
-        )
+    if (zero := text.find("\0")) >= 0:
+        line = text.count("\n", 0, zero) + 1
+        raise DataError(f"{path}, line {line}: holds a zero byte, which text does not; save it as UTF-8.")
     return text
 
 
