@@ -93,11 +93,12 @@ def data(a: argparse.Namespace, loaded: config.Config) -> None:
     """Training and held-out problems."""
     from relax.data.build import build
     from relax.evaluation.catalogue import check_tasks
+    from relax.evaluation.golds import agree
 
     # The first job of a pipeline: what would fail hours later is refused here.
     check_tasks({name: loaded["benchmarks"][name] for name in loaded["matrix"]["benchmarks"]})
     settings = config.data_settings(loaded)
-    build(settings, a.out, _run(a, loaded, settings, config.local_files(settings)))
+    build(settings, a.out, _run(a, loaded, settings, config.local_files(settings)), agree)
 
 
 def base(a: argparse.Namespace, loaded: config.Config) -> None:

@@ -2,17 +2,23 @@
 
 import itertools
 import random
+import re
 from pathlib import Path
 
+import pandas as pd
 import pytest
-from datasets import Dataset
 
-from relax.data import hub, noisy_sum
+from relax.data import answer_prior, countdown, hub, noisy_sum
 from relax.data.build import build
+from relax.data.copies import distinct
 from relax.data.problem import Problem, read_problems, split_of, write_problems
+from relax.data.tasks import ANSWERS, check
 from relax.errors import ConfigError, DataError, MachineError
-from relax.evaluation.grading import grade_response
+from relax.evaluation.golds import agree
+from relax.evaluation.grades import grade_table
+from relax.evaluation.grading import VERIFIED, grade_response
 from relax.tracking import Run
+from relax.training.rewards import correctness
 
 
 @pytest.mark.parametrize("digits", ["3745811", "0000000", "9999999"])
@@ -103,6 +109,8 @@ def test_a_problem_file_survives_the_round_trip(tmp_path) -> None:
         ),
         ('{"id": "1", "prompt": "p", "answer": 2, "source": "s"}\n', ["line 1", "'answer'", "found 2"]),
         ('{"id": "1", "prompt": "", "answer": "2", "source": "s"}\n', ["line 1", "'prompt'", "non-empty"]),
+        ('{"id": "1", "prompt": " ", "answer": "2", "source": "s"}\n', ["line 1", "'prompt'", "non-empty"]),
+        ('{"id": "1", "prompt": "p", "answer": "\\n", "source": "s"}\n', ["line 1", "'answer'", "non-empty"]),
         ("[1]\n", ["line 1", "expected a JSON object, found list"]),
         (
             '{"id": "1", "prompt": "p", "answer": "2", "source": "s"}\n' * 2,
@@ -145,27 +153,154 @@ SOURCE = {"repo": "lab/math", "revision": "0" * 40, "config": None, "split": "tr
           "where": {"level": ["Level 3"]}}  # fmt: skip
 
 
-def rows(**changes: list) -> Dataset:
-    columns = {"problem": ["a", "b"], "answer": ["1", "2"], "level": ["Level 1", "Level 3"]}
-    return Dataset.from_dict({**columns, **changes})
+def rows(**changes: list) -> list[tuple[str, dict]]:
+    columns = {"problem": ["a", "b"], "answer": ["1", "2"], "level": ["Level 1", "Level 3"], **changes}
+    made = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+    return [(f"lab/math, row {number}", row) for number, row in enumerate(made, 1)]
+
+
+def problems(rows: list[tuple[str, dict]], **changes: object) -> list[Problem]:
+    return [problem for _, problem in hub._problems(rows, SOURCE | changes, "lab/math", Path())]
 
 
 def test_rows_of_a_hub_data_set_become_problems() -> None:
-    assert list(hub._problems(rows(), SOURCE, Path())) == [Problem("lab/math/1", "b", "2", "lab/math")]
-    with pytest.raises(DataError, match=r"lab/math, split train: no column 'level'; there are problem, answer"):
-        list(hub._problems(rows().remove_columns("level"), SOURCE, Path()))
-    with pytest.raises(DataError, match="row 1: empty prompt or answer"):
-        list(hub._problems(rows(answer=["1", ""]), SOURCE, Path()))
+    assert problems(rows()) == [Problem("lab/math/1", "b", "2", "lab/math")]
+    without = [(where, {"problem": row["problem"], "answer": row["answer"]}) for where, row in rows()]
+    with pytest.raises(DataError, match=r"lab/math, split train: no column 'level'; there are problem, answer\."):
+        problems(without)
+    with pytest.raises(DataError, match=r"row 1: no column 'gold'; there are problem, answer, level\."):
+        problems(rows(), answer="gold", where={})
+    with pytest.raises(DataError, match=r"no row has the values that data.datasets\[\].where asks for"):
+        problems(rows(), where={"level": [3]})
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"answer": ["1", ""]}, "row 2: 'answer' is empty."),
+        ({"answer": ["1", " \n"]}, "row 2: 'answer' is empty."),
+        ({"problem": ["a", "\t "]}, "row 2: 'problem' is empty."),
+        ({"answer": ["1", None]}, "row 2: 'answer' is empty."),
+        ({"answer": ["1", float("nan")]}, "row 2: 'answer' is nan; expected text or a finite number."),
+        ({"answer": ["1", ["2"]]}, "row 2: 'answer' is of type list; expected text or a number."),
+        ({"problem": ["a", {"role": "user"}]}, "row 2: 'problem' is of type dict; expected text or a number."),
+        ({"answer": ["1", b"2"]}, "row 2: 'answer' is of type bytes; expected text or a number."),
+    ],
+)
+def test_an_empty_cell_or_one_that_is_no_text_is_named_with_its_row(changes: dict, words: str) -> None:
+    with pytest.raises(DataError) as caught:
+        problems(rows(**changes))
+    assert str(caught.value) == f"lab/math, {words}"
+
+
+def load(monkeypatch, rows: list[tuple[str, dict]], entries: int = 1, run: Run | None = None, **changes: object):
+    """Of as many entries that all have these rows."""
+    monkeypatch.setattr(hub, "load_split", lambda *_: rows)
+    settings = {"datasets": [SOURCE | {"where": {}}] * entries, "test_problems": 1, "instruction": None, **changes}
+    return hub.load_problems(settings, Path(), run, agree)
 
 
 def test_the_instruction_stands_below_every_problem_and_does_not_change_the_split(monkeypatch) -> None:
-    monkeypatch.setattr(hub, "load_split", lambda *_: rows(level=["Level 3", "Level 3"]))
-    plain, asked = (
-        hub.load_problems({"datasets": [SOURCE], "test_problems": 1, "instruction": text}, Path())
-        for text in (None, "Box it.")
-    )
+    plain, asked = (load(monkeypatch, rows(), instruction=text) for text in (None, "Box it."))
     assert sorted(p.prompt for part in asked for p in part) == ["a\nBox it.", "b\nBox it."]
     assert [[p.id for p in part] for part in plain] == [[p.id for p in part] for part in asked]
+
+
+def test_equal_prompts_are_one_problem_and_no_held_out_problem_is_trained_on(monkeypatch, caplog) -> None:
+    # A worked solution, a number and its decimals say the same; so do an e with an accent and its two characters.
+    prompts = ["a?", "a?", " a?\n", "a\u0301  b", "\u00e1 b", "c", "d"]
+    answers = ["3", "3.0", r"It is \boxed{3}.", "x", "x", "1", "1"]
+    run = Run("data", {}, {})
+    train, test = load(monkeypatch, rows(problem=prompts, answer=answers, level=[""] * 7), run=run)
+    assert sorted(p.id for p in (*train, *test)) == ["lab/math/0", "lab/math/3", "lab/math/5", "lab/math/6"]
+    assert ({p.prompt for p in train} & {p.prompt for p in test}, len(test)) == (set(), 1)
+    assert run.metrics["copies_left_out"] == 3
+    assert "3 of 7 rows ask what an earlier row asks and are left out, the first is lab/math, row 2" in caplog.text
+
+
+def test_two_answers_to_one_problem_are_refused_with_both_rows(monkeypatch) -> None:
+    with pytest.raises(DataError) as caught:
+        load(monkeypatch, rows(problem=["a", "a "]))
+    assert str(caught.value) == (
+        "lab/math, row 2: the answer is '2', but lab/math, row 1 asks the same and answers '1'; correct one, or take "
+        "a row out."
+    )
+
+
+def test_equal_words_below_other_pictures_are_other_problems() -> None:
+    first, other = (Problem(name, "How many?", "2", "s", images=(f"images/{name}.png",)) for name in "ab")
+    again = Problem("c", "How many?", "3", "s", images=first.images)
+    assert distinct([("1", first), ("2", other)]) == ([first, other], [])
+    with pytest.raises(DataError, match="3: the answer is '3', but 1 asks the same and answers '2'"):
+        distinct([("1", first), ("2", other), ("3", again)])
+
+
+def test_two_entries_of_one_repository_have_ids_of_their_own(monkeypatch) -> None:
+    parts = iter([rows(), rows(problem=["c", "d"])])
+    monkeypatch.setattr(hub, "load_split", lambda *_: next(parts))
+    settings = {"datasets": [SOURCE | {"where": {}}] * 2, "test_problems": 1, "instruction": None}
+    train, test = hub.load_problems(settings, Path())
+    assert sorted(p.id for p in (*train, *test)) == ["lab/math#2/0", "lab/math#2/1", "lab/math/0", "lab/math/1"]
+    assert (len(train), len(test)) == (3, 1)
+
+
+def test_as_many_held_out_problems_as_there_are_leave_none_to_train_on(monkeypatch) -> None:
+    with pytest.raises(DataError, match=r"data\.test_problems holds out 2 problems and there are 2; none is left"):
+        load(monkeypatch, rows(), entries=2, test_problems=2)
+
+
+# Names decide no verifier --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", VERIFIED)
+def test_a_data_set_with_the_name_of_a_task_is_graded_by_its_answers(name: str) -> None:
+    (_, problem), _ = hub._problems(rows(), SOURCE | {"repo": name, "where": {}}, name, Path())
+    assert (problem.id, problem.source) == (f"{name}/0", f"data set {name}")
+    assert correctness(["a", "a"], [r"\boxed{1}", "1+1=2"], [problem.answer] * 2, [problem.source] * 2) == [1.0, 0.0]
+
+
+def test_the_problems_of_every_task_with_a_verifier_are_known_as_its_own() -> None:
+    made = [*noisy_sum.problems(40, "train", 7, 0), *answer_prior.problems(40, "test", 7, 0.4, 0),
+            *countdown.problems(40, "train", 3, 0)]  # fmt: skip
+    assert set(ANSWERS) == set(VERIFIED) == {p.source for p in made}
+    for p in made:
+        check(p.source, p.prompt, p.answer)
+
+
+@pytest.mark.parametrize(
+    ("source", "prompt", "answer", "words"),
+    [
+        (
+            "countdown",
+            "What is 1 + 1?",
+            "2",
+            "'countdown' is a task with a verifier of its own, and the prompt is none",
+        ),
+        ("noisy-sum", "347>25:", "25", "'noisy-sum' is a task with a verifier of its own, and the prompt is none of"),
+        ("countdown", "347>25:", "24", "the answer is '24', the task 'countdown' has '25' for this prompt"),
+        ("answer-prior", "12:", "4", "the answer is '4', the task 'answer-prior' has '3' for this prompt"),
+    ],
+)
+def test_a_row_written_by_hand_does_not_take_a_verifier_by_its_name(
+    tmp_path: Path, source: str, prompt: str, answer: str, words: str
+) -> None:
+    write_problems(tmp_path / "p.jsonl", [Problem("1", prompt, answer, source)])
+    with pytest.raises(DataError, match=rf"p\.jsonl, line 1: .*{re.escape(words)}"):
+        read_problems(tmp_path / "p.jsonl")
+
+
+def test_each_problem_of_a_mixed_file_is_graded_by_its_own_verifier() -> None:
+    questions = pd.DataFrame(
+        {"id": ["1", "2"], "prompt": ["12:", "1 + 2?"], "golds": [["3"], ["3"]], "cluster": ["1", "2"],
+         "subset": ["", "easy"], "texts": [[], []], "tolerance": 0.0, "source": ["noisy-sum", "lab/math"]}
+    )  # fmt: skip
+    said = [("1", "=3"), ("1", r"\boxed{3}"), ("2", "=3"), ("2", r"\boxed{3.0}")]
+    responses = pd.DataFrame(
+        [{"id": i, "decoding": "greedy", "sample": 0, "response": r, "tokens": 2, "finish": "stop"} for i, r in said]
+    )
+    table = grade_table(questions, responses)
+    assert table.correct.tolist() == [True, False, False, True]
+    assert table.status.tolist() == ["correct", "wrong", "no_box", "correct"]
 
 
 def test_what_is_not_in_the_local_cache_names_the_fetch(tmp_path, monkeypatch) -> None:

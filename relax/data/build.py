@@ -1,22 +1,24 @@
 """The ``data`` stage: training and held-out problems from the configuration."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from relax.data import answer_prior, countdown, noisy_sum, visual
+from relax.data.copies import same_text
 from relax.data.problem import Problem, write_problems
 from relax.errors import DataError
 from relax.tracking import Run
 
 
-def build(settings: dict[str, Any], out: str | Path, run: Run) -> None:
+def build(settings: dict[str, Any], out: str | Path, run: Run, agree: Callable[[str, str], bool] = same_text) -> None:
     """Write ``train.jsonl`` and ``test.jsonl`` below ``out``, and ``images/`` where problems have some.
 
     Args:
         settings: the configuration's ``data``.
         out: folder.
         run: the record to finish.
+        agree: whether two answers of a data set to one problem say the same.
 
     Raises:
         DataError: a split would be empty or cannot be made.
@@ -25,7 +27,7 @@ def build(settings: dict[str, Any], out: str | Path, run: Run) -> None:
     if settings["source"] == "hub":
         from relax.data.hub import load_problems
 
-        train, test = load_problems(settings, out)
+        train, test = load_problems(settings, out, run, agree)
     elif settings["source"] == "visual":
         asked = {"train": settings["train_problems"], "test": settings["test_problems"]}
         made = {

@@ -26,8 +26,15 @@ LARGEST = 99
 #: A problem is easy if at least this share of its combinations hits the target.
 EASY = 1 / 10
 
+_PROMPT = re.compile(r"[1-9]+>([0-9]+):")
 _ATTEMPT = re.compile(r"\d([-+*]\d=\d{1,4})+")
 _STEP = re.compile(r"([-+*])(\d)=(\d+)")
+
+
+def answer_to(prompt: str) -> str | None:
+    """The answer of a problem, its target; None where the prompt is none of this task."""
+    found = _PROMPT.fullmatch(prompt)
+    return found[1] if found else None
 
 
 def verify(prompt: str, response: str) -> bool:

@@ -21,12 +21,18 @@ ALPHABET = "0123456789+=:"
 #: Share of each style among the demonstrations.
 STYLES = {"direct": 0.30, "in_order": 0.35, "shuffled": 0.35}
 
+_PROMPT = re.compile(r"[0-9]+:")
 _CHAIN = re.compile(r"\d(\+\d=\d)+")
 
 
 def answer_of(digits: str) -> str:
     """The sum of the digits modulo ten, as one character."""
     return str(sum(map(int, digits)) % 10)
+
+
+def answer_to(prompt: str) -> str | None:
+    """The answer of a problem; None where the prompt is none of this task."""
+    return answer_of(prompt[:-1]) if _PROMPT.fullmatch(prompt) else None
 
 
 def verify(prompt: str, response: str) -> bool:

@@ -69,7 +69,8 @@ def read_problems(path: str | Path) -> list[Problem]:
     """Read a problem file; images are given as paths that can be opened.
 
     Raises:
-        DataError: the file is missing, empty, a row is not a problem, or an image is not there; names file and line.
+        DataError: the file is missing, empty, a row is not a problem, an image is not there, or a row has the source
+            of a task of ours and is none of its problems; names file and line.
     """
     path = Path(path)
     if not path.is_file():
@@ -85,8 +86,10 @@ def read_problems(path: str | Path) -> list[Problem]:
 
 
 def _parse(row: Mapping[str, Any], where: str, folder: Path) -> Problem:
+    from relax.data.tasks import check  # the tasks make problems, so they import this module
+
     for field in FIELDS:
-        if not isinstance(row.get(field), str) or not row[field]:
+        if not isinstance(row.get(field), str) or not row[field].strip():
             found = f"found {row[field]!r}" if field in row else "it is missing"
             raise DataError(f"{where}: {field!r} must be a non-empty string, {found}.")
     images = row.get("images", [])
@@ -95,6 +98,10 @@ def _parse(row: Mapping[str, Any], where: str, folder: Path) -> Problem:
     for name in images:
         if not (folder / name).is_file():
             raise DataError(f"{where}: no image {folder / name}; the images belong beside the problem file.")
+    try:
+        check(row["source"], row["prompt"], row["answer"])
+    except ValueError as error:
+        raise DataError(f"{where}: {error}.") from error
     further = {field: str(row[field]) for field in OPTIONAL if row.get(field)}
     return Problem(
         **{field: row[field] for field in FIELDS}, images=tuple(str(folder / name) for name in images), **further

@@ -15,17 +15,16 @@ from pathlib import Path
 from typing import Any
 
 import datasets
-import pyarrow
-import pyarrow.parquet
 
-from relax.data.hub import load_split
+from relax.data.copies import asked
 from relax.data.images import check, locate
+from relax.data.splits import load_split
+from relax.data.tables import read_table
 from relax.errors import DataError
 from relax.evaluation import Grade, Status, grade_many
 from relax.evaluation.answers import clean, plain, too_large
 from relax.evaluation.catalogue import Benchmark, find
 from relax.evaluation.questions import IMAGE, Question, convert
-from relax.files import read_json_lines
 
 logger = logging.getLogger("relax")
 
@@ -49,7 +48,7 @@ def load_benchmark(name: str, path: str | Path | None = None, rows: int | None =
 
     Args:
         name: of its task file, e.g. ``"math500"``.
-        path: JSON lines or Parquet file with the columns of the hub's data set; None: the hub's, at the pinned
+        path: JSON lines, CSV or Parquet file with the columns of the hub's data set; None: the hub's, at the pinned
             revision.
         rows: questions expected, where a part of the benchmark is meant; None: all of them.
 
@@ -66,9 +65,9 @@ def load_questions(source: Benchmark, path: str | Path | None = None) -> list[Qu
     """As `load_benchmark`, with the description of the benchmark given.
 
     Questions that differ from those the task was written for are reported by a warning, not refused: another copy
-    of the data may differ in white space alone.
+    of the data may differ in white space alone. So are questions that stand in such data more than once.
     """
-    questions: dict[str, Question] = {}
+    questions: dict[str, tuple[str, Question]] = {}
     folder = None if path is None else Path(path).parent
     for number, (where, row) in enumerate(_rows(source, path)):
         question = _question(source.benchmark, row, number, where, folder)
@@ -76,13 +75,15 @@ def load_questions(source: Benchmark, path: str | Path | None = None) -> list[Qu
             continue
         if question.id in questions:
             raise DataError(f"{where}: id {question.id!r} stands there twice; ids must be unique.")
-        questions[question.id] = question
+        questions[question.id] = where, question
     if len(questions) != source.rows:
         raise DataError(
             f"{path or source.repo}: {len(questions)} questions, {source.benchmark} has {source.rows}; "
             f"get the whole data set, or set `rows: {len(questions)}` if a part is meant."
         )
-    loaded = list(questions.values())
+    loaded = [question for _, question in questions.values()]
+    if digest(loaded) != source.digest:
+        _tell_copies(path or source.repo, questions.values())
     if source.digest not in (None, digest(loaded)) and source.rows == find(source.benchmark).rows:
         logger.warning(
             "%s: prompts or golds differ from the copy that task version %s was written for; SHA-256 %s, expected %s",
@@ -189,38 +190,32 @@ def _question(name: str, row: Mapping[str, Any], number: int, where: str, folder
 
 def _rows(source: Benchmark, path: str | Path | None) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """(place in words, row) of every row of a file or of the hub's data set."""
-    if path is None:
-        yield from _hub_rows(source)
-    elif Path(path).suffix == ".parquet":
-        yield from _parquet_rows(Path(path))
-    elif Path(path).suffix in (".jsonl", ".json"):
-        for where, _, row in read_json_lines(Path(path), "questions"):
-            yield where, row
-    else:
-        raise DataError(f"{path}: expected a file in JSON lines (.jsonl) or Parquet (.parquet).")
-
-
-def _parquet_rows(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    try:
-        with pyarrow.parquet.ParquetFile(path) as file:
-            number = 0
-            for batch in file.iter_batches(batch_size=256):
-                for row in batch.to_pylist():
-                    number += 1
-                    yield f"{path}, row {number}", row
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror or error}); expected a file of questions.") from error
-    except pyarrow.ArrowException as error:
-        raise DataError(f"{path}: no whole Parquet file ({str(error).splitlines()[0]}); fetch it again.") from error
-
-
-def _hub_rows(source: Benchmark) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    if path is not None:
+        yield from read_table(path, "questions")
+        return
     for config in source.configs:
         for variant, split in enumerate(source.splits, 1):
-            rows = load_split(source.repo, source.revision, config, split)
-            for name, feature in rows.features.items():
-                if isinstance(feature, datasets.Image):
-                    rows = rows.cast_column(name, datasets.Image(decode=False))
-            for number, row in enumerate(rows, 1):
+            for where, row in load_split(source.repo, source.revision, config, split, "questions"):
                 # Several splits of one data set are variants of the same questions; no column says which.
-                yield f"{source.repo}, {config}, {split}, row {number}", {"variant": variant, **row}
+                yield where, {"variant": variant, **row}
+
+
+def _tell_copies(name: str | Path, placed: Iterable[tuple[str, Question]]) -> None:
+    """Say which questions stand in the data more than once; none is dropped, as their number belongs to a benchmark."""
+    first: dict[tuple[Any, ...], tuple[str, Question]] = {}
+    copies, contradictions = [], []
+    for where, question in placed:
+        images = [image if isinstance(image, bytes) else image.read_bytes() for image in question.images]
+        key = asked(question.prompt, [hashlib.sha256(image).digest() for image in images])
+        before, earlier = first.setdefault(key, (where, question))
+        if earlier is question:
+            continue
+        copies.append(f"{where} asks what {before} asks")
+        if earlier.golds != question.golds:
+            contradictions.append(f"{where} and {before}")
+    if copies:
+        logger.warning("%s: %d questions stand there more than once; the first: %s", name, len(copies), copies[0])
+    if contradictions:
+        logger.warning(
+            "%s: %d of them have golds that differ; the first: %s", name, len(contradictions), contradictions[0]
+        )

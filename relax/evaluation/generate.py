@@ -37,7 +37,7 @@ class Work:
 
     name: str
     questions: list[Question]
-    source: str
+    source: str | list[str]
     prompts: list[str]
     kwargs: dict[str, Any]
     passes: dict[str, tuple[int, dict[str, Any]]]
@@ -109,7 +109,7 @@ def _work(
             )
             for p in problems
         ]  # fmt: skip
-        source = problems[0].source
+        source = [p.source for p in problems]
     if any(q.images for q in questions) and not isinstance(processing, ProcessorMixin):
         raise ConfigError(
             f"benchmark {name}: its questions have images, and the policy is a model of text; take it out of "

@@ -56,16 +56,22 @@ def grade_table(questions: pd.DataFrame, responses: pd.DataFrame) -> pd.DataFram
         questions: as :func:`relax.evaluation.shards.write_questions` keeps them.
         responses: as :func:`relax.evaluation.shards.write_block` keeps them.
     """
-    asked = questions.set_index("id").loc[responses.id]
-    verified, parts = asked.source.iloc[0] in VERIFIED, [name for name in BREAKDOWNS if name in asked]
-    if verified:
-        grades = lenient = [
-            _verified(q.source, q.prompt, text, q.golds[0])
-            for q, text in zip(asked.itertuples(), responses.response, strict=True)
-        ]
-    else:
-        grades = _graded(asked, responses.response.tolist(), lenient=False)
-        lenient = _leniently(asked, responses.response.tolist(), grades)
+    asked, texts = questions.set_index("id").loc[responses.id], responses.response.tolist()
+    parts = [name for name in BREAKDOWNS if name in asked]
+    verified = {
+        i: _verified(q.source, q.prompt, text, q.golds[0])
+        for i, (q, text) in enumerate(zip(asked.itertuples(), texts, strict=True))
+        if q.source in VERIFIED
+    }
+    # A file of problems may hold those of several tasks.
+    others = [i for i in range(len(texts)) if i not in verified]
+    compared = asked.iloc[others], [texts[i] for i in others]
+    strict = _graded(*compared, lenient=False)
+    free = _leniently(*compared, strict)
+    grades, lenient = (
+        [graded[i] for i in range(len(texts))]
+        for graded in (verified | dict(zip(others, part, strict=True)) for part in (strict, free))
+    )
     return pd.DataFrame(
         {
             "id": responses.id,
@@ -80,7 +86,7 @@ def grade_table(questions: pd.DataFrame, responses: pd.DataFrame) -> pd.DataFram
             "truncated": responses.finish == "length",
             "text_hash": [hashlib.sha256(text.encode()).hexdigest()[:12] for text in responses.response],
             # Subjects of a benchmark may be dozens; the difficulties of a task of our own are two.
-            **{n: asked[n].to_numpy() for n in parts if asked[n].all() and (verified or n != "subset")},
+            **{n: asked[n].to_numpy() for n in parts if asked[n].all() and (not others or n != "subset")},
         }
     )
 

@@ -98,13 +98,14 @@ def plan(
     return blocks
 
 
-def write_questions(folder: Path, questions: Sequence[Question], source: str) -> None:
+def write_questions(folder: Path, questions: Sequence[Question], source: str | Sequence[str]) -> None:
     """The questions beside their responses, without images, so that responses can be graded by themselves.
 
     Args:
         folder: of the benchmark.
         questions: in order.
-        source: what decides how they are graded, see :func:`relax.evaluation.grading.grade_response`.
+        source: what decides how they are graded, of all or of each, see
+            :func:`relax.evaluation.grading.grade_response`.
     """
     table = pd.DataFrame(
         {

@@ -94,7 +94,7 @@ def _id(row: Mapping[str, Any], where: str) -> str | None:
 
 def _text(row: Mapping[str, Any], key: str, where: str, empty: bool = False) -> str:
     value = row.get(key)
-    if not isinstance(value, str) or not (value or empty):
+    if not isinstance(value, str) or not (value.strip() or empty):
         found = f"found {value!r:.60}" if key in row else "it is missing"
         raise DataError(f"{where}: {key!r} must be {'' if empty else 'non-empty '}text, {found}.")
     return value

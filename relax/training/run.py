@@ -15,9 +15,11 @@ from accelerate import PartialState
 from transformers import PrinterCallback, TrainerCallback
 
 from relax.config import digest
+from relax.data.copies import distinct
 from relax.data.problem import Problem, read_problems
 from relax.data.processor import tokenizer_of
 from relax.errors import DataError, Interrupted
+from relax.evaluation.golds import agree
 from relax.files import atomic_folder, atomic_write, writable_folder
 from relax.koopman import Dictionary
 from relax.latent.rollouts import load_policy, read_rollouts
@@ -134,6 +136,7 @@ def _trainer(
         )
     arguments = trainer_arguments(settings, seed, folder, dictionary)
     check_golds((p.answer for p in problems), (p.source for p in problems))
+    distinct(((f"problem {p.id!r}", p) for p in problems), agree)  # a contradiction stops here; copies may be meant
     needed = arguments.generation_batch_size // arguments.num_generations
     if len(problems) < needed:
         raise DataError(f"{len(problems)} problems to train on, one batch of rollouts takes {needed}.")
