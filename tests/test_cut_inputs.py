@@ -190,7 +190,7 @@ def test_half_a_data_set(own: tuple[Path, str], tmp_path: Path, monkeypatch) -> 
     half(tmp_path / f"problems.{ending}")
     code, said = here("data", *SMOKE, overlay, "--out", tmp_path / "out")
     assert code == 3, said
-    refused(said, "data", f"problems.{ending}")
+    refused(said.strip().splitlines()[-1], "data", f"problems.{ending}")  # before it `datasets` may speak
     assert list((tmp_path / "out").glob("*")) == []
 
 
@@ -229,9 +229,7 @@ def test_half_of_what_stands_in_the_repository(tmp_path: Path, monkeypatch, caps
     monkeypatch.setattr(claims, "read_claims", partial(claims.read_claims, paper / "claims.csv"))
     monkeypatch.setattr(audit, "audit", partial(audit.audit, paper))
     files = [("claims", reference / "demo" / "claims.json"), ("claims", paper / "claims.csv")]
-    files += [
-        ("audit", path) for path in sorted(paper.glob("*.csv")) if path.name not in ("claims.csv", "settings.csv")
-    ]
+    files += [("audit", path) for path in sorted(paper.glob("table*.csv"))]
     for verb, path in files:
         content = half(path)
         code, said = here(verb, "--out", tmp_path / "page.md")
