@@ -246,8 +246,8 @@ def read_record(folder: str | Path) -> dict[str, Any]:
     return record
 
 
-def refuse_changed(path: str | Path) -> None:
-    """Refuse a file that is not what the record beside it says: one of lines reads well without half of them.
+def check_recorded(path: str | Path) -> None:
+    """Refuse a file that is not what the record beside it says: a file of lines reads well without half of them.
 
     Raises:
         DataError: its hash is another; nothing is said where no record speaks of it.

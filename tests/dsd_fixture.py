@@ -1,9 +1,13 @@
 """``relax dsd`` run in the test's own process, and small files for it."""
 
+import contextlib
+import io
 import json
+import logging
+import os
 from pathlib import Path
 
-from faults_fixture import here
+from relax import cli
 from relax.data import noisy_sum
 from relax.data.problem import write_problems
 
@@ -12,7 +16,18 @@ M = 6
 
 def relax_dsd(*options: object) -> tuple[int, str]:
     """Exit code and what was on the terminal."""
-    return here("dsd", *options)
+    root, own = logging.getLogger(), logging.getLogger("relax")
+    before, environment, terminal = (root.handlers[:], own.handlers[:]), dict(os.environ), io.StringIO()
+    try:
+        with contextlib.redirect_stderr(terminal):
+            code = cli.main(["dsd", *map(str, options)])
+    except SystemExit as stop:
+        code = int(stop.code or 0)
+    finally:
+        root.handlers, own.handlers = before
+        os.environ.clear()
+        os.environ.update(environment)
+    return code, terminal.getvalue()
 
 
 def usual_options(policy: Path, prompts: Path) -> list[object]:

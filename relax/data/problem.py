@@ -9,7 +9,7 @@ from typing import Any
 
 from relax.errors import DataError
 from relax.files import atomic_write, read_json_lines
-from relax.tracking import refuse_changed
+from relax.tracking import check_recorded
 
 #: One problem in eight is held out for evaluation.
 TEST_SHARE = 8
@@ -76,7 +76,7 @@ def read_problems(path: str | Path) -> list[Problem]:
     path = Path(path)
     if not path.is_file():
         raise DataError(f"{path}: no such problem file.")
-    refuse_changed(path)
+    check_recorded(path)
     rows, seen = [], set()
     for where, _, row in read_json_lines(path, "problems"):
         problem = _parse(row, where, path.parent)

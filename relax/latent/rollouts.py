@@ -26,7 +26,7 @@ from relax.data.prompt import PLAIN, apply_template, conversation, render
 from relax.errors import DataError
 from relax.files import atomic_write, read_json_lines
 from relax.progress import Progress
-from relax.tracking import refuse_changed
+from relax.tracking import check_recorded
 
 BATCH = 256
 
@@ -200,7 +200,7 @@ def read_rollouts(path: str | Path) -> list[Rollout]:
         DataError: the file cannot be read, is empty or not what its record says, or a line is not a rollout; names file
             and line.
     """
-    refuse_changed(path)
+    check_recorded(path)
     rollouts = []
     for where, _, row in read_json_lines(Path(path), "rollouts"):
         try:

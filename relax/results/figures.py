@@ -4,9 +4,9 @@ import json
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from xml.etree import ElementTree
 
-from relax.files import atomic_write, reading
+from relax.errors import DataError
+from relax.files import atomic_write
 from relax.results.figures_ablations import ablation_bars, ablation_curves
 from relax.results.figures_benchmarks import pass_at_k
 from relax.results.figures_embedding import tsne
@@ -52,13 +52,11 @@ def read_figures(out_dir: str | Path) -> list[Figure]:
     """What :func:`write_figures` has written there.
 
     Raises:
-        DataError: it has not, or a file of it is broken.
+        DataError: it has not.
     """
-    out, mend = Path(out_dir), "run `relax figures` first"
-    with reading(out / CAPTIONS, mend):
+    out = Path(out_dir)
+    try:
         kept = json.loads((out / CAPTIONS).read_text(encoding="utf-8"))
-        found = [Figure(**item, svg=out / f"{item['name']}.svg", png=out / f"{item['name']}.png") for item in kept]
-    for figure in found:  # put into pages as they are
-        with reading(figure.svg, mend):
-            ElementTree.parse(figure.svg)
-    return found
+    except (OSError, ValueError) as error:
+        raise DataError(f"{out / CAPTIONS}: cannot be read ({error}); run `relax figures` first.") from error
+    return [Figure(**item, svg=out / f"{item['name']}.svg", png=out / f"{item['name']}.png") for item in kept]

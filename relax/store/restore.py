@@ -20,8 +20,7 @@ from relax.store.client import (
     faults,
     runs_of,
 )
-from relax.store.jobs import Changed, check
-from relax.tracking import RECORD, TABLE_FILES, masked, read_record
+from relax.tracking import RECORD, TABLE_FILES, masked
 
 logger = logging.getLogger("relax")
 
@@ -40,7 +39,7 @@ def restore(uri: str, name: str | None, out: str | Path) -> tuple[config.Config,
 
     Raises:
         ConfigError: no experiment of that name, or several and none named.
-        DataError: the experiment was not exported whole, or what the store holds of it is broken.
+        DataError: the experiment was not exported whole.
         MachineError: the store cannot be reached.
     """
     if Path(uri).is_file():
@@ -80,13 +79,7 @@ def _configuration(store: "_Store", experiment: Experiment, runs: list[Run], out
         raise DataError(f"experiment {experiment.name}: its configuration {asked} is gone; run `relax track` again.")
     newest = max(holders, key=lambda run: run.info.start_time)
     store.fetch(newest, CONFIG_FILE, out / CONFIG_FILE)
-    try:
-        return config.load([out / CONFIG_FILE])
-    except ConfigError as error:
-        raise DataError(
-            f"{masked(store.uri)}: its configuration of {experiment.name} is broken ({error}); make the store anew "
-            "with `relax track`."
-        ) from error
+    return config.load([out / CONFIG_FILE])
 
 
 def _job(store: "_Store", run: Run, root: Path) -> None:
@@ -101,13 +94,6 @@ def _job(store: "_Store", run: Run, root: Path) -> None:
     for name in store.names(run):
         if any(PurePosixPath(name).match(pattern) and name.count("/") == pattern.count("/") for pattern in wanted):
             store.fetch(run, name, root / place / name)
-    try:
-        check(root / place, read_record(root / place))
-    except (Changed, DataError) as error:
-        raise DataError(
-            f"{masked(store.uri)}: what it holds of {place} is broken ({error}); make the store anew with "
-            "`relax track`."
-        ) from error
 
 
 class _Store:
