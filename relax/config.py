@@ -150,6 +150,7 @@ def check_results_folder(config: Config, root: Path) -> None:
     Raises:
         MachineError: the folder, or the nearest one above it that exists, is not a writable folder.
         ConfigError: it was made from other problems or initial policies.
+        DataError: a record there is broken.
     """
     nearest = next(path for path in (root, *root.absolute().parents) if path.exists())
     if not nearest.is_dir():
@@ -160,11 +161,20 @@ def check_results_folder(config: Config, root: Path) -> None:
     foundation |= {f"base/{name}": base_settings(config, name) for name in config["policies"]}
     for part, settings in foundation.items():
         record = root / part / "run.json"
-        if record.is_file() and json.loads(record.read_text(encoding="utf-8"))["settings_hash"] != digest(settings):
+        if record.is_file() and _settings_hash(record) != digest(settings):
             raise ConfigError(
                 f"{root}: its {part} was made with another configuration; "
                 f"give this one another name (name: {config['name']} now), or remove {root} to start over."
             )
+
+
+def _settings_hash(record: Path) -> Any:
+    try:
+        return json.loads(record.read_text(encoding="utf-8"))["settings_hash"]
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise DataError(
+            f"{record}: not a run record ({type(error).__name__}: {error}); remove its folder, and its step runs again."
+        ) from error
 
 
 # What decides each stage's outputs, beside its input files. The workflow reruns a job when this

@@ -77,6 +77,45 @@ def writing(path: str | Path) -> Iterator[None]:
         raise
 
 
+@contextlib.contextmanager
+def reading(path: str | Path, mend: str) -> Iterator[None]:
+    """Nothing is done within the block but to read this file.
+
+    Args:
+        path: of the file.
+        mend: what to do where it is broken, such as "run `relax extract` again".
+
+    Raises:
+        DataError: it is missing, cut off, or otherwise not what a library can read; names the file.
+    """
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: no such file; {mend}.") from error
+    except RelaxError:
+        raise
+    except Exception as error:  # pandas, pyarrow, safetensors and json have an error of their own each, and more
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+        raise DataError(f"{path}: cannot be read ({reason:.200}); {mend}.") from error
+
+
+def read_json_object(path: str | Path, mend: str) -> dict[str, Any]:
+    """The object in a JSON file.
+
+    Args:
+        path: of the file.
+        mend: as for :func:`reading`.
+
+    Raises:
+        DataError: it is missing, is no JSON, or holds something else than an object; names the file.
+    """
+    with reading(path, mend):
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
+    if not isinstance(content, dict):
+        raise DataError(f"{path}: expected a JSON object, found {type(content).__name__}; {mend}.")
+    return content
+
+
 def writable_folder(path: str | Path) -> Path:
     """Make the folder and prove that a file can be written there.
 

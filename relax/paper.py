@@ -150,7 +150,7 @@ def read_table(layout: Layout, folder: Path = FOLDER) -> list[Row]:
         DataError: the file cannot be read, is cut off, or a row does not fit the layout; names file and line.
     """
     path = folder / layout.file
-    return [_row(layout, where, fields) for where, fields in _lines(path, layout.table, layout.header)]
+    return [_row(layout, where, fields) for where, fields in read_lines(path, layout.table, layout.header)]
 
 
 @dataclass(frozen=True)
@@ -189,7 +189,7 @@ def read_statements(folder: Path = FOLDER) -> list[Statement]:
     """
     header = ["figure", "arm", "statement", "quantity", "direction", "than", "source"]
     found = []
-    for where, fields in _lines(folder / STATEMENTS, "what the paper's figures show", header):
+    for where, fields in read_lines(folder / STATEMENTS, "what the paper's figures show", header):
         one = Statement(*fields)
         if (one.quantity and one.quantity not in QUANTITIES) or (one.direction and one.direction not in DIRECTIONS):
             raise DataError(f"{where}: expected one of {', '.join(QUANTITIES)} and of {', '.join(DIRECTIONS)}.")
@@ -199,8 +199,17 @@ def read_statements(folder: Path = FOLDER) -> list[Statement]:
     return found
 
 
-def _lines(path: Path, what: str, header: list[str]) -> Iterator[tuple[str, list[str]]]:
-    """(file and line in words, fields) of the rows behind the header."""
+def read_lines(path: Path, what: str, header: list[str]) -> Iterator[tuple[str, list[str]]]:
+    """(file and line in words, fields) of the rows behind the header of a CSV file of the repository.
+
+    Args:
+        path: of the file.
+        what: it holds, for the messages.
+        header: names of the columns.
+
+    Raises:
+        DataError: it is missing, cut off or empty, or a row has another number of fields; names file and line.
+    """
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:

@@ -237,11 +237,34 @@ def read_record(folder: str | Path) -> dict[str, Any]:
     """
     path = Path(folder) / RECORD
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        record = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise DataError(f"{path}: no run record; the step that writes it has not finished.") from error
     except json.JSONDecodeError as error:
         raise DataError(f"{path}: not a run record (line {error.lineno}: {error.msg}).") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: not a run record ({error}).") from error
+    if not isinstance(record, dict):
+        raise DataError(f"{path}: not a run record (expected an object, found {type(record).__name__}).")
+    return record
+
+
+def check_recorded(path: str | Path) -> None:
+    """Refuse a file that is not what the record beside it says: a file of lines reads well without half of them.
+
+    Raises:
+        DataError: its hash is another; nothing is said where no record speaks of it.
+    """
+    path = Path(path)
+    if not (path.parent / RECORD).is_file():
+        return
+    record = read_record(path.parent)
+    recorded = {Path(name).name: value for name, value in record.get("outputs", {}).items()}.get(path.name)
+    if recorded is not None and (found := digest_path(path)) != recorded:
+        raise DataError(
+            f"{path}: is not what `relax {record.get('verb')}` wrote (hash {found}, recorded {recorded}); run it "
+            "again, or give a file of your own another folder."
+        )
 
 
 def record_folders(root: str | Path) -> list[Path]:

@@ -1,26 +1,15 @@
-"""The grader: equivalences made by hand, hostile answers, its child processes, and the golds of real benchmarks."""
+"""The grader: equivalences made by hand, what a grade says, and the golds of real benchmarks."""
 
 import json
-import os
 import re
-import signal
-import subprocess
-import sys
-import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from grading_cases import pairs
-from grading_hostile import hostile
 
 from benchmarks_fixture import FOLDER, needs_folder
 from relax.evaluation import Status, grade, grade_many
 from relax.evaluation.grading import unreadable
-from relax.evaluation.workers import LIMIT, pool
-
-#: Needs computer algebra, so a child process decides.
-HARD = (r"\boxed{(x+1)^2}", "x^2+2x+1")
 
 
 def boxed(answer: str) -> str:
@@ -90,80 +79,6 @@ def test_many_are_graded_as_one_by_one() -> None:
 def test_golds_that_cannot_be_read_are_found() -> None:
     golds = ["5", r"\frac{1}{2}", "", r"\frac{", "(-1, 2]", "C", r"x = \boxed{3}", "9" * 5000]
     assert unreadable(golds) == [2, 3, 7]
-
-
-# What must do no harm ---------------------------------------------------------------------------
-
-
-@pytest.mark.slow
-def test_hostile_answers_are_graded_in_time_and_never_run(tmp_path: Path) -> None:
-    canary = tmp_path / "canary"
-    answers = [(kind, text) for kind, texts in hostile(canary).items() for text in texts]
-    assert len(answers) > 250
-
-    def timed(case: tuple[str, str]) -> tuple[float, Status]:
-        start = time.monotonic()
-        grade(boxed(case[1]), "5")
-        return time.monotonic() - start, grade(boxed("6"), "5").status
-
-    with ThreadPoolExecutor(2) as threads:
-        seconds, after = zip(*threads.map(timed, answers), strict=True)
-    # The limit is 5 s; a busy machine takes longer to say so and to start another child.
-    assert max(seconds) < 12 * LIMIT, answers[seconds.index(max(seconds))]
-    assert set(after) == {Status.WRONG}  # the grader is well after each
-    assert not canary.exists()
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_as_a_gold_they_do_no_harm_either(tmp_path: Path) -> None:
-    texts = [text for texts in hostile(tmp_path / "canary").values() for text in texts[:3]]
-    found = grade_many([boxed("5")] * len(texts), texts)
-    assert {Status.WRONG, Status.UNPARSEABLE_GOLD} <= {one.status for one in found}
-    assert sum(one.correct for one in found) < 5  # some are a 5 in other digits
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_an_answer_that_takes_too_long_is_a_time_out_and_not_a_wrong_one() -> None:
-    found = grade(boxed(r"\sum_{k=1}^{100000000} \sin(k^2)"), "5")
-    assert (found.status, found.correct) == (Status.TIMEOUT, False)
-    assert grade(*HARD).correct
-
-
-def test_any_thread_may_ask() -> None:
-    cases = [(rf"\boxed{{(x+{n})^2}}", f"x^2+{2 * n}x+{n * n}") for n in range(1, 13)]
-    with ThreadPoolExecutor(6) as threads:
-        assert all(threads.map(lambda case: grade(*case).correct, cases))
-
-
-def test_a_killed_worker_is_replaced() -> None:
-    assert grade(*HARD).correct
-    (child, *_) = pool()._idle
-    os.kill(child._process.pid, signal.SIGKILL)
-    child._process.wait()
-    assert grade(r"\boxed{(x+2)^2}", "x^2+4x+4").correct
-
-
-def test_workers_do_not_outlive_a_parent_that_is_killed() -> None:
-    program = (
-        "import os, signal; from relax.evaluation import grade; from relax.evaluation.workers import pool;"
-        f"assert grade(*{HARD!r}).correct; print(pool()._idle[0]._process.pid, flush=True);"
-        "os.kill(os.getpid(), signal.SIGKILL)"
-    )
-    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
-    assert ended.returncode == -signal.SIGKILL, ended.stderr
-    child = Path(f"/proc/{int(ended.stdout)}")
-    deadline = time.monotonic() + 12 * LIMIT
-    while child.exists() and "Z" not in child.joinpath("stat").read_text().rpartition(")")[2].split()[0]:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
-def test_the_grader_loads_no_torch() -> None:
-    program = (
-        f"import sys; from relax.evaluation import grade; assert grade(*{HARD!r}).correct;"
-        "sys.exit('torch' in sys.modules or 'transformers' in sys.modules)"
-    )
-    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
 
 # Golds of real benchmarks -----------------------------------------------------------------------

@@ -296,7 +296,7 @@ def test_every_reference_has_claims_of_this_repository():
     ("old", "new", "words"),
     [
         ("id,claim", "id,text", r"claims\.csv, line 1: expected the columns id,claim"),
-        ("alpha,Entropy rises", "alpha,,Entropy rises", r"claims\.csv, line 5: expected 6 fields"),
+        ("alpha,Entropy rises", "alpha,,Entropy rises", r"claims\.csv, line 5: 7 fields, expected 6 as in the header"),
         ("kl-cov,", "alpha,", "a claim's id stands twice"),
     ],
 )

@@ -105,7 +105,7 @@ def test_demonstrations_of_the_trap_hold_the_mixture() -> None:
         (";3*7=21+4=25", False),
         ("25", False),
         ("", False),
-        ("__import__('os')", False),
+        ("int('25')", False),
     ],
 )
 def test_countdown_is_checked_with_exact_arithmetic(response: str, right: bool) -> None:

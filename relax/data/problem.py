@@ -9,6 +9,7 @@ from typing import Any
 
 from relax.errors import DataError
 from relax.files import atomic_write, read_json_lines
+from relax.tracking import check_recorded
 
 #: One problem in eight is held out for evaluation.
 TEST_SHARE = 8
@@ -69,12 +70,13 @@ def read_problems(path: str | Path) -> list[Problem]:
     """Read a problem file; images are given as paths that can be opened.
 
     Raises:
-        DataError: the file is missing, empty, a row is not a problem, an image is not there, or a row has the source
-            of a task of ours and is none of its problems; names file and line.
+        DataError: the file is missing, empty or not what its record says, a row is not a problem, an image is not
+            there, or a row has the source of a task of ours and is none of its problems; names file and line.
     """
     path = Path(path)
     if not path.is_file():
         raise DataError(f"{path}: no such problem file.")
+    check_recorded(path)
     rows, seen = [], set()
     for where, _, row in read_json_lines(path, "problems"):
         problem = _parse(row, where, path.parent)

@@ -2,8 +2,10 @@
 
 from typing import Any, Protocol
 
+from jinja2 import TemplateError, TemplateSyntaxError
+
 from relax.data.problem import IMAGE
-from relax.errors import ConfigError
+from relax.errors import ConfigError, DataError
 
 #: The problem as it is: the defaults of the configuration's ``prompt``.
 PLAIN: dict[str, Any] = {"chat_template": False, "system": None, "thinking": False}
@@ -41,7 +43,8 @@ def render(tokenizer: Tokenizer, problem: str, settings: dict[str, Any]) -> str:
         by itself is not in it twice.
 
     Raises:
-        ConfigError: a chat template is asked for and the tokenizer has none.
+        ConfigError: a chat template is asked for and the tokenizer has none, or has one that refuses these turns.
+        DataError: the chat template is broken.
     """
     if not settings["chat_template"]:
         return problem
@@ -53,10 +56,35 @@ def render(tokenizer: Tokenizer, problem: str, settings: dict[str, Any]) -> str:
     turns = [{"role": "user", "content": problem}]
     if settings["system"]:
         turns.insert(0, {"role": "system", "content": settings["system"]})
-    text = tokenizer.apply_chat_template(
-        turns, tokenize=False, add_generation_prompt=True, enable_thinking=settings["thinking"]
-    )
+    text = apply_template(tokenizer, turns, tokenize=False, enable_thinking=settings["thinking"])
     return text.removeprefix(tokenizer.bos_token) if adds_bos(tokenizer) else text
+
+
+def apply_template(processing: Any, turns: list[dict[str, Any]], **options: Any) -> Any:
+    """The turns, and the beginning of the policy's own, as the chat template of a tokenizer or processor writes them.
+
+    Args:
+        processing: the tokenizer or processor.
+        turns: role and content of each.
+        options: of its ``apply_chat_template``.
+
+    Raises:
+        ConfigError: the template refuses the turns, as some do a system turn.
+        DataError: the template is broken.
+    """
+    try:
+        return processing.apply_chat_template(turns, add_generation_prompt=True, **options)
+    except TemplateSyntaxError as error:
+        folder = getattr(processing, "tokenizer", processing).name_or_path
+        raise DataError(
+            f"{folder}: its chat template is broken (line {error.lineno}: {error.message}); make or copy this policy "
+            "again."
+        ) from error
+    except TemplateError as error:
+        raise ConfigError(
+            f"prompt: the policy's chat template refuses these turns ({error}); leave prompt.system out, or take a "
+            "policy whose template knows it."
+        ) from error
 
 
 def conversation(problem: str, images: int, settings: dict[str, Any] | None = None) -> list[dict[str, Any]]:

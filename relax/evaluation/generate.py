@@ -12,15 +12,16 @@ from PIL import Image
 from transformers import AutoConfig, AutoTokenizer, ProcessorMixin
 
 from relax.config import digest
+from relax.data.policy_files import refuse_broken
 from relax.data.problem import read_problems
 from relax.data.processor import load_processor, sees, tokenizer_of
-from relax.data.prompt import conversation, render
+from relax.data.prompt import apply_template, conversation, render
 from relax.errors import ConfigError
 from relax.evaluation.benchmarks import digest as questions_digest
 from relax.evaluation.benchmarks import load_benchmark
 from relax.evaluation.catalogue import TASKS, check_tasks, read_task
 from relax.evaluation.questions import Question
-from relax.evaluation.shards import Block, decodings, plan, seed_of, write_block, write_questions
+from relax.evaluation.shards import Block, decodings, is_whole, plan, seed_of, write_block, write_questions
 from relax.files import writable_folder
 from relax.progress import Progress
 from relax.tracking import Run, digest_path
@@ -55,8 +56,8 @@ def generate(
 ) -> None:
     """Write ``<benchmark>/questions.parquet``, ``<benchmark>/<block>.parquet`` and, once all are there, the record.
 
-    Blocks that are there are kept, so a killed job goes on; jobs with different parts share the work, and the
-    one that finds all blocks made writes the record.
+    Blocks that are there and not broken are kept, so a killed job goes on; jobs with different parts share the work,
+    and the one that finds all blocks made writes the record.
 
     Args:
         settings: ``benchmarks``, ``batch_size``, ``block_size``, ``seed``, ``backend``, ``max_response_length``,
@@ -74,6 +75,7 @@ def generate(
     """
     out = writable_folder(out)
     check_tasks(settings["benchmarks"])
+    refuse_broken(policy)
     if sees(policy):
         processing = load_processor(policy)
     else:
@@ -85,7 +87,7 @@ def generate(
         write_questions(out / work.name, work.questions, work.source)
     blocks = [(work, block) for work in works for block in work.blocks]
     mine = blocks[part[0] - 1 :: part[1]]
-    missing = [(work, block) for work, block in mine if not _path(out, block).exists()]
+    missing = [(work, block) for work, block in mine if not is_whole(_path(out, block))]
     if missing:
         _generate(missing, settings, policy, out, label)
     if all(_path(out, block).exists() for _, block in blocks):
@@ -131,7 +133,7 @@ def _prompt(processing: Any, question: Question, settings: dict[str, Any]) -> st
     if not question.images:
         return render(tokenizer_of(processing), question.prompt, settings)
     turns = conversation(question.prompt, len(question.images), settings)
-    return processing.apply_chat_template(turns, add_generation_prompt=True)
+    return apply_template(processing, turns)
 
 
 def _hash(image: bytes | Path) -> str:

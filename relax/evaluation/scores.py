@@ -11,7 +11,7 @@ from relax.errors import DataError
 from relax.evaluation import statistics
 from relax.evaluation.grades import GRADES
 from relax.evaluation.shards import BREAKDOWNS, decodings
-from relax.files import atomic_write
+from relax.files import atomic_write, reading
 from relax.tracking import Run
 
 Metrics = dict[str, dict[str, float]]
@@ -27,13 +27,15 @@ def score_stage(settings: dict[str, Any], grades: str | Path, out: str | Path, r
         run: its copies, one a benchmark, are finished.
 
     Raises:
-        DataError: grades are missing, or a problem has not the number of samples asked for.
+        DataError: grades are missing or cannot be read, or a problem has not the number of samples asked for.
     """
     for name, entry in settings["benchmarks"].items():
         path, target = Path(grades) / name / GRADES, Path(out) / name
         if not path.is_file():
             raise DataError(f"{path}: no grades of benchmark {name}; run `relax grade` on its responses.")
-        table, one = pd.read_parquet(path), copy.deepcopy(run)
+        with reading(path, "run `relax grade` again"):
+            table = pd.read_parquet(path)
+        one = copy.deepcopy(run)
         metrics: Metrics = {}
         for decoding, (samples, _) in decodings(entry).items():
             drawn = table[table.decoding == decoding]

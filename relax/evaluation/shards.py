@@ -5,7 +5,7 @@ or what was made before. Its file is named after everything that decides it: a b
 prompts or settings is another file.
 """
 
-import json
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,7 +16,9 @@ import pandas as pd
 from relax.config import digest
 from relax.errors import DataError
 from relax.evaluation.questions import Question
-from relax.files import atomic_write
+from relax.files import atomic_write, read_json_object, reading
+
+logger = logging.getLogger("relax")
 
 QUESTIONS = "questions.parquet"
 #: Columns of questions that scores are broken down by, where a benchmark has them.
@@ -138,6 +140,18 @@ def write_block(path: Path, block: Block, questions: Sequence[Question], rows: S
     atomic_write(path, table.to_parquet(index=False, compression="zstd"))
 
 
+def is_whole(path: Path) -> bool:
+    """Is a block there, and can it be read? A disk or a copy may have cut it."""
+    if not path.exists():
+        return False
+    try:
+        _read(path)
+    except DataError:
+        logger.warning("%s: is broken, so its responses are made again", path)
+        return False
+    return True
+
+
 def read_responses(folder: Path) -> Iterator[tuple[str, pd.DataFrame, pd.DataFrame]]:
     """(benchmark, questions, responses) of a finished generation; responses in the order of plan and questions.
 
@@ -150,14 +164,11 @@ def read_responses(folder: Path) -> Iterator[tuple[str, pd.DataFrame, pd.DataFra
     record = folder / "run.json"
     if not record.is_file():
         raise DataError(f"{folder}: the generation is not finished (no run.json); run `relax generate` again.")
-    for benchmark, files in json.loads(record.read_text(encoding="utf-8"))["blocks"].items():
+    for benchmark, files in read_json_object(record, "run `relax generate` again").get("blocks", {}).items():
         place = folder / benchmark
         yield benchmark, _read(place / QUESTIONS), pd.concat([_read(place / f) for f in files], ignore_index=True)
 
 
 def _read(path: Path) -> pd.DataFrame:
-    try:
+    with reading(path, "run `relax generate` again"):
         return pd.read_parquet(path)
-    except (OSError, ValueError) as error:
-        reason = str(error).splitlines()[0]
-        raise DataError(f"{path}: cannot be read ({reason}); run `relax generate` again.") from error

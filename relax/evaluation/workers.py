@@ -10,6 +10,7 @@ import atexit
 import contextlib
 import json
 import os
+import pkgutil
 import resource
 import select
 import signal
@@ -27,18 +28,21 @@ LIMIT = 4.5
 MEMORY = 1 << 30
 #: Seconds for a child to import math-verify on a busy machine.
 _START = 120
+#: What answers the questions in a child: module and name of a function of golds and answer.
+JUDGE = "relax.evaluation.equivalence:judge"
 _PROGRAM = (
-    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from relax.evaluation.workers import serve; serve()"
+    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
+    "from relax.evaluation.workers import serve; serve(sys.argv[2])"
 )
 
 
 class _Child:
     """One child process; of one thread at a time."""
 
-    def __init__(self) -> None:
+    def __init__(self, judge: str) -> None:
         path = [entry for entry in sys.path if isinstance(entry, str)]
         self._process = subprocess.Popen(
-            [sys.executable, "-c", _PROGRAM, json.dumps(path)],
+            [sys.executable, "-c", _PROGRAM, json.dumps(path), judge],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             start_new_session=True,  # Ctrl-C is the parent's business
@@ -95,11 +99,11 @@ class Pool:
 
     Args:
         size: most children at a time.
+        judge: as :data:`JUDGE`, which is the grader's; another one shows what a child is kept from.
     """
 
-    def __init__(self, size: int = 2) -> None:
-        self._size = size
-        self._children: list[_Child] = []
+    def __init__(self, size: int = 2, judge: str = JUDGE) -> None:
+        self._size, self._judge = size, judge
         self._idle: list[_Child] = []
         self._running = 0
         self._change = threading.Condition()
@@ -150,7 +154,7 @@ class Pool:
                 return self._idle.pop()
             self._running += 1
         try:
-            return _Child()
+            return _Child(self._judge)
         except BaseException:
             with self._change:
                 self._running -= 1
@@ -189,12 +193,17 @@ os.register_at_fork(after_in_child=_forget)
 # In the child -----------------------------------------------------------------------------------
 
 
-def serve() -> None:
-    """Answer questions until the standard input closes. The child's main program."""
+def serve(judge: str) -> None:
+    """Answer questions until the standard input closes. The child's main program.
+
+    Args:
+        judge: as :data:`JUDGE`.
+    """
     for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2"):  # a scheduler sends them to every process
         signal.signal(getattr(signal, name), signal.SIG_IGN)
-    from relax.evaluation.equivalence import judge
-
+    answer = pkgutil.resolve_name(judge)
+    if judge == JUDGE:  # it would be imported with the first question, whose time that is not
+        import relax.evaluation.symbolic  # noqa: F401
     answers = os.fdopen(os.dup(1), "w")
     quiet = os.open(os.devnull, os.O_WRONLY)
     os.dup2(quiet, 1)
@@ -207,7 +216,7 @@ def serve() -> None:
         # The alarm's default action ends the process: the parent may be gone by then.
         signal.setitimer(signal.ITIMER_REAL, LIMIT + 0.5)
         try:
-            verdict = judge(*json.loads(line))
+            verdict = answer(*json.loads(line))
         except MemoryError:
             verdict = "memory"
         signal.setitimer(signal.ITIMER_REAL, 0)

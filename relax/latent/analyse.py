@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file
 
 from relax.errors import DataError
-from relax.files import atomic_write
+from relax.files import atomic_write, reading
 from relax.koopman import ROBUST_RIDGE, SPECTRA, TrajectoryStatistics
 from relax.tracking import Run
 
@@ -31,15 +31,17 @@ def analyse(settings: dict[str, Any], latent: str | Path, out: str | Path, run: 
         run: the record to finish.
 
     Raises:
-        DataError: the statistics do not belong to the responses.
+        DataError: the statistics do not belong to the responses, or a file cannot be read.
     """
     latent, out = Path(latent), Path(out)
-    tensors = load_file(latent / "statistics.safetensors")
-    responses = pd.read_parquet(latent / "responses.parquet", columns=["id", "kind", "length", "correct"])
-    statistics = TrajectoryStatistics.from_tensors(tensors)
-    shuffled = TrajectoryStatistics.from_tensors(
-        {name.removeprefix("shuffled_"): tensor for name, tensor in tensors.items() if name.startswith("shuffled_")}
-    )
+    with reading(latent / "statistics.safetensors", "run `relax extract` again"):
+        tensors = load_file(latent / "statistics.safetensors")
+        statistics = TrajectoryStatistics.from_tensors(tensors)
+        shuffled = TrajectoryStatistics.from_tensors(
+            {name.removeprefix("shuffled_"): tensor for name, tensor in tensors.items() if name.startswith("shuffled_")}
+        )
+    with reading(latent / "responses.parquet", "run `relax extract` again"):
+        responses = pd.read_parquet(latent / "responses.parquet", columns=["id", "kind", "length", "correct"])
     if len(statistics) != len(responses):
         raise DataError(f"{latent}: {len(statistics)} trajectories but {len(responses)} responses; extract again.")
     table = responses.assign(**trajectory_numbers(statistics, shuffled, settings["ridge"]))

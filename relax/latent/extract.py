@@ -39,16 +39,21 @@ def extract(
         out: folder.
         run: the record to finish.
         label: for the progress lines.
+
+    Raises:
+        DataError: an input is missing or cannot be read.
+        ConfigError: the dictionary is not what it was when it was written.
     """
     out = Path(out)
     frozen = Dictionary.load(Path(dictionary) / "dictionary.safetensors")
-    model, processing = load_policy(policy)
     problems = read_problems(data)[: settings["prompts"]]
+    probes = read_rollouts(Path(dictionary) / "probes.jsonl")  # before hours of sampling
+    model, processing = load_policy(policy)
     own = sample(
         model, processing, problems, settings["responses_per_prompt"], settings["max_response_length"],
         settings["temperature"], settings["seed"], label, prompt=settings["prompt"],
     )  # fmt: skip
-    rollouts = own + read_rollouts(Path(dictionary) / "probes.jsonl")
+    rollouts = own + probes
     kinds = ["policy"] * len(own) + ["probe"] * (len(rollouts) - len(own))
     tensors = _statistics(model, rollouts, frozen, processing, settings["seed"])
     atomic_write(out / "statistics.safetensors", save({name: tensor.contiguous() for name, tensor in tensors.items()}))

@@ -19,12 +19,14 @@ from transformers import (
     StoppingCriteriaList,
 )
 
+from relax.data.policy_files import refuse_broken
 from relax.data.problem import Problem
 from relax.data.processor import forbidden_tokens, image_inputs, load_processor, pictures, sees, tokenizer_of
-from relax.data.prompt import PLAIN, conversation, render
+from relax.data.prompt import PLAIN, apply_template, conversation, render
 from relax.errors import DataError
-from relax.files import atomic_write
+from relax.files import atomic_write, read_json_lines
 from relax.progress import Progress
+from relax.tracking import check_recorded
 
 BATCH = 256
 
@@ -64,10 +66,11 @@ def load_policy(path: str | Path, dtype: torch.dtype | str = "auto") -> tuple[Pr
         dtype: of the weights; ``"auto"`` is that of the checkpoint.
 
     Raises:
-        DataError: the folder holds no model.
+        DataError: the folder holds no model, or a file of it is broken.
     """
     if not (Path(path) / "config.json").is_file():
         raise DataError(f"{path}: no policy there (config.json is missing).")
+    refuse_broken(path)
     processing: Processing
     if sees(path):
         processing = load_processor(path)
@@ -143,10 +146,7 @@ def _inputs(
         return {name: inputs[name].to(model.device) for name in ("input_ids", "attention_mask")}
     if not isinstance(processing, ProcessorMixin):
         raise DataError(f"problem {problems[0].id} has images, and the policy is a model of text; take one that sees.")
-    texts = [
-        processing.apply_chat_template(conversation(p.prompt, len(p.images), prompt), add_generation_prompt=True)
-        for p in problems
-    ]
+    texts = [apply_template(processing, conversation(p.prompt, len(p.images), prompt)) for p in problems]
     images = [pictures(p.images) for p in problems]
     inputs = processing(images=images, text=texts, return_tensors="pt", padding=True)
     return {name: tensor.to(model.device) for name, tensor in inputs.items()}
@@ -197,17 +197,16 @@ def read_rollouts(path: str | Path) -> list[Rollout]:
     """Rollouts from a file.
 
     Raises:
-        DataError: a line is not a rollout; names file and line.
+        DataError: the file cannot be read, is empty or not what its record says, or a line is not a rollout; names file
+            and line.
     """
+    check_recorded(path)
     rollouts = []
-    # Not splitlines(): a response may hold other characters that Unicode counts as ends of lines.
-    for number, line in enumerate(Path(path).read_text(encoding="utf-8").split("\n"), 1):
-        if not line:
-            continue
+    for where, _, row in read_json_lines(Path(path), "rollouts"):
         try:
-            rollout = Rollout(**json.loads(line))
-        except (json.JSONDecodeError, TypeError) as error:
-            raise DataError(f"{path}, line {number}: not a rollout ({error}).") from error
+            rollout = Rollout(**row)
+        except TypeError as error:
+            raise DataError(f"{where}: not a rollout ({error}).") from error
         images = tuple(os.path.normpath(Path(path).parent / image) for image in rollout.images)
         rollouts.append(replace(rollout, images=images))
     return rollouts

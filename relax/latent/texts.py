@@ -10,6 +10,7 @@ from relax.data.problem import Problem
 from relax.errors import DataError
 from relax.files import read_json_lines
 from relax.latent.rollouts import Rollout
+from relax.tracking import check_recorded
 
 
 def read_prompts(path: str | Path) -> list[Problem]:
@@ -19,8 +20,9 @@ def read_prompts(path: str | Path) -> list[Problem]:
     number, unique; the line's number otherwise). Other keys are ignored.
 
     Raises:
-        DataError: the file is missing or empty, or a row does not fit; names file and line.
+        DataError: the file is missing, empty or not what its record says, or a row does not fit; names file and line.
     """
+    check_recorded(path)
     prompts: list[Problem] = []
     seen: dict[str, str] = {}
     for where, number, row in read_json_lines(Path(path), "prompts"):

@@ -3,7 +3,6 @@
 Light on purpose: :mod:`relax.results.claims_runs` computes what runs show, this module reads and writes it.
 """
 
-import csv
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import Any
 
 from relax.config import REPOSITORY
 from relax.errors import DataError
+from relax.paper import read_lines
 
 FILE = REPOSITORY / "results" / "paper" / "claims.csv"
 REFERENCE = REPOSITORY / "results" / "reference"
@@ -61,16 +61,11 @@ def read_claims(path: Path = FILE) -> list[Claim]:
     Raises:
         DataError: the file is missing or malformed; names the line.
     """
-    try:
-        lines = list(csv.reader(path.read_text(encoding="utf-8").splitlines()))
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror}); expected the paper's claims as CSV.") from error
-    if lines[:1] != [COLUMNS]:
-        raise DataError(f"{path}, line 1: expected the columns {','.join(COLUMNS)}.")
-    for number, fields in enumerate(lines[1:], 2):
-        if len(fields) != len(COLUMNS) or not all(fields[:4]):
-            raise DataError(f"{path}, line {number}: expected {len(COLUMNS)} fields, the first four not empty.")
-    claims = [Claim(*fields) for fields in lines[1:]]
+    claims = []
+    for where, fields in read_lines(path, "the paper's claims", COLUMNS):
+        if not all(fields[:4]):
+            raise DataError(f"{where}: expected {len(COLUMNS)} fields, the first four not empty.")
+        claims.append(Claim(*fields))
     if len({claim.id for claim in claims}) < len(claims):
         raise DataError(f"{path}: a claim's id stands twice; give each its own.")
     return claims

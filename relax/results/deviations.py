@@ -1,6 +1,5 @@
 """Where a configuration departs from the settings printed in the paper: ``results/paper/settings.csv`` beside it."""
 
-import csv
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Any
 
 from relax.config import REPOSITORY
 from relax.errors import DataError
+from relax.paper import read_lines
 from relax.results.render import Column, Table
 
 FILE = REPOSITORY / "results" / "paper" / "settings.csv"
@@ -25,16 +25,12 @@ def read_settings(path: Path = FILE) -> list[dict[str, str]]:
     Raises:
         DataError: the file is missing or malformed; names the line.
     """
-    try:
-        lines = list(csv.reader(path.read_text(encoding="utf-8").splitlines()))
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror}); expected the paper's settings as CSV.") from error
-    if lines[:1] != [COLUMNS]:
-        raise DataError(f"{path}, line 1: expected the columns {','.join(COLUMNS)}.")
-    for number, fields in enumerate(lines[1:], 2):
-        if len(fields) != len(COLUMNS) or not all(fields[:3]) or bool(fields[3]) == bool(fields[4]):
-            raise DataError(f"{path}, line {number}: expected setting, paper and source, and one of key and fixed.")
-    return [dict(zip(COLUMNS, fields, strict=True)) for fields in lines[1:]]
+    found = []
+    for where, fields in read_lines(path, "the paper's settings", COLUMNS):
+        if not all(fields[:3]) or bool(fields[3]) == bool(fields[4]):
+            raise DataError(f"{where}: expected setting, paper and source, and one of key and fixed.")
+        found.append(dict(zip(COLUMNS, fields, strict=True)))
+    return found
 
 
 def deviations(config: Mapping[str, Any], settings: Sequence[Mapping[str, str]]) -> Table:

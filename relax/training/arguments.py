@@ -1,6 +1,5 @@
 """From the configuration's keys to TRL's arguments and reward functions."""
 
-import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +9,7 @@ import torch
 from trl.rewards import get_soft_overlong_punishment
 
 from relax.errors import ConfigError
+from relax.files import read_json_object, reading
 from relax.training.config import ReLaXConfig
 from relax.training.rewards import boxed_format, correctness
 
@@ -36,8 +36,10 @@ def _limit(method: dict[str, Any], dictionary: Path) -> float | None:
         return xi
     if method["dsd_window"] is not None:
         raise ConfigError("xi is a percentile, which is known for whole responses only; with dsd_window give a number.")
-    percentiles = json.loads((dictionary / "initial_dsd.json").read_text(encoding="utf-8"))
-    return percentiles[method["spectrum"]][xi]
+    path, mend = dictionary / "initial_dsd.json", "run `relax dictionary` again"
+    percentiles = read_json_object(path, mend)
+    with reading(path, mend):
+        return float(percentiles[method["spectrum"]][xi])
 
 
 def trainer_arguments(settings: dict[str, Any], seed: int, folder: Path, dictionary: Path) -> ReLaXConfig:
@@ -51,6 +53,7 @@ def trainer_arguments(settings: dict[str, Any], seed: int, folder: Path, diction
 
     Raises:
         ConfigError: batches that do not divide, or a method that contradicts itself.
+        DataError: the initial policy's DSD, which a percentile needs, cannot be read.
     """
     t, m = settings["training"], settings["method"]
     batch, devices = t["prompts_per_step"] * t["rollouts_per_prompt"], int(os.environ.get("WORLD_SIZE", "1"))
