@@ -33,6 +33,7 @@ def doctor(paths: Sequence[Path], slurm: bool) -> int:
         loaded = settings.load(settings.over_base(paths))
         root, site = Path("results") / loaded["name"], read_site()
         settings.check_results_folder(loaded, root)
+        settings.check_local_files(loaded, settings.over_base(paths))
     except RelaxError as error:
         print(Finding("fault", str(error)))
         return error.exit_code

@@ -8,7 +8,7 @@ import pytest
 
 from conftest import REPOSITORY
 from relax import code
-from relax.config import digest
+from relax.config import digest, schema
 from relax.evaluation import catalogue
 
 SETTINGS = {
@@ -86,6 +86,10 @@ def test_a_source_of_problems_has_a_version_of_its_own(edit) -> None:
     edit("data/countdown.py", "EASY = 1 / 10", "EASY = 1 / 9")
     after = {source: code.code_of("data", {"source": source}) for source in code.SOURCES}
     assert [source for source in before if before[source] != after[source]] == ["countdown"]
+
+
+def test_every_source_of_the_configuration_is_known() -> None:
+    assert set(code.SOURCES) == {*schema()["properties"]["data"]["properties"]["source"]["enum"]}
 
 
 def test_every_module_of_the_grader_stands_behind_the_grades() -> None:

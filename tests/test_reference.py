@@ -66,6 +66,7 @@ def test_records_that_differ_keep_what_is_their_own(finished, tmp_path, caplog, 
     path = finished / "data" / "run.json"
     record = json.loads(path.read_text())
     record["git"] = {"commit": "f" * 40, "dirty": True}
+    record["inputs"] = {"/home/somebody/rows.jsonl": "5e4d", "more.jsonl": "1234"}
     path.write_text(json.dumps(record))
     tables = finished / "tables" / "run.json"
     made = json.loads(tables.read_text())
@@ -73,6 +74,8 @@ def test_records_that_differ_keep_what_is_their_own(finished, tmp_path, caplog, 
     tables.write_text(json.dumps(made))
     assert reference(finished, tmp_path / "reference") == 0
     content = json.loads((tmp_path / "reference" / "runs.json").read_text())
+    (data,) = [run for run in content["runs"] if run["folder"] == "data"]
+    assert data["inputs"] == {"rows.jsonl": "5e4d", "more.jsonl": "1234"}
     assert "git" not in content
     assert {run["git"]["commit"][:4] for run in content["runs"]} == {"5e4d", "ffff"}
     assert "1 records were made with uncommitted changes: data" in capsys.readouterr().err

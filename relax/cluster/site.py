@@ -4,6 +4,7 @@ They come from ``profiles/slurm/site.yaml``, a copy of ``site.example.yaml`` bes
 variables, which win: key ``cpu_partition`` is ``RELAX_CPU_PARTITION``.
 """
 
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -114,7 +115,7 @@ def _number(name: str, text: str) -> float:
         value = float(text)
     except ValueError:
         value = 0.0
-    if not value > 0:
+    if not 0 < value < math.inf:
         raise ConfigError(f"{name} of this cluster is {text!r}, expected a number above 0 ({variable(name)}).")
     return value
 

@@ -76,8 +76,11 @@ def _common(values: Sequence[Any]) -> Any:
 
 
 def _path(chain: Chain, path: str) -> str:
-    """As recorded; of an absolute one what lies below the results folder."""
-    return path if not path.startswith("/") else f"results/{chain.root.name}/{chain.place(path)}"
+    """As recorded; of an absolute one what lies below the results folder, or the name of a file outside it."""
+    if not path.startswith("/"):
+        return path
+    place = chain.place(path)
+    return Path(path).name if place == path else f"results/{chain.root.name}/{place}"
 
 
 def changed_records(root: Path) -> list[str]:
