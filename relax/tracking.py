@@ -259,7 +259,8 @@ def check_recorded(path: str | Path) -> None:
     if not (path.parent / RECORD).is_file():
         return
     record = read_record(path.parent)
-    recorded = {Path(name).name: value for name, value in record.get("outputs", {}).items()}.get(path.name)
+    outputs = record.get("outputs") or {}
+    recorded = next((value for name, value in outputs.items() if Path(name).name == path.name), None)
     if recorded is not None and (found := digest_path(path)) != recorded:
         raise DataError(
             f"{path}: is not what `relax {record.get('verb')}` wrote (hash {found}, recorded {recorded}); run it "

@@ -18,6 +18,8 @@ from faults_fixture import SMOKE, here
 from relax.config import check_results_folder, load
 from relax.data.prompt import render
 from relax.errors import ConfigError, DataError
+from relax.evaluation.generate import _tokens
+from relax.evaluation.questions import Question
 from relax.files import read_json_object, reading
 from relax.results import audit, claims
 
@@ -332,3 +334,10 @@ def test_a_chat_template_that_is_cut_or_refuses(template: str, kind: type, words
         render(tokenizer, "1234:", {"chat_template": True, "system": "Add.", "thinking": False})
     assert words in str(refusal.value)
     assert kind is ConfigError or str(tiny_policy) in str(refusal.value)
+
+
+def test_an_image_that_is_cut_within_its_header(tmp_path: Path) -> None:
+    (tmp_path / "cut.png").write_bytes(b"\x89PNG\r\n")
+    question = Question("q1", "What?", ("1",), "q1", images=(tmp_path / "cut.png",))
+    with pytest.raises(DataError, match=r"question q1: the image .*cut\.png cannot be read; expected PNG"):
+        _tokens(lambda text: {"input_ids": [1]}, question, "What?")

@@ -15,10 +15,10 @@ from grading_stand_ins import CANARY
 from grading_watched import NAME
 
 from conftest import REPOSITORY
-from relax.evaluation import Status, grade, grade_many, workers
-from relax.evaluation.answers import MAX_CHARACTERS, MAX_DEPTH, too_large
-from relax.evaluation.symbolic import Unreadable, read
-from relax.evaluation.workers import LIMIT, Pool, pool
+from relax.evaluation import Status, answers, grade, grade_many, workers
+from relax.evaluation.answers import too_large
+from relax.evaluation.symbolic import MAX_DIGITS, Unreadable, read
+from relax.evaluation.workers import LIMIT, MEMORY, Pool, pool
 
 #: Needs computer algebra, so a child process decides.
 HARD = (r"\boxed{(x+1)^2}", "x^2+2x+1")
@@ -195,7 +195,6 @@ def test_what_texts_and_numbers_decide_reaches_no_child(children, canary: Path) 
     children("grading_stand_ins:touch")
     decided = {
         "5": "5", "6": "5", r"\frac{1}{2}": "0.5", "yes": "no", "(C)": "C", "": "5",
-        "x" * (MAX_CHARACTERS + 1): "x", "(" * (MAX_DEPTH + 1) + "x" + ")" * (MAX_DEPTH + 1): "x",
     }  # fmt: skip
     grade_many([boxed(answer) for answer in decided], list(decided.values()))
     assert grade("The answer is (x+1)^2.", HARD[1]).status == Status.NO_BOX
@@ -207,10 +206,27 @@ def test_what_texts_and_numbers_decide_reaches_no_child(children, canary: Path) 
 # Too large, or no mathematics ---------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("text", ["x" * MAX_CHARACTERS, "(" * MAX_DEPTH + "x" + ")" * MAX_DEPTH, "{[(" * 10])
-def test_what_is_just_small_enough_is_read(text: str) -> None:
-    assert not too_large(text)
-    assert too_large(text + "(x" if text.endswith("(") else text.replace("x", "(xx)"))
+def test_the_limits_of_an_answer() -> None:
+    assert (answers.MAX_CHARACTERS, answers.MAX_DEPTH, MAX_DIGITS, MEMORY) == (1000, 30, 20_000, 1 << 30)
+
+
+@pytest.fixture
+def low(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Limits at which no test needs a text that other programs would choke on."""
+    monkeypatch.setattr(answers, "MAX_CHARACTERS", 20)
+    monkeypatch.setattr(answers, "MAX_DEPTH", 4)
+
+
+@pytest.mark.parametrize(
+    ("small", "large"),
+    [("x" * 20, "x" * 21), ("((((x))))", "(((((x)))))"), ("{[({x})]}", "{[({(x)})]}")],
+)
+def test_too_long_and_too_deep_are_refused_unread(small: str, large: str, low, children, canary: Path) -> None:
+    children("grading_stand_ins:touch")
+    assert not too_large(small)
+    assert grade(boxed(large), "x").status == Status.UNPARSEABLE_ANSWER
+    assert grade(boxed("x"), large).status == Status.UNPARSEABLE_GOLD
+    assert not canary.exists()
 
 
 @pytest.mark.parametrize(

@@ -12,11 +12,12 @@ from PIL import Image
 from transformers import AutoConfig, AutoTokenizer, ProcessorMixin
 
 from relax.config import digest
+from relax.data.images import check
 from relax.data.policy_files import refuse_broken
 from relax.data.problem import read_problems
 from relax.data.processor import load_processor, sees, tokenizer_of
 from relax.data.prompt import apply_template, conversation, render
-from relax.errors import ConfigError
+from relax.errors import ConfigError, DataError
 from relax.evaluation.benchmarks import digest as questions_digest
 from relax.evaluation.benchmarks import load_benchmark
 from relax.evaluation.catalogue import TASKS, check_tasks, read_task
@@ -145,6 +146,10 @@ def _tokens(processing: Any, question: Question, prompt: str) -> int:
     count = len(tokenizer_of(processing)(prompt)["input_ids"])
     sizes = []
     for image in question.images:
+        try:
+            check(image)
+        except ValueError as error:
+            raise DataError(f"question {question.id}: {error}.") from error
         with Image.open(io.BytesIO(image) if isinstance(image, bytes) else image) as opened:
             sizes.append((opened.height, opened.width))
     if sizes:
