@@ -19,6 +19,8 @@ WRAPPED = {
     "_run_epoch": ["epoch"],
     "_save_checkpoint": ["model", "trial"],
     "_load_from_checkpoint": ["resume_from_checkpoint", "model"],
+    "_load_optimizer_and_scheduler": ["checkpoint"],
+    "_load_best_model": [],
     "_save_rng_state": ["output_dir"],
     "_load_rng_state": ["checkpoint"],
     "log": ["logs", "start_time"],
