@@ -5,7 +5,9 @@ or what was made before. Its file is named after everything that decides it: a b
 prompts or settings is another file.
 """
 
+import hashlib
 import json
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,6 +19,8 @@ from relax.config import digest
 from relax.errors import DataError
 from relax.evaluation.questions import Question
 from relax.files import atomic_write
+
+logger = logging.getLogger("relax")
 
 QUESTIONS = "questions.parquet"
 #: Columns of questions that scores are broken down by, where a benchmark has them.
@@ -134,7 +138,34 @@ def write_block(path: Path, block: Block, questions: Sequence[Question], rows: S
             for request, row in zip(block.requests, rows, strict=True)
         ]
     )
-    atomic_write(path, table.to_parquet(index=False, compression="zstd"))
+    content = table.to_parquet(index=False, compression="zstd")
+    # Before the block: a kill between the two leaves a block that is not there.
+    atomic_write(hash_file(path), hashlib.sha256(content).hexdigest())
+    atomic_write(path, content)
+
+
+def hash_file(path: Path) -> Path:
+    """The SHA-256 of a block, beside it; hidden, as it is no part of the outputs."""
+    return path.with_name(f".{path.name}.sha256")
+
+
+def is_made(path: Path, block: Block) -> bool:
+    """Whether a block is there as it was written. One that is not is named: its responses are made again.
+
+    Of a block without a hash, of an older version, it is asked that it can be read and has its rows.
+    """
+    if not path.exists():
+        return False
+    if (beside := hash_file(path)).exists():
+        whole = hashlib.sha256(path.read_bytes()).hexdigest().encode() == beside.read_bytes()
+    else:
+        try:
+            whole = len(_read(path)) == len(block.requests)
+        except DataError:
+            whole = False
+    if not whole:
+        logger.warning("%s: damaged, it is not what was written; its responses are made again.", path)
+    return whole
 
 
 def read_responses(folder: Path) -> Iterator[tuple[str, pd.DataFrame, pd.DataFrame]]:
@@ -157,6 +188,6 @@ def read_responses(folder: Path) -> Iterator[tuple[str, pd.DataFrame, pd.DataFra
 def _read(path: Path) -> pd.DataFrame:
     try:
         return pd.read_parquet(path)
-    except (OSError, ValueError) as error:
-        reason = str(error).splitlines()[0]
+    except Exception as error:  # a damaged file ends pyarrow in errors of many kinds
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise DataError(f"{path}: cannot be read ({reason}); run `relax generate` again.") from error

@@ -69,8 +69,8 @@ def sealed(folder: Path, args: TrainingArguments, state: TrainerState, accelerat
 def seal(folder: Path) -> None:
     """Write the completion mark: JSON with size in bytes and SHA-256 of every file below the folder, and a digest of
     all that. It is there whole or not at all, also after a power cut."""
-    temporary = folder / f".{COMPLETE}.tmp"
-    paths = sorted(path for path in folder.rglob("*") if path.is_file() and path != temporary)
+    mark, temporary = folder / COMPLETE, folder / f".{COMPLETE}.tmp"
+    paths = sorted(path for path in folder.rglob("*") if path.is_file() and path not in (mark, temporary))
     with ThreadPoolExecutor(THREADS) as pool:
         files = {
             p.relative_to(folder).as_posix(): facts for p, facts in zip(paths, pool.map(_facts, paths), strict=True)
@@ -79,7 +79,7 @@ def seal(folder: Path) -> None:
         json.dump({"files": files, "digest": digest(files)}, stream, indent=1)
         stream.flush()
         os.fsync(stream.fileno())
-    os.replace(temporary, folder / COMPLETE)
+    os.replace(temporary, mark)
 
 
 def _facts(path: Path) -> list[int | str]:
@@ -90,8 +90,7 @@ def _facts(path: Path) -> list[int | str]:
 def fault(folder: Path) -> str | None:
     """What is wrong with a checkpoint that has a completion mark; None where all is as it was written.
 
-    Files that came later are not looked at. A mark without content, of a version before 0.2, is accepted with a
-    warning.
+    Files that came later are not looked at. A mark without content, of an older version, is accepted with a warning.
 
     Raises:
         MachineError: a file is there and may not be read.
