@@ -187,6 +187,7 @@ def test_one_asked_for_by_its_path_is_refused_and_left_where_it_is(tiny_policy: 
         refused._load_best_model()
     asked(r"checkpoint-2: damaged \(rollouts_0.pt is missing\); go on from another one, or with")
     seal(path)
+    refused._load_best_model()  # which needs the weights alone
     asked("checkpoint-2: holds nothing of process 0, as it was written by fewer processes or with save_only_model")
     remove(path / COMPLETE)
     asked("checkpoint-2: has no completion mark, complete: it was interrupted while it was written, or is not of")
@@ -246,6 +247,9 @@ def test_a_disk_that_gives_no_bytes_is_damage_and_a_permission_is_not(run: Path,
     with pytest.raises(DataError):
         newest_whole(run)
     assert "cannot be read (Input/output error)" in caplog.text
+    (folder := run / "checkpoint-9" / COMPLETE).mkdir(parents=True)
+    with pytest.raises(MachineError, match=rf"{folder}: cannot be read \(Is a directory\)"):
+        newest_whole(run)
 
 
 RESUMABLE = """

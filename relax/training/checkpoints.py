@@ -95,7 +95,10 @@ def fault(folder: Path) -> str | None:
     Raises:
         MachineError: a file is there and may not be read.
     """
-    content = (folder / COMPLETE).read_bytes()
+    try:
+        content = (folder / COMPLETE).read_bytes()
+    except OSError as error:
+        return _unreadable(folder / COMPLETE, f"its completion mark, {COMPLETE},", error)
     if not content:
         logger.warning(
             "%s: its completion mark is of an older version and holds no hashes; it is used unchecked.", folder
@@ -123,11 +126,16 @@ def _fault(path: Path, name: str, size: int, sha256: str) -> str | None:
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         return f"{name} is missing"
     except OSError as error:
-        if error.errno == errno.EIO:
-            return f"{name} cannot be read ({error.strerror})"
-        raise MachineError(
-            f"{path}: cannot be read ({error.strerror}); make it readable and start the training again."
-        ) from error
+        return _unreadable(path, name, error)
+
+
+def _unreadable(path: Path, name: str, error: OSError) -> str:
+    """A disk that has lost the bytes is damage; whatever else the system says may pass."""
+    if error.errno == errno.EIO:
+        return f"{name} cannot be read ({error.strerror})"
+    raise MachineError(
+        f"{path}: cannot be read ({error.strerror}); make it readable and start the training again."
+    ) from error
 
 
 # Which one to go on from --------------------------------------------------------------------------------
@@ -209,15 +217,6 @@ def _whole(path: Path) -> Path:
     return path
 
 
-def _check_processes(path: Path, processes: int) -> None:
-    for number in range(processes):
-        if not (path / f"rollouts_{number}.pt").is_file():
-            raise DataError(
-                f"{path}: holds nothing of process {number}, as it was written by fewer processes or with "
-                "save_only_model; go on with as many processes as wrote it, or start in another folder."
-            )
-
-
 def resumable(asked: str | os.PathLike[str] | bool, folder: Path, accelerator: Accelerator) -> str | bool:
     """The checkpoint to load: the first process looks, all get its word.
 
@@ -235,9 +234,8 @@ def resumable(asked: str | os.PathLike[str] | bool, folder: Path, accelerator: A
     outcome: list[str | bool | RelaxError] = [True]
     if accelerator.is_main_process:
         try:
-            if found := newest_whole(folder) if asked is True else _whole(Path(asked)):
-                _check_processes(found, accelerator.num_processes)
-                outcome = [str(found)]
+            found = newest_whole(folder) if asked is True else _whole(Path(asked))
+            outcome = [str(found) if found else True]
         except RelaxError as error:
             outcome = [error]
     broadcast_object_list(outcome)
@@ -258,12 +256,18 @@ def save_state(folder: Path, exploration: Exploration, sample: RolloutSample | N
         sample.save(folder)
 
 
-def load_state(folder: Path, exploration: Exploration, sample: RolloutSample | None) -> None:
+def load_state(folder: Path, process: int, exploration: Exploration, sample: RolloutSample | None) -> None:
     """The same, from a checkpoint.
 
     Raises:
         ConfigError: it was trained with another dictionary or measured otherwise.
+        DataError: it is whole, and has nothing of the process of this number.
     """
+    if not (folder / f"rollouts_{process}.pt").is_file():
+        raise DataError(
+            f"{folder}: holds nothing of process {process}, as it was written by fewer processes or with "
+            "save_only_model; go on with as many processes as wrote it, or start in another folder."
+        )
     state = json.loads((folder / "relax.json").read_text())
     exploration.restore(state, Dictionary.load(folder / "dictionary.safetensors"), str(folder))
     if sample is not None:

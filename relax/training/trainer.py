@@ -352,7 +352,7 @@ class ReLaXTrainer(GRPOTrainer):
         # Not beside the weights, which DeepSpeed loads by another way.
         super()._load_optimizer_and_scheduler(checkpoint)
         if checkpoint is not None:
-            load_state(Path(checkpoint), self.exploration, self.sample)
+            load_state(Path(checkpoint), self.args.process_index, self.exploration, self.sample)
 
     def _load_best_model(self) -> None:
         resumable(self.state.best_model_checkpoint, Path(self.args.output_dir), self.accelerator)
