@@ -1,6 +1,7 @@
 """Responses, grades and scores as stages: against the policy itself, in any order, after a kill, and by hand."""
 
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -103,6 +104,33 @@ def test_a_finished_generation_starts_no_engine_and_other_settings_make_other_bl
     after = files(tmp_path / "out")
     assert before.keys() & after.keys() == {"sums/questions.parquet", "again/questions.parquet"}
     assert len(after) == len(before)  # the old blocks are gone
+
+
+@pytest.mark.parametrize("older", [False, True], ids=["", "without a hash"])
+def test_a_damaged_block_is_named_and_made_again(tiny_policy, problems, tmp_path, caplog, older: bool) -> None:
+    out = tmp_path / "out"
+    generate(tiny_policy, problems, out)
+    before = files(out)
+    blocks = [out / name for name in before if "questions" not in name]
+    half, changed, gone = blocks[0], blocks[2], blocks[3]
+    os.truncate(half, half.stat().st_size // 2)
+    if not older:
+        pd.read_parquet(changed).assign(response="another").to_parquet(changed)
+    gone.unlink()
+    for path in out.rglob(".*.sha256") if older else []:
+        path.unlink()
+    with pytest.raises(DataError, match=r"parquet: cannot be read \(.*\); run `relax generate` again"):
+        list(read_responses(out))
+    generate(tiny_policy, problems, out)
+    assert files(out) == before
+    named = [half] if older else [half, changed]
+    said = [f"{path}: damaged, it is not what was written; its responses are made again." for path in named]
+    assert sorted(message for message in caplog.messages if "damaged" in message) == sorted(said)
+    caplog.clear()
+    generate(tiny_policy, problems, out)
+    assert "damaged" not in caplog.text
+    generate(tiny_policy, problems, out, seed=8)
+    assert len(list(out.rglob(".*.sha256"))) == len(blocks)  # those of the old blocks are gone
 
 
 def test_a_benchmark_beside_it_does_not_change_a_benchmarks_samples(tiny_policy, problems, tmp_path) -> None:

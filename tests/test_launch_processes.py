@@ -165,9 +165,12 @@ def test_two_processes_train_what_accelerate_launch_does_and_stop_and_go_on(smok
         assert stopped.exists()
         stopped.unlink()
         assert alive(tmp_path / "own") == {}
+    newest = max(written.glob("*/checkpoint-*"), key=lambda path: int(path.name.removeprefix("checkpoint-")))
+    os.truncate(newest / "rollouts_1.pt", 100)
     last = begin(smoke, words)
     _, said = last.communicate(timeout=300)
     assert last.returncode == 0, said
+    assert f"{newest.name}: damaged (rollouts_1.pt has 100 bytes instead of " in said
     assert "going on from checkpoint-" in said
     assert "18 of 18 steps" in said
     assert outcome(tmp_path / "own" / "out") == expected

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -89,6 +90,53 @@ def test_a_signal_stops_at_a_safe_point_with_its_own_exit_code(smoke, straight, 
     again = run(smoke, *train_command(smoke, tmp_path))
     assert again.returncode == 0, again.stderr
     assert outcome(tmp_path) == straight
+
+
+def test_the_stage_goes_on_before_a_damaged_checkpoint_and_never_starts_again_by_itself(
+    smoke, straight, tmp_path, monkeypatch, caplog
+) -> None:
+    """In this process: stopped after a step, and two checkpoints are there."""
+    from relax import config
+    from relax.errors import DataError, Interrupted
+    from relax.tracking import Run
+    from relax.training.run import train
+
+    train_command(smoke, tmp_path)
+    monkeypatch.chdir(smoke)
+    caplog.set_level("INFO", "relax")
+    loaded = config.load(["config/config.yaml", "config/smoke.yaml", "longer.yaml"])
+    settings, root = config.train_settings(loaded, "relax-sv"), Path("results/smoke")
+    inputs = [root / "data/train.jsonl", root / "base/tiny/model", root / "dictionary/tiny"]
+
+    def stage(checkpoints: Path, stop: Path | None = None) -> None:
+        def tell(row: dict[str, float]) -> None:
+            if stop and row["step"] == 9:
+                stop.touch()
+
+        made = Run("train", {}, settings, inputs)
+        train(settings, 1, *inputs, tmp_path / "result", checkpoints, made, "t", tell, stop)
+
+    with pytest.raises(Interrupted):
+        stage(tmp_path / "checkpoints", tmp_path / "stop")
+    (folder,) = (tmp_path / "checkpoints").iterdir()
+    older, newest = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.split("-")[1]))
+    (newest / "optimizer.pt").unlink()
+    lost = tmp_path / "lost" / folder.name
+    shutil.copytree(folder, lost)
+    (lost / older.name / "trainer_state.json").write_text("{")
+    for _ in range(2):
+        with pytest.raises(DataError, match=r"none of its checkpoints is whole \(.*\); remove them to start"):
+            stage(tmp_path / "lost")
+    assert {path.name for path in lost.iterdir() if path.is_dir()} == {f"damaged-{p.name}" for p in (older, newest)}
+    assert not list((tmp_path / "result").iterdir())
+    caplog.clear()
+    stage(tmp_path / "checkpoints")
+    assert f"{newest}: damaged (optimizer.pt is missing); it is not used, and kept as damaged-{newest.name}." in (
+        caplog.messages
+    )
+    assert f"t: going on from {older.name}" in caplog.messages
+    assert outcome(tmp_path) == straight
+    assert not list((tmp_path / "checkpoints").iterdir())
 
 
 def test_a_second_process_on_the_same_folder_is_refused(smoke, tmp_path) -> None:

@@ -19,6 +19,8 @@ WRAPPED = {
     "_run_epoch": ["epoch"],
     "_save_checkpoint": ["model", "trial"],
     "_load_from_checkpoint": ["resume_from_checkpoint", "model"],
+    "_load_optimizer_and_scheduler": ["checkpoint"],
+    "_load_best_model": [],
     "_save_rng_state": ["output_dir"],
     "_load_rng_state": ["checkpoint"],
     "log": ["logs", "start_time"],
@@ -44,6 +46,8 @@ USED = {
     "fused_lm_head=True": GRPOTrainer._get_per_token_logps_and_entropies,
     'output["pixel_values"] = forward_kwargs["pixel_values"]': GRPOTrainer._generate_and_score_completions,
     'pixel_values=inputs.get("pixel_values")': GRPOTrainer._compute_loss,
+    "save_total_limit=self.args.save_total_limit": Trainer._save_checkpoint,
+    "self._load_optimizer_and_scheduler(resume_from_checkpoint)": Trainer._prepare_for_training,
     "generation_kwargs.update(args.generation_kwargs)": GRPOTrainer.__init__,
 }
 

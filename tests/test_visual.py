@@ -269,6 +269,13 @@ def test_a_decompression_bomb_is_refused_by_its_header(tmp_path: Path) -> None:
     assert not (tmp_path / "images").exists()
 
 
+def test_a_kept_image_that_was_damaged_is_mended(tmp_path: Path) -> None:
+    name = images.keep(png(), tmp_path)
+    (tmp_path / name).write_bytes(png()[:20])
+    assert images.keep(png(), tmp_path) == name
+    assert (tmp_path / name).read_bytes() == png()
+
+
 def test_places_in_the_prompt_and_images_must_agree(tmp_path: Path) -> None:
     row = {"question": "<image> and <image>", "answer": "1", "image": [base64.b64encode(png()).decode()]}
     (tmp_path / "rows.jsonl").write_text(json.dumps(row) + "\n")

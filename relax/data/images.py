@@ -118,7 +118,7 @@ def keep(image: bytes | Path, folder: Path) -> str:
         raise ValueError(f"the image{_named(image)} is {opened.format}; expected {', '.join(ENDINGS)}")
     picture(data)  # to the end: a cut file would stop a training hours later
     name = f"images/{hashlib.sha256(data).hexdigest()[:16]}.{ending}"
-    if not (folder / name).exists():
+    if not ((folder / name).exists() and (folder / name).read_bytes() == data):  # one that was damaged is mended
         atomic_write(folder / name, data)
     return name
 

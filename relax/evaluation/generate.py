@@ -22,7 +22,7 @@ from relax.evaluation.benchmarks import digest as questions_digest
 from relax.evaluation.benchmarks import load_benchmark
 from relax.evaluation.catalogue import TASKS, check_tasks, read_task
 from relax.evaluation.questions import Question
-from relax.evaluation.shards import Block, decodings, is_whole, plan, seed_of, write_block, write_questions
+from relax.evaluation.shards import Block, decodings, hash_file, is_made, plan, seed_of, write_block, write_questions
 from relax.files import writable_folder
 from relax.progress import Progress
 from relax.tracking import Run, digest_path
@@ -57,8 +57,8 @@ def generate(
 ) -> None:
     """Write ``<benchmark>/questions.parquet``, ``<benchmark>/<block>.parquet`` and, once all are there, the record.
 
-    Blocks that are there and not broken are kept, so a killed job goes on; jobs with different parts share the work,
-    and the one that finds all blocks made writes the record.
+    Blocks that are there as they were written are kept, so a killed job goes on; jobs with different parts share the
+    work, and the one that finds all blocks made writes the record.
 
     Args:
         settings: ``benchmarks``, ``batch_size``, ``block_size``, ``seed``, ``backend``, ``max_response_length``,
@@ -88,10 +88,10 @@ def generate(
         write_questions(out / work.name, work.questions, work.source)
     blocks = [(work, block) for work in works for block in work.blocks]
     mine = blocks[part[0] - 1 :: part[1]]
-    missing = [(work, block) for work, block in mine if not is_whole(_path(out, block))]
+    missing = [(work, block) for work, block in mine if not is_made(_path(out, block), block)]
     if missing:
         _generate(missing, settings, policy, out, label)
-    if all(_path(out, block).exists() for _, block in blocks):
+    if all(is_made(_path(out, block), block) for _, block in blocks):
         _finish(works, settings, out, run)
     else:
         logger.info("%s: part %d of %d is done; others are not.", label, *part)
@@ -211,10 +211,12 @@ def _path(out: Path, block: Block) -> Path:
 def _finish(works: Sequence[Work], settings: dict[str, Any], out: Path, run: Run) -> None:
     """Remove blocks of other weights or settings, and write the record."""
     kept = {_path(out, block) for work in works for block in work.blocks}
+    kept |= set(map(hash_file, kept))
     for work in works:
-        for path in (out / work.name).glob("*-*-*.parquet"):
-            if path not in kept:
-                path.unlink()
+        for ending in ("parquet", "parquet.sha256"):
+            for path in (out / work.name).glob(f"*-*-*.{ending}"):
+                if path not in kept:
+                    path.unlink()
     run.seeds["evaluation"] = settings["seed"]
     run.metrics["responses"] = sum(len(block.requests) for work in works for block in work.blocks)
     run.finish(

@@ -5,6 +5,7 @@ or what was made before. Its file is named after everything that decides it: a b
 prompts or settings is another file.
 """
 
+import hashlib
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -137,19 +138,34 @@ def write_block(path: Path, block: Block, questions: Sequence[Question], rows: S
             for request, row in zip(block.requests, rows, strict=True)
         ]
     )
-    atomic_write(path, table.to_parquet(index=False, compression="zstd"))
+    content = table.to_parquet(index=False, compression="zstd")
+    # Before the block: a kill between the two leaves a block that is not there.
+    atomic_write(hash_file(path), hashlib.sha256(content).hexdigest())
+    atomic_write(path, content)
 
 
-def is_whole(path: Path) -> bool:
-    """Is a block there, and can it be read? A disk or a copy may have cut it."""
+def hash_file(path: Path) -> Path:
+    """The SHA-256 of a block, beside it; hidden, as it is no part of the outputs."""
+    return path.with_name(f".{path.name}.sha256")
+
+
+def is_made(path: Path, block: Block) -> bool:
+    """Whether a block is there as it was written. One that is not is named: its responses are made again.
+
+    Of a block without a hash, of an older version, it is asked that it can be read and has its rows.
+    """
     if not path.exists():
         return False
-    try:
-        _read(path)
-    except DataError:
-        logger.warning("%s: is broken, so its responses are made again", path)
-        return False
-    return True
+    if (beside := hash_file(path)).exists():
+        whole = hashlib.sha256(path.read_bytes()).hexdigest().encode() == beside.read_bytes()
+    else:
+        try:
+            whole = len(_read(path)) == len(block.requests)
+        except DataError:
+            whole = False
+    if not whole:
+        logger.warning("%s: damaged, it is not what was written; its responses are made again.", path)
+    return whole
 
 
 def read_responses(folder: Path) -> Iterator[tuple[str, pd.DataFrame, pd.DataFrame]]:

@@ -4,6 +4,7 @@ What a policy samples changes in length and style as it learns, and DSD with the
 responses read by every policy show what changes in the hidden states alone.
 """
 
+import logging
 from collections.abc import Sequence
 
 from transformers import TrainerCallback
@@ -12,6 +13,8 @@ from relax.koopman import ROBUST_RIDGE, SPECTRA, TrajectoryStatistics, trajector
 from relax.latent.rollouts import Rollout
 from relax.progress import Progress
 from relax.training.trainer import ReLaXTrainer
+
+logger = logging.getLogger("relax")
 
 
 class Probes:
@@ -43,6 +46,10 @@ class Follow(TrainerCallback):
     def __init__(self, probes: Probes, every: int, progress: Progress) -> None:
         self.probes, self.every, self.progress = probes, every, progress
         self.shown: dict[str, float] = {}  # with several updates per generation, the reward of the last one
+
+    def on_train_begin(self, args, state, control, **kwargs):
+        if state.global_step:
+            logger.info("%s: going on from checkpoint-%d", self.progress.label, state.global_step)
 
     def on_step_end(self, args, state, control, **kwargs):
         if state.global_step % self.every == 0 or state.global_step == state.max_steps:

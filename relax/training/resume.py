@@ -1,39 +1,21 @@
-"""Going on after a kill: which checkpoint counts, one process per folder, stopping at a safe point."""
+"""One process per folder of checkpoints, and stopping at a safe point."""
 
 import contextlib
-import json
-import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 
 import torch
-from safetensors import safe_open
-from torch import nn
-from transformers import PreTrainedModel, TrainerCallback
+from transformers import TrainerCallback
 
 from relax.errors import MachineError
 from relax.files import lock, writable_folder
-
-#: Written last into a checkpoint folder: one without it was interrupted.
-COMPLETE = "complete"
 
 # In several processes on a CPU transformers loads the optimizer to "cpu:0", a place that torch cannot restore to.
 torch.serialization.register_package(
     50, lambda storage: None, lambda storage, place: storage if place == "cpu:0" else None
 )
-
-
-def newest_checkpoint(folder: str | Path, clean: bool = False) -> Path | None:
-    """The newest whole checkpoint below a folder, or None; ``clean`` removes interrupted ones."""
-    found = []
-    for path in Path(folder).glob("checkpoint-*"):
-        if (path / COMPLETE).exists():
-            found.append((int(path.name.removeprefix("checkpoint-")), path))
-        elif clean:
-            shutil.rmtree(path)
-    return max(found)[1] if found else None
 
 
 @contextlib.contextmanager
@@ -94,29 +76,3 @@ class StopSafely(TrainerCallback):
             control.should_save = True
             control.should_training_stop = True
         return control
-
-
-def load_renamed(model: nn.Module, folder: Path) -> None:
-    """Load the weights of a checkpoint whose file names them otherwise than the model does.
-
-    Vision-language models of transformers are written under the names of the hub. ``from_pretrained`` translates them;
-    its Trainer does not, and would go on from the initial weights with no more than a warning.
-
-    Args:
-        model: the policy, unwrapped; nothing is done for an adapter or where the names are the model's own.
-        folder: of the checkpoint.
-    """
-    file, index = folder / "model.safetensors", folder / "model.safetensors.index.json"
-    if not isinstance(model, PreTrainedModel):
-        return
-    if file.is_file():
-        with safe_open(file, framework="pt") as weights:
-            names = set(weights.keys())
-    elif index.is_file():
-        names = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"])
-    else:  # sharded over processes, under the model's own names
-        return
-    if names <= model.state_dict().keys():
-        return
-    loaded = type(model).from_pretrained(folder, dtype=model.dtype, local_files_only=True)
-    model.load_state_dict(loaded.state_dict())

@@ -4,7 +4,6 @@ import contextlib
 import json
 import logging
 import os
-import shutil
 import statistics
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 
 import torch
 from accelerate import PartialState
+from accelerate.utils import broadcast_object_list
 from transformers import PrinterCallback, TrainerCallback
 
 from relax.config import digest
@@ -26,9 +26,10 @@ from relax.latent.rollouts import load_policy, read_rollouts
 from relax.progress import Progress
 from relax.tracking import Run, digest_path
 from relax.training.arguments import reward_functions, trainer_arguments
+from relax.training.checkpoints import remove_all, remove_unfinished
 from relax.training.pictures import training_set
 from relax.training.probes import Follow, Probes
-from relax.training.resume import StopSafely, newest_checkpoint, sole_user
+from relax.training.resume import StopSafely, sole_user
 from relax.training.rewards import check_golds
 from relax.training.sample import FILE, RolloutSample
 from relax.training.trainer import ReLaXTrainer
@@ -83,7 +84,8 @@ def train(
 
     Raises:
         Interrupted: a signal asked to stop; a checkpoint was written.
-        ConfigError, DataError, MachineError: an input does not fit, or the folder is in use.
+        ConfigError, DataError, MachineError: an input does not fit, the folder is in use, or no checkpoint of
+            those that are there is whole.
 
     Started by ``accelerate launch`` or ``torchrun`` on several devices, each process calls this; all train,
     the first one writes.
@@ -93,17 +95,18 @@ def train(
     if ranks.num_processes > 1:  # each keeps its own random state and rollouts
         decides.append(ranks.num_processes)
     out, folder = Path(out), Path(checkpoints) / digest(decides)
+    found = [False]
     # Of several processes the first alone locks, cleans up and writes.
     with sole_user(folder) if ranks.is_main_process else contextlib.nullcontext():
         if ranks.is_main_process:
             writable_folder(out)  # not found out after the training
-            newest_checkpoint(folder, clean=True)
-        ranks.wait_for_everyone()
+            found = [remove_unfinished(folder)]
+        broadcast_object_list(found)
         trainer, probes, start = _trainer(settings, seed, read_problems(data), base, Path(dictionary), folder)
         if tell is not None and ranks.is_main_process:
             tell(start)
             trainer.add_callback(_Tell(tell))
-        _run(trainer, probes, folder, settings, label, stop)
+        _run(trainer, probes, found[0], settings, label, stop)
         rows = [start, *_series(trainer.state.log_history)]
         _save_model(trainer, out / "model")
         if ranks.is_main_process:
@@ -117,7 +120,7 @@ def train(
             several = _processes(trainer)
             run.finish(out, [out / name for name in ("model", "metrics.jsonl", FILE)],
                        dictionary_hash=frozen.hash, **({"processes": several} if several else {}))  # fmt: skip
-            shutil.rmtree(folder, ignore_errors=True)
+            remove_all(folder)
 
 
 def _trainer(
@@ -187,18 +190,15 @@ def _processes(trainer: ReLaXTrainer) -> dict[str, Any]:
 
 
 def _run(
-    trainer: ReLaXTrainer, probes: Probes, folder: Path, settings: dict[str, Any], label: str, asks: Path | None
+    trainer: ReLaXTrainer, probes: Probes, goes_on: bool, settings: dict[str, Any], label: str, asks: Path | None
 ) -> None:
     steps = settings["training"]["steps"]
     progress, stop = Progress(label, steps), StopSafely(asks)
     trainer.remove_callback(PrinterCallback)
     trainer.add_callback(Follow(probes, settings["training"]["probe_every"], progress))
     trainer.add_callback(stop)
-    checkpoint = newest_checkpoint(folder)
-    if checkpoint:
-        logger.info("%s: going on from %s", label, checkpoint.name)
     with stop.installed():
-        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        trainer.train(resume_from_checkpoint=goes_on)
     if trainer.state.global_step < steps:
         trainer.accelerator.wait_for_everyone()  # the first process to leave ends the others
         raise Interrupted(f"{label}: stopped safely after step {trainer.state.global_step}; run it again to go on.")

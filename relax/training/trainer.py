@@ -12,7 +12,6 @@ to by a hook on the backbone.
 """
 
 import contextlib
-import json
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -25,16 +24,14 @@ from trl import GRPOTrainer
 
 from relax.data.processor import tokenizer_of
 from relax.errors import NumericsError
-from relax.files import writing
-from relax.koopman import Dictionary
 from relax.latent.rollouts import Rollout, images_of
 from relax.latent.states import BATCH, completion_states, padded
+from relax.training.checkpoints import load_renamed, load_state, resumable, save_state, sealed
 from relax.training.checks import check_backbone, check_batch, check_dataset, checked_reward
 from relax.training.config import ReLaXConfig
 from relax.training.dynamic_sampling import Batch, PromptCursor, informative_groups, join, take_rows
 from relax.training.exploration import Exploration, first_rows
 from relax.training.pictures import Pictures, forbid_image_tokens, numbered
-from relax.training.resume import COMPLETE, load_renamed
 from relax.training.sample import RolloutSample
 from relax.training.token_methods import chosen_tokens
 
@@ -334,29 +331,32 @@ class ReLaXTrainer(GRPOTrainer):
 
     # Checkpoints and an exact resume ------------------------------------------------------------
 
+    def train(self, resume_from_checkpoint=None, *args, **kwargs):
+        if resume_from_checkpoint:
+            folder = Path(self.args.output_dir)
+            resume_from_checkpoint = resumable(resume_from_checkpoint, folder, self.accelerator)
+        return super().train(resume_from_checkpoint, *args, **kwargs)
+
     def _save_checkpoint(self, model, trial) -> None:
         folder = Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}"
-        with writing(folder):
+        with sealed(folder, self.args, self.state, self.accelerator):
             super()._save_checkpoint(model, trial)
-            self.accelerator.wait_for_everyone()
-            if not self.accelerator.is_main_process:
-                return
-            if self.exploration.dictionary is not None:
-                self.exploration.dictionary.save(folder / "dictionary.safetensors")
-            (folder / "relax.json").write_text(json.dumps(self.exploration.state()))
-            if self.sample is not None:
-                self.sample.save(folder)
-            # Written last: a checkpoint without it was interrupted.
-            (folder / COMPLETE).touch()
+            if self.accelerator.is_main_process:
+                save_state(folder, self.exploration, self.sample)
 
     def _load_from_checkpoint(self, resume_from_checkpoint, model=None) -> None:
         super()._load_from_checkpoint(resume_from_checkpoint, model)
-        folder = Path(resume_from_checkpoint)
-        load_renamed(self.accelerator.unwrap_model(self.model), folder)
-        state = json.loads((folder / "relax.json").read_text())
-        self.exploration.restore(state, Dictionary.load(folder / "dictionary.safetensors"), str(folder))
-        if self.sample is not None:
-            self.sample.load(folder)
+        load_renamed(self.accelerator.unwrap_model(self.model), Path(resume_from_checkpoint))
+
+    def _load_optimizer_and_scheduler(self, checkpoint) -> None:
+        # Not beside the weights, which DeepSpeed loads by another way.
+        super()._load_optimizer_and_scheduler(checkpoint)
+        if checkpoint is not None:
+            load_state(Path(checkpoint), self.args.process_index, self.exploration, self.sample)
+
+    def _load_best_model(self) -> None:
+        resumable(self.state.best_model_checkpoint, Path(self.args.output_dir), self.accelerator)
+        super()._load_best_model()
 
     def _get_train_sampler(self, dataset=None):
         # TRL's sampler replays its first permutation after a resume in a later epoch. Seeding it by
