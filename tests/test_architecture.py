@@ -14,7 +14,7 @@ PACKAGE = REPOSITORY / "relax"
 LEAVES = {"config", "container", "errors", "files", "paper", "progress", "tracking"}
 #: A stage may use what comes before it in the pipeline, and the mathematics.
 ARROWS = {
-    "config": {"config_faults", "errors", "paper"},
+    "config": {"config_faults", "errors", "paper", "tracking_uri"},
     "config_faults": set(),
     "container": set(),
     "errors": set(),
@@ -22,6 +22,7 @@ ARROWS = {
     "paper": {"errors"},
     "progress": set(),
     "tracking": {"config", "container", "errors", "files"},
+    "tracking_uri": set(),
     "koopman": {"errors"},
     "data": LEAVES,
     "evaluation": LEAVES | {"data"},
@@ -29,11 +30,11 @@ ARROWS = {
     "latent": LEAVES | {"koopman", "data", "evaluation"},
     "training": LEAVES | {"koopman", "data", "evaluation", "latent"},
     "results": LEAVES | {"evaluation"},
-    "store": LEAVES,
-    "cluster": {"config", "errors", "files"},
+    "store": LEAVES | {"tracking_uri"},
+    "cluster": {"config", "errors", "files", "tracking_uri"},
     "logs": LEAVES | {"cluster"},
     "cost": LEAVES | {"cluster", "evaluation"},
-    "doctor": LEAVES | {"cluster", "evaluation"},
+    "doctor": LEAVES | {"cluster", "evaluation", "tracking_uri"},
 }
 
 
