@@ -73,15 +73,21 @@ def preempted(s: Scenarios) -> Experiment:
 
 
 @pytest.fixture(scope="module")
-def scenarios(smoke, tmp_path_factory) -> Iterator[Scenarios]:
+def cluster() -> Iterator[Cluster]:
     reason = missing(accounting=False)
     if reason:
-        pytest.skip(f"skipped: {reason}")
+        pytest.skip(reason)
     cluster = Cluster()
+    yield cluster
+    cluster.stop()
+
+
+@pytest.fixture(scope="module")
+def scenarios(cluster, smoke, tmp_path_factory) -> Scenarios:
+    """All of them, begun at once."""
     made = Scenarios(cluster, smoke, tmp_path_factory.mktemp("nodes"), SITE)
     made.begin(undisturbed, warned, process_killed, preempted)
-    yield made
-    cluster.stop()
+    return made
 
 
 @pytest.fixture(scope="module")

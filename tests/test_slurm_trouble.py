@@ -42,7 +42,7 @@ def overlay(steps: int = STEPS, **train: float) -> str:
 def cluster() -> Iterator[Cluster]:
     reason = missing(accounting=True)
     if reason:
-        pytest.skip(f"skipped: {reason}")
+        pytest.skip(reason)
     cluster = Cluster(accounting=True)
     yield cluster
     cluster.stop()
