@@ -19,6 +19,7 @@ from relax import paper
 from relax.config_faults import explain, nearest, non_finite, where
 from relax.errors import ConfigError, DataError, MachineError
 from relax.files import read_yaml
+from relax.tracking_uri import tracking_faults
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SCHEMA = REPOSITORY / "workflow" / "schemas" / "config.schema.yaml"
@@ -110,7 +111,7 @@ def check(config: Config, paths: Sequence[str | Path] = ()) -> None:
                 if name not in config[kind]:
                     at, near = where(["ablations", title], paths), nearest(name, list(config[kind]))
                     raise ConfigError(f"{at}: unknown name {name!r} in {kind}; {near}.")
-    for key, message in (*_paper_faults(config), *_size_faults(config)):
+    for key, message in (*_paper_faults(config), *_size_faults(config), *tracking_faults(config)):
         raise ConfigError(f"{where(key, paths)}: {message}")
     for name, method in config["methods"].items():
         _check_method(method, where(["methods", name], paths))

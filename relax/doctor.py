@@ -15,7 +15,8 @@ from relax.cluster.resources import disk_gb
 from relax.cluster.site import Site, read_site
 from relax.config import REPOSITORY, Config
 from relax.errors import MachineError, RelaxError
-from relax.tracking import git_state
+from relax.tracking import git_state, masked
+from relax.tracking_uri import DATABASES
 
 #: File systems that every node of a cluster may see.
 SHARED = ("nfs", "lustre", "gpfs", "beegfs", "ceph", "fuse", "panfs", "pvfs", "orangefs", "wekafs", "afs", "glusterfs")
@@ -49,6 +50,7 @@ def _findings(config: Config, site: Site, root: Path, slurm: bool) -> Iterator[F
     yield from _gpu()
     yield from _disk(config, site, root)
     yield from _snapshots(config)
+    yield from _tracking(config["tracking"]["uri"] or site.mlflow_uri or "")
     if slurm:
         yield from _shared(site)
         yield from preflight(config, site)
@@ -124,6 +126,22 @@ def _snapshots(config: Config) -> Iterator[Finding]:
         yield Finding("fault", f"hub cache: {', '.join(absent)} not there", "relax fetch with the same --configfile")
     else:
         yield Finding("ok", f"hub cache: all {len(wanted)} snapshots of models and data are there")
+
+
+def _tracking(uri: str) -> Iterator[Finding]:
+    """The driver of a database that runs go to."""
+    if not uri.startswith(DATABASES):
+        return
+    from sqlalchemy import create_engine
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        create_engine(uri)
+    except ImportError as error:
+        yield Finding("fault", f"tracking: {masked(uri)} needs the Python package {error.name}", "pip install it")
+    except SQLAlchemyError as error:
+        yield Finding("fault", f"tracking: {masked(uri)} is no address of a database ({masked(str(error))})",
+                      "write kind://host/name")  # fmt: skip
 
 
 def _sources(config: Config) -> Iterator[tuple[str, dict[str, Any]]]:

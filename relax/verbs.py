@@ -286,7 +286,10 @@ def track(a: argparse.Namespace, loaded: config.Config) -> None:
     """Export to MLflow."""
     from relax.files import atomic_write
     from relax.store.export import export
+    from relax.tracking_uri import uri_fault
 
+    if a.uri and (fault := uri_fault(a.uri)):
+        raise ConfigError(f"--uri {fault}, or leave it out for mlflow.db in the results folder.")
     uri = a.uri or loaded["tracking"]["uri"] or f"sqlite:///{a.root.as_posix()}/mlflow.db"
     counts = export(a.root, loaded, uri)
     atomic_write(a.out, json.dumps(counts) + "\n")

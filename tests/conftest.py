@@ -10,7 +10,7 @@ for _name in ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "TRANSFORMERS_OFFLINE"):
     os.environ[_name] = "1"
 
 import socket  # noqa: E402
-from collections.abc import Callable  # noqa: E402
+from collections.abc import Callable, Generator  # noqa: E402
 from pathlib import Path  # noqa: E402
 
 import pytest  # noqa: E402
@@ -22,6 +22,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """`make test` hands out whole files to processes, in this order: the long ones first."""
     long = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in long)
+
+
+#: Whoever asks for one of these alone (`-m cuda`) wants its tests to run.
+LANES = ("browser", "cuda", "long", "slurm_trouble")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A test that is skipped says so; in a lane of its own it fails, and so does the command that runs the lane."""
+    report = yield
+    if report.skipped and item.config.option.markexpr in LANES:
+        reason = report.longrepr[2].removeprefix("Skipped: ") if isinstance(report.longrepr, tuple) else report.longrepr
+        report.outcome = "failed"
+        report.longrepr = f"-m {item.config.option.markexpr} cannot run this test here: {reason}"
+    return report
 
 
 @pytest.fixture(autouse=True)

@@ -34,6 +34,11 @@ def seed(root: Path, number: int, **options) -> Path:
     return folder
 
 
+def counts(**those: int) -> dict[str, int]:
+    """What an export returns."""
+    return {key: those.get(key, 0) for key in ("added", "replaced", "mended", "unchanged", "waiting")}
+
+
 def uri_of(root: Path) -> str:
     return f"sqlite:///{root}/mlflow.db"
 

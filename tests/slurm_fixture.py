@@ -1,5 +1,6 @@
 """A real Slurm of this machine's own, Snakemake run on it, and what was executed where."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -124,6 +125,32 @@ class Cluster:
                 os.kill(pid, signal.SIGKILL)
 
 
+def trainings(clone: Path, variable: str = "") -> list[int]:
+    """Process ids of the processes that train below a clone; of those with a variable in their environment."""
+    found = {}
+    for pid in (int(entry) for entry in os.listdir("/proc") if entry.isdigit()):
+        try:
+            words = Path(f"/proc/{pid}/cmdline").read_text(errors="replace").split("\0")
+            own = Path(f"/proc/{pid}/environ").read_text(errors="replace").split("\0")
+            here = os.readlink(f"/proc/{pid}/cwd") == str(clone)
+            parent = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+        except OSError:
+            continue
+        program = [Path(word).name for word in words[:6]]  # of torch's own: python -u -m relax train
+        if here and {"relax", "train"} <= set(program) and (not variable or variable in own):
+            found[pid] = parent
+    return [pid for pid, parent in found.items() if parent not in found]  # not what they have forked
+
+
+def stands_still(pid: int) -> bool:
+    """Whether a process is stopped, and no SIGUSR1 waits for it."""
+    try:
+        status = dict(line.split(":\t", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+    except OSError:
+        return False
+    return status["State"].startswith("T") and not int(status["ShdPnd"], 16) >> signal.SIGUSR1 - 1 & 1
+
+
 def children(pid: int) -> list[int]:
     """Child processes, once there are any."""
     listing = Path(f"/proc/{pid}/task/{pid}/children")
@@ -203,6 +230,30 @@ class Experiment:
         wait_until(lambda: process.poll() is not None or self._checkpoints(), "a checkpoint")
         assert process.poll() is None, process.stdout.read()
         return process
+
+    def warn(self, pids: list[int]) -> None:
+        """Slurm's warning of the time limit for the training that is under way, in the middle of its work.
+
+        Its processes stand still until the warning comes (Slurm lets them go on with it), and the limit comes near only
+        then: the training is not done before it on a quick machine, and has begun before it on a slow one.
+        """
+        assert pids
+        _, job = self.of("train")[-1]
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        shown = self.cluster.show(job)
+        hours, minutes, _ = map(int, shown["RunTime"].split(":"))
+        self._limit(job, str(60 * hours + minutes + 2))
+        wait_until(lambda: not all(map(stands_still, pids)), "Slurm's warning", 300)
+        self._limit(job, shown["TimeLimit"])
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+
+    def _limit(self, job: str, limit: str) -> None:
+        """Another time limit; for a moment Slurm refuses it, as long as a job that it starts again ends."""
+        words = ("scontrol", "update", f"JobId={job}", f"TimeLimit={limit}")
+        wait_until(lambda: self.cluster.start(Path("/"), *words).wait() == 0, f"a time limit of {limit}", 120)
 
     def _checkpoints(self) -> list[Path]:
         return list(self.clone.glob("results/smoke/checkpoints/tiny/relax-sv/seed-1/*/checkpoint-*/complete"))

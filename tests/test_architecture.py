@@ -15,7 +15,7 @@ LEAVES = {"config", "container", "errors", "files", "paper", "progress", "tracki
 #: A stage may use what comes before it in the pipeline, and the mathematics.
 ARROWS = {
     "code": {"config", "evaluation"},
-    "config": {"config_faults", "errors", "files", "paper"},
+    "config": {"config_faults", "errors", "files", "paper", "tracking_uri"},
     "config_faults": set(),
     "container": set(),
     "errors": set(),
@@ -23,6 +23,7 @@ ARROWS = {
     "paper": {"errors"},
     "progress": set(),
     "tracking": {"config", "container", "errors", "files"},
+    "tracking_uri": set(),
     "koopman": {"errors"},
     "data": LEAVES,
     "evaluation": LEAVES | {"data"},
@@ -30,11 +31,11 @@ ARROWS = {
     "latent": LEAVES | {"koopman", "data", "evaluation"},
     "training": LEAVES | {"koopman", "data", "evaluation", "latent"},
     "results": LEAVES | {"code", "evaluation"},
-    "store": LEAVES,
-    "cluster": {"config", "errors", "files"},
+    "store": LEAVES | {"tracking_uri"},
+    "cluster": {"config", "errors", "files", "tracking_uri"},
     "logs": LEAVES | {"cluster"},
     "cost": LEAVES | {"cluster", "evaluation"},
-    "doctor": LEAVES | {"cluster", "evaluation"},
+    "doctor": LEAVES | {"cluster", "evaluation", "tracking_uri"},
 }
 
 

@@ -14,6 +14,7 @@ from store_fixture import make_experiment, mlflow_server
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.browser,
     pytest.mark.skipif(chromium() is None, reason="chromium and chromedriver are not installed"),
 ]
 

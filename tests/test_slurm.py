@@ -39,7 +39,7 @@ LOCAL = ("data", "overlap", "tables", "figures", "report", "track")
 def cluster() -> Iterator[Cluster]:
     reason = missing(accounting=False)
     if reason:
-        pytest.skip(f"skipped: {reason}")
+        pytest.skip(reason)
     cluster = Cluster()
     yield cluster
     cluster.stop()

@@ -7,12 +7,11 @@ started by plain `accelerate launch` on this machine.
 import os
 import signal
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
 from launch_fixture import accelerated, outcome
-from slurm_fixture import TARGET, Cluster, Experiment, Scenarios, missing
+from slurm_fixture import TARGET, Cluster, Experiment, Scenarios, missing, trainings
 
 pytestmark = pytest.mark.slurm_trouble
 
@@ -31,11 +30,11 @@ SITE = {
 ONE_NODE = {"RELAX_GPU_PARTITION": "gpu", "RELAX_GPU_TYPE": "h200", "RELAX_GPUS_PER_NODE": "2"}
 
 
-def overlay(steps: int = STEPS, minutes: int = 20) -> str:
+def overlay(steps: int = STEPS) -> str:
     return (
         f"matrix: {{methods: [relax-sv]}}\n"
         f"training: {{steps: {steps}, checkpoint_every: 8, parallel: ddp}}\n"
-        f"resources: {{train: {{gpus: 2, cpus_per_gpu: 1, memory_gb: 2, minutes: {minutes}}}}}\n"
+        f"resources: {{train: {{gpus: 2, cpus_per_gpu: 1, memory_gb: 2, minutes: 20}}}}\n"
     )
 
 
@@ -46,9 +45,11 @@ def undisturbed(s: Scenarios) -> Experiment:
 
 
 def warned(s: Scenarios) -> Experiment:
-    """A time limit of three minutes for a longer training: Slurm's warning comes 45 seconds before."""
-    experiment = s.experiment("warned", overlay(6 * STEPS, minutes=3))
-    experiment.finish(experiment.snakemake(f"{TARGET}/run.json"))
+    """Slurm's warning before the time limit, while both processes are in the middle of their work."""
+    experiment = s.experiment("warned", overlay())
+    process = experiment.training()
+    experiment.warn([*trainings(experiment.clone, "RANK=0"), *trainings(experiment.clone, "RANK=1")])
+    experiment.finish(process)
     return experiment
 
 
@@ -56,7 +57,7 @@ def process_killed(s: Scenarios) -> Experiment:
     """The process on the second node, as when its memory runs out."""
     experiment = s.experiment("killed", overlay())
     process = experiment.training()
-    (pid,) = processes(experiment.clone, "RANK=1")
+    (pid,) = trainings(experiment.clone, "RANK=1")
     os.kill(pid, signal.SIGKILL)
     experiment.finish(process)
     return experiment
@@ -71,31 +72,22 @@ def preempted(s: Scenarios) -> Experiment:
     return experiment
 
 
-def processes(clone: Path, variable: str) -> list[int]:
-    """Process ids of the trainings below a clone that have a variable in their environment."""
-    found = []
-    for pid in (int(entry) for entry in os.listdir("/proc") if entry.isdigit()):
-        try:
-            words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-            own = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
-            here = os.readlink(f"/proc/{pid}/cwd") == str(clone)
-        except OSError:
-            continue
-        if here and b"relax" in words and b"train" in words and variable.encode() in own:
-            found.append(pid)
-    return found
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    reason = missing(accounting=False)
+    if reason:
+        pytest.skip(reason)
+    cluster = Cluster()
+    yield cluster
+    cluster.stop()
 
 
 @pytest.fixture(scope="module")
-def scenarios(smoke, tmp_path_factory) -> Iterator[Scenarios]:
-    reason = missing(accounting=False)
-    if reason:
-        pytest.skip(f"skipped: {reason}")
-    cluster = Cluster()
+def scenarios(cluster, smoke, tmp_path_factory) -> Scenarios:
+    """All of them, begun at once."""
     made = Scenarios(cluster, smoke, tmp_path_factory.mktemp("nodes"), SITE)
     made.begin(undisturbed, warned, process_killed, preempted)
-    yield made
-    cluster.stop()
+    return made
 
 
 @pytest.fixture(scope="module")
@@ -126,7 +118,7 @@ def test_two_nodes_train_what_two_processes_of_one_do(scenarios, expected) -> No
 
 def test_before_the_time_limit_both_nodes_save_and_go_on_in_the_next_job(scenarios, expected) -> None:
     experiment = scenarios.end("warned")
-    assert outcome(experiment.clone / TARGET) == expected(6 * STEPS)
+    assert outcome(experiment.clone / TARGET) == expected(STEPS)
     jobs = [job for _, job in experiment.of("train")]
     assert len(jobs) > 1
     assert set(jobs) == {jobs[0]}, "an attempt was used up"

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from test_slurm import metrics
 
-from slurm_fixture import PATIENCE, TARGET, Cluster, Experiment, Scenarios, missing, wait_until
+from slurm_fixture import PATIENCE, TARGET, Cluster, Experiment, Scenarios, missing, trainings, wait_until
 from workflow_fixture import planned, run
 
 pytestmark = pytest.mark.slurm_trouble
@@ -42,7 +42,7 @@ def overlay(steps: int = STEPS, **train: float) -> str:
 def cluster() -> Iterator[Cluster]:
     reason = missing(accounting=True)
     if reason:
-        pytest.skip(f"skipped: {reason}")
+        pytest.skip(reason)
     cluster = Cluster(accounting=True)
     yield cluster
     cluster.stop()
@@ -60,7 +60,7 @@ def scenarios(cluster, smoke, tmp_path_factory) -> Scenarios:
 def undisturbed(smoke, tmp_path_factory) -> dict[int, tuple[bytes, list[dict]]]:
     """Weights and metrics of the same training on this machine alone, by its number of steps."""
     made = {}
-    for steps in (STEPS, 2 * STEPS, 4):
+    for steps in (STEPS, 4):
         folder = tmp_path_factory.mktemp("undisturbed")
         (smoke / "scenario.yaml").write_text(overlay(steps))
         root = smoke / "results/smoke"
@@ -105,9 +105,11 @@ def node_killed(s: Scenarios) -> Experiment:
 
 
 def warned(s: Scenarios) -> Experiment:
-    """A time limit of two minutes for a longer training: Slurm's warning comes half a minute before."""
-    experiment = s.experiment("warned", overlay(2 * STEPS, minutes=2))
-    experiment.finish(experiment.snakemake(f"{TARGET}/run.json"))
+    """Slurm's warning before the time limit, in the middle of the training."""
+    experiment = s.experiment("warned", overlay())
+    process, _, _ = training(experiment)
+    experiment.warn(trainings(experiment.clone))
+    experiment.finish(process)
     return experiment
 
 
@@ -172,7 +174,7 @@ def test_a_job_whose_node_dies_goes_on_elsewhere(scenarios, undisturbed) -> None
 
 def test_before_its_time_limit_a_training_saves_and_goes_on_in_the_next_job(scenarios, undisturbed) -> None:
     experiment = scenarios.end("warned")
-    assert outcome(experiment.clone / TARGET) == undisturbed[2 * STEPS]
+    assert outcome(experiment.clone / TARGET) == undisturbed[STEPS]
     jobs = [job for _, job in experiment.of("train")]
     assert len(jobs) > 1
     shown = scenarios.cluster.show(jobs[0])

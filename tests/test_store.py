@@ -12,7 +12,7 @@ from mlflow.tracking import MlflowClient
 
 import export_fixture
 from conftest import REPOSITORY
-from export_fixture import CONFIG, ids, record, runs_of, seed, uri_of
+from export_fixture import CONFIG, counts, ids, record, runs_of, seed, uri_of
 from relax import config
 from relax.errors import DataError
 from relax.store import jobs
@@ -29,7 +29,7 @@ results, empty_store = export_fixture.results, export_fixture.empty_store
 
 
 def test_a_job_is_a_run_that_a_person_finds_and_reads(results) -> None:
-    assert export(results, CONFIG, uri_of(results)) == {"added": 2, "replaced": 0, "unchanged": 0, "waiting": 0}
+    assert export(results, CONFIG, uri_of(results)) == counts(added=2)
     runs, client = runs_of(results), MlflowClient(uri_of(results))
     child, parent = runs["train/tiny/relax/seed-1"], runs["20260102T030405Z-abcdef"]
     kept = read_record(results / "train/tiny/relax/seed-1")
@@ -140,7 +140,7 @@ def test_the_views_fit_into_mlflows_tags() -> None:
 def test_a_second_export_changes_nothing(results) -> None:
     export(results, CONFIG, uri_of(results))
     before, size = ids(results), sum(1 for _ in (results / "mlartifacts").rglob("*"))
-    assert export(results, CONFIG, uri_of(results)) == {"added": 0, "replaced": 0, "unchanged": 2, "waiting": 0}
+    assert export(results, CONFIG, uri_of(results)) == counts(unchanged=2)
     assert ids(results) == before
     assert sum(1 for _ in (results / "mlartifacts").rglob("*")) == size
 
@@ -161,7 +161,7 @@ def test_what_was_redone_is_replaced_and_what_was_cut_off_completed(results) -> 
     seed(results, 1, settings={"method": {"alpha": 0.2}})
     client = MlflowClient(uri_of(results))
     client.update_run(first["train/tiny/relax/seed-2"].info.run_id, status="RUNNING")
-    assert export(results, CONFIG, uri_of(results)) == {"added": 0, "replaced": 2, "unchanged": 0, "waiting": 0}
+    assert export(results, CONFIG, uri_of(results)) == counts(replaced=2)
     last = runs_of(results)
     assert len(last) == 3
     assert last["train/tiny/relax/seed-1"].data.params == {"method.alpha": "0.2"}
@@ -179,7 +179,7 @@ def test_an_export_that_was_killed_is_completed_by_the_next(results) -> None:
     command = [sys.executable, "-c", program, str(results), yaml.safe_dump(CONFIG), uri_of(results)]
     assert subprocess.run(command, cwd=REPOSITORY).returncode == -9
     assert [r.info.status for place, r in runs_of(results).items() if place.startswith("train")] == ["RUNNING"]
-    assert export(results, CONFIG, uri_of(results)) == {"added": 1, "replaced": 1, "unchanged": 0, "waiting": 0}
+    assert export(results, CONFIG, uri_of(results)) == counts(added=1, replaced=1)
     assert {run.info.status for run in runs_of(results).values()} == {"FINISHED"}
     assert len(runs_of(results)) == 3
 

@@ -16,7 +16,7 @@ from mlflow.tracking import MlflowClient
 
 import export_fixture
 from conftest import REPOSITORY
-from export_fixture import CONFIG, ids, record, runs_of, seed, uri_of
+from export_fixture import CONFIG, counts, ids, record, runs_of, seed, uri_of
 from relax.errors import MachineError
 from relax.store.client import PATH_TAG
 from relax.store.export import export
@@ -65,7 +65,7 @@ def test_a_job_that_is_redone_meanwhile_waits_for_the_next_export(
     assert set(runs_of(results)) == {"train/tiny/relax/seed-2", "20260102T030405Z-abcdef"}
     monkeypatch.setenv("RELAX_PIPELINE_RUN", "20260102T030405Z-abcdef")
     seed(results, 1)
-    assert export(results, CONFIG, uri_of(results)) == {"added": 1, "replaced": 0, "unchanged": 1, "waiting": 0}
+    assert export(results, CONFIG, uri_of(results)) == counts(added=1, unchanged=1)
 
 
 def test_what_the_store_has_of_a_job_that_is_redone_stays_until_it_is_done(results) -> None:
@@ -73,7 +73,7 @@ def test_what_the_store_has_of_a_job_that_is_redone_stays_until_it_is_done(resul
     before = ids(results)
     for number in (1, 2):
         (results / f"train/tiny/relax/seed-{number}/metrics.jsonl").write_text('{"step": 0, "reward": 1}\n')
-    assert export(results, CONFIG, uri_of(results)) == {"added": 0, "replaced": 0, "unchanged": 0, "waiting": 2}
+    assert export(results, CONFIG, uri_of(results)) == counts(waiting=2)
     assert ids(results) == before
 
 
@@ -82,7 +82,7 @@ def test_half_a_record_and_a_strangers_are_left_alone(results, caplog) -> None:
     (results / "train/tiny/relax/seed-1/run.json").write_text('{"verb": ')
     (results / "other").mkdir()
     (results / "other" / "run.json").write_text('{"hello": 1}')
-    assert export(results, CONFIG, uri_of(results)) == {"added": 1, "replaced": 0, "unchanged": 0, "waiting": 2}
+    assert export(results, CONFIG, uri_of(results)) == counts(added=1, waiting=2)
     assert any("not a run record" in text for text in caplog.messages)
     assert any("'verb'" in text or "verb is missing" in text for text in caplog.messages)
 

@@ -8,6 +8,7 @@ import time
 import pytest
 from mlflow.tracking import MlflowClient
 
+from relax.errors import DataError
 from relax.store.client import LIVE_TAG, PATH_TAG
 from relax.store.export import export
 from relax.store.live import Live
@@ -70,7 +71,9 @@ def test_a_server_is_told_step_by_step_and_once_after_a_kill(server) -> None:
 
 
 @pytest.mark.slow
-def test_the_record_takes_the_place_of_what_was_told_and_the_tables_come_back(server, tmp_path) -> None:
+def test_the_record_takes_the_place_of_what_was_told_and_the_tables_come_back(
+    server, tmp_path, tmp_path_factory
+) -> None:
     root = tmp_path / "results" / "synthetic"
     loaded = demo_config(matrix={"methods": ["grpo", "relax"]})
     make_experiment(root, loaded)
@@ -88,6 +91,13 @@ def test_the_record_takes_the_place_of_what_was_told_and_the_tables_come_back(se
     assert export(root, loaded, server)["unchanged"] == len(
         [p for p in runs(server, "synthetic") if PATH_TAG in p.data.tags]
     )
+    files = next(tmp_path_factory.getbasetemp().glob("server*/files"))
+    (lost, *_) = [path for path in files.rglob("grades.parquet") if path.stat().st_size]
+    lost.unlink()
+    with pytest.raises(DataError, match=r"of 1 of its \d+ runs files have gone or changed .*grades\.parquet"):
+        restore(server, "synthetic", tmp_path / "broken")
+    assert export(root, loaded, server)["mended"] == 1
+    assert lost.is_file()
     restored, where = restore(server, "synthetic", tmp_path / "again")
     make_tables(where, restored, tmp_path / "tables")
     assert contents(tmp_path / "tables") == contents(root / "tables")

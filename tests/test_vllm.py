@@ -26,6 +26,7 @@ def test_lm_evals_vllm_still_does_what_the_backend_relies_on(text: str) -> None:
     assert text in source.read_text(), f"lm-eval's vllm_causallms.py no longer says {text!r}; read its change."
 
 
+@pytest.mark.cuda
 @pytest.mark.skipif(
     not torch.cuda.is_available() or importlib.util.find_spec("vllm") is None, reason="needs a GPU and vLLM"
 )

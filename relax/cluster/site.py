@@ -12,6 +12,7 @@ from pathlib import Path
 
 from relax.errors import ConfigError
 from relax.files import read_yaml
+from relax.tracking_uri import uri_fault
 
 #: Below the folder that Snakemake runs in.
 FOLDER = Path("profiles/slurm")
@@ -126,5 +127,11 @@ def _count(name: str, text: str) -> int:
     return int(text)
 
 
-#: Settings that are no text.
-READ = {"max_hours": _number, "max_memory_gb": _number, "gpus_per_node": _count}
+def _uri(name: str, text: str) -> str:
+    if fault := uri_fault(text):
+        raise ConfigError(f"{name} of this cluster {fault} ({variable(name)}).")
+    return text
+
+
+#: Settings that are no text, or not any.
+READ = {"mlflow_uri": _uri, "max_hours": _number, "max_memory_gb": _number, "gpus_per_node": _count}

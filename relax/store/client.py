@@ -15,7 +15,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from relax.errors import MachineError
 from relax.files import cannot_write, refusal
+from relax.store.whole import complete
 from relax.tracking import ARTEFACTS, masked
+from relax.tracking_uri import sqlite_file
 
 #: Tags of a job's run: folder of the record it shows, and version of that record.
 PATH_TAG, HASH_TAG = "relax.record", "relax.record_hash"
@@ -30,7 +32,8 @@ CONFIG_FILE = "config.yaml"
 
 
 def connect(uri: str) -> MlflowClient:
-    """A client that says only what matters and gives a server that is down some seconds, not minutes."""
+    """A client that says only what matters and gives a server that is down some seconds, not minutes. The tables of a
+    SQLite store are whole then."""
     # The store's schema changes write their own log lines; they are not the user's concern.
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)
@@ -41,6 +44,8 @@ def connect(uri: str) -> MlflowClient:
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
     # MLflow prints the address of every run that ends, with the password that the server's address may have.
     os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"
+    if file := sqlite_file(uri):
+        complete(file)
     return MlflowClient(tracking_uri=uri)
 
 
@@ -49,10 +54,16 @@ def faults(uri: str) -> Iterator[None]:
     """Whatever a store raises within the block, as one sentence without credentials.
 
     Raises:
-        MachineError: the store cannot be reached or written, is no store, or is locked.
+        MachineError: the store cannot be reached or written, is no store, is locked, or its database's driver is
+            not installed.
     """
     try:
         yield
+    except ImportError as error:  # of a database
+        raise MachineError(
+            f"{masked(uri)}: needs the Python package {error.name}, which is not installed; pip install it, or name "
+            "a server or a SQLite file."
+        ) from error
     except (MlflowException, SQLAlchemyError, sqlite3.Error, OSError) as error:
         where, said = masked(uri), masked(str(error))
         if (beside := artefacts_beside(uri)) and (reason := refusal(error)):
@@ -75,8 +86,8 @@ def live_key(identity: Mapping[str, Any]) -> str:
 
 def artefacts_beside(uri: str) -> Path | None:
     """Folder of a SQLite store's artefacts where the store lies in a results folder, else None."""
-    database = uri.removeprefix("sqlite:///")
-    return None if database == uri else Path(database).parent / ARTEFACTS
+    file = sqlite_file(uri)
+    return file and file.parent / ARTEFACTS
 
 
 def runs_of(client: MlflowClient, experiment: Experiment) -> Iterator[Run]:

@@ -3,12 +3,14 @@
 Parallel jobs never write to a store: this is done from the records, at the end of a pipeline or at any other
 time, as often as one likes. A record that is there already is left alone, one that was redone replaces its old
 run, one whose export was cut off is exported again, one that changes meanwhile waits for the next export. A run
-counts once it has ended (status FINISHED), which is the last thing written.
+counts once it has ended (status FINISHED), which is the last thing written; files that the store has lost since, or
+has otherwise, are put back.
 """
 
 import contextlib
 import logging
 import sqlite3
+import tempfile
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +25,7 @@ from relax.errors import DataError
 from relax.files import lock
 from relax.progress import Progress
 from relax.store import jobs
+from relax.store.artefacts import Artefacts
 from relax.store.client import (
     BY_HAND,
     CONFIG_FILE,
@@ -42,8 +45,6 @@ from relax.tracking import ARTEFACTS, digest_path, pipeline_run, read_record, re
 
 logger = logging.getLogger("relax")
 
-#: Part of every version: what is exported otherwise than before is exported again.
-FORMAT = 3
 REPORT = "report.html"
 
 
@@ -56,8 +57,8 @@ def export(root: str | Path, config: Mapping[str, Any], uri: str) -> dict[str, i
         uri: tracking URI, e.g. ``sqlite:///results/demo/mlflow.db``.
 
     Returns:
-        How many runs were ``added``, ``replaced`` and left ``unchanged``, and how many records are ``waiting`` for the
-        next export because they changed during this one.
+        How many runs were ``added``, ``replaced``, ``mended`` (their files, parents among them) and left
+        ``unchanged``, and how many records are ``waiting`` for the next export because they changed during this one.
 
     Raises:
         DataError: there is no record; the store is left as it is.
@@ -68,7 +69,8 @@ def export(root: str | Path, config: Mapping[str, Any], uri: str) -> dict[str, i
         raise DataError(f"{root}: no run records there, so nothing is exported and the store stays as it is.")
     with _alone(root), faults(uri):
         client = connect(uri)
-        return _Export(client, _experiment(client, config["name"], root, uri), root, config).run()
+        experiment = _experiment(client, config["name"], root, uri)
+        return _Export(client, experiment, root, config, Artefacts(client, uri)).run()
 
 
 @contextlib.contextmanager
@@ -116,10 +118,14 @@ class _Export:
         experiment: its experiment.
         root: the results folder.
         config: the resolved configuration.
+        artefacts: what the store has of files.
     """
 
-    def __init__(self, client: MlflowClient, experiment: Experiment, root: Path, config: Mapping[str, Any]) -> None:
+    def __init__(
+        self, client: MlflowClient, experiment: Experiment, root: Path, config: Mapping[str, Any], artefacts: Artefacts
+    ) -> None:
         self.client, self.experiment, self.root, self.config = client, experiment, root, config
+        self.artefacts = artefacts
         self.present: dict[str, list[Run]] = {}
         self.parents: dict[str, Run] = {}
         self.live: dict[str, list[Run]] = {}
@@ -133,7 +139,8 @@ class _Export:
                 self.live.setdefault(tags[LIVE_TAG], []).append(run)
         self.children: dict[str, list[dict[str, Any]]] = {}
         self.kept: set[str] = set()
-        self.count = {"added": 0, "replaced": 0, "unchanged": 0, "waiting": 0}
+        self.mended: list[str] = []
+        self.count = {"added": 0, "replaced": 0, "mended": 0, "unchanged": 0, "waiting": 0}
 
     def run(self) -> dict[str, int]:
         """Everything; the counts."""
@@ -149,6 +156,9 @@ class _Export:
         for runs in self.present.values():  # their records are gone
             self._delete(runs)
         self._finish_parents()
+        if self.mended:
+            n, first = len(self.mended), self.mended[0]
+            logger.warning("track: the store lacked %d of its files, or had others (first: %s); put back", n, first)
         views = view_tags(self.config, self.experiment.creation_time)
         for key, value in {**views, CONFIG_TAG: digest(self.config)}.items():
             if self.experiment.tags.get(key) != value:
@@ -157,7 +167,7 @@ class _Export:
 
     def _job(self, folder: Path, record: dict[str, Any]) -> None:
         jobs.check(folder, record)
-        place, version = folder.relative_to(self.root).as_posix(), digest([FORMAT, record])
+        place, version = folder.relative_to(self.root).as_posix(), jobs.version(record)
         pipeline = (record.get("pipeline") or {"run": BY_HAND})["run"]
         parent = self._parent(pipeline, record).info.run_id
         old = self.present.get(place, [])
@@ -169,16 +179,30 @@ class _Export:
                 if whole[0].data.tags.get(key) != value:
                     self.client.set_tag(whole[0].info.run_id, key, value)
             self._delete([run for run in old if run is not whole[0]])
+            done = "mended" if self._mend(place, whole[0], folder, record) else "unchanged"
         else:
+            done = "replaced" if old else "added"
             tags = {PATH_TAG: place, HASH_TAG: version, "mlflow.parentRunId": parent, "pipeline": pipeline}
             jobs.export_job(self.client, self.experiment, folder, record, tags, self.config)
             self._delete(old)
-        self.count["unchanged" if whole else "replaced" if old else "added"] += 1
+        self.count[done] += 1
         self.present.pop(place, None)
         if record["verb"] == "train":  # what a training told a server as it went is now told in full
             told = self.live.get(live_key(record["identity"]), [])
             self._delete([run for run in told if run.info.start_time < 1000 * jobs.ended(record)])
         self.children.setdefault(pipeline, []).append(record)
+
+    def _mend(self, place: str, run: Run, folder: Path, record: Mapping[str, Any]) -> bool:
+        """Put back the files that the store lacks or has otherwise; whether there were any."""
+        try:
+            files = jobs.files_of(folder, record["verb"])
+            differing = self.artefacts.differing(run, files)
+            jobs.log_files(self.client, run.info.run_id, {name: files[name] for name in differing})
+        except FileNotFoundError as error:
+            raise jobs.Changed("its files are being removed") from error
+        jobs.check(folder, record)
+        self.mended += [f"{name} of {place}" for name in differing]
+        return bool(differing)
 
     def _keep(self, folder: Path) -> None:
         """What the store has of a record that cannot be exported now stays."""
@@ -236,15 +260,21 @@ class _Export:
             tags[CONFIG_TAG] = digest(self.config)
         report = self.root / REPORT
         shows = {"report": digest_path(report)} if home and report.is_file() else {}
-        version = digest([FORMAT, tags, shows])
-        if run.info.status == "FINISHED" and run.data.tags.get(HASH_TAG) == version:
-            return
+        version = digest([jobs.FORMAT, tags, shows])
+        whole = run.info.status == "FINISHED" and run.data.tags.get(HASH_TAG) == version
         number = run.info.run_id
-        if home:
-            text = yaml.safe_dump(shareable(self.config), sort_keys=False, allow_unicode=True)
-            self.client.log_text(number, text, CONFIG_FILE)
-        if shows:
-            self.client.log_artifact(number, str(report))
+        with tempfile.TemporaryDirectory() as folder:
+            files = {REPORT: report} if shows else {}
+            if home:
+                files[CONFIG_FILE] = Path(folder) / CONFIG_FILE
+                text = yaml.safe_dump(shareable(self.config), sort_keys=False, allow_unicode=True)
+                files[CONFIG_FILE].write_text(text, encoding="utf-8")
+            wanted = self.artefacts.differing(run, files) if whole else list(files)
+            jobs.log_files(self.client, number, {name: files[name] for name in wanted})
+        if whole:
+            self.count["mended"] += bool(wanted)
+            self.mended += [f"{name} of {run.info.run_name}" for name in wanted]
+            return
         for key, value in {**tags, "mlflow.note.content": _description(tags, home), HASH_TAG: version}.items():
             self.client.set_tag(number, key, value)
         end = max((jobs.ended(record) for record in records), default=run.info.start_time / 1000)

@@ -12,11 +12,14 @@ from typing import Any
 from mlflow.entities import Experiment, Metric, Param
 from mlflow.tracking import MlflowClient
 
+from relax.config import digest
 from relax.errors import DataError
 from relax.store.client import metric
 from relax.store.views import colour
 from relax.tracking import RECORD, TABLE_FILES, digest_path, flat, masked, read_record
 
+#: Part of every version: what is exported otherwise than before is exported again.
+FORMAT = 3
 #: Other files than those the tables need become artefacts up to this size.
 LARGEST = 4 << 20
 #: Never exported: states and responses.
@@ -62,9 +65,7 @@ def export_job(
         points = _metrics(folder, record)
         for start in range(0, len(points), METRICS):
             client.log_batch(number, metrics=points[start : start + METRICS])
-        for path in _files(folder, record["verb"]):
-            below = path.parent.relative_to(folder).as_posix()
-            client.log_artifact(number, str(path), None if below == "." else below)
+        log_files(client, number, files_of(folder, record["verb"]))
         check(folder, record)
     except (Changed, OSError, ValueError, KeyError) as error:
         client.delete_run(number)
@@ -73,6 +74,17 @@ def export_job(
             raise
         raise Changed(f"it cannot be read: {error!r}") from error
     client.set_terminated(number, end_time=round(1000 * ended(record)))
+
+
+def log_files(client: MlflowClient, run: str, files: Mapping[str, Path]) -> None:
+    """Copy files into a run, by the names they have there."""
+    for name, path in files.items():
+        client.log_artifact(run, str(path), name.rpartition("/")[0] or None)
+
+
+def version(record: Mapping[str, Any], form: int = FORMAT) -> str:
+    """Of a record, as a run's tag holds it."""
+    return digest([form, record])
 
 
 def started(record: Mapping[str, Any]) -> float:
@@ -164,11 +176,13 @@ def finite(value: Any) -> bool:
     return isinstance(value, int | float) and math.isfinite(value)
 
 
-def _files(folder: Path, verb: str) -> Iterator[Path]:
-    """The record, what the tables need, and what else lies there that is small; no folders (weights, responses)."""
+def files_of(folder: Path, verb: str) -> dict[str, Path]:
+    """What is exported of a job, by name: the record, what the tables need, and what else lies there that is small; no
+    folders (weights, responses)."""
     needed = {path for pattern in (RECORD, *TABLE_FILES.get(verb, ())) for path in folder.glob(pattern)}
     others = [path for path in folder.iterdir() if path.is_file() and path.stat().st_size <= LARGEST]
-    yield from sorted(needed | {p for p in others if not p.name.startswith(".") and p.name not in HELD_BACK})
+    found = needed | {p for p in others if not p.name.startswith(".") and p.name not in HELD_BACK}
+    return {path.relative_to(folder).as_posix(): path for path in sorted(found)}
 
 
 def check(folder: Path, record: Mapping[str, Any]) -> None:
@@ -187,7 +201,7 @@ def check(folder: Path, record: Mapping[str, Any]) -> None:
     if now != record:
         raise Changed("it was done again meanwhile")
     try:
-        exported = {path.relative_to(folder).as_posix() for path in _files(folder, record["verb"])}
+        exported = files_of(folder, record["verb"])
     except FileNotFoundError as error:
         raise Changed("its files are being removed") from error
     needed = TABLE_FILES.get(record["verb"], ())

@@ -1,28 +1,22 @@
 """MLflow -> a results folder: what the tables are made from, laid out as it was, and the configuration."""
 
 import logging
-import shutil
-from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-import mlflow.artifacts
 from mlflow.entities import Experiment, Run
 from mlflow.tracking import MlflowClient
 
 from relax import config
 from relax.errors import ConfigError, DataError
-from relax.store.client import (
-    CONFIG_FILE,
-    CONFIG_TAG,
-    PATH_TAG,
-    artefacts_beside,
-    connect,
-    faults,
-    runs_of,
-)
-from relax.tracking import RECORD, TABLE_FILES, masked
+from relax.store import jobs
+from relax.store.artefacts import Artefacts
+from relax.store.client import CONFIG_FILE, CONFIG_TAG, HASH_TAG, PATH_TAG, connect, faults, runs_of
+from relax.tracking import ARTEFACTS, RECORD, TABLE_FILES, masked, read_record
+from relax.tracking_uri import sqlite_file, uri_fault
 
 logger = logging.getLogger("relax")
+
+_MEND = f"bring back the folder {ARTEFACTS} of the store, or run `relax track` on the results, which puts them back."
 
 
 def restore(uri: str, name: str | None, out: str | Path) -> tuple[config.Config, Path]:
@@ -38,25 +32,31 @@ def restore(uri: str, name: str | None, out: str | Path) -> tuple[config.Config,
         grades and scores where they were.
 
     Raises:
-        ConfigError: no experiment of that name, or several and none named.
-        DataError: the experiment was not exported whole.
+        ConfigError: the URI cannot be served; no experiment of that name, or several and none named.
+        DataError: the experiment was not exported whole, or files of its runs have gone or changed since.
         MachineError: the store cannot be reached.
     """
     if Path(uri).is_file():
         raise ConfigError(f"{uri}: is a file, expected a tracking URI; write sqlite:///{uri}.")
-    database = Path(uri.removeprefix("sqlite:///"))
-    if uri.startswith("sqlite:///") and not database.is_file():  # or MLflow would make an empty store there
+    if fault := uri_fault(uri):
+        raise ConfigError(f"--from-mlflow {fault}.")
+    database = sqlite_file(uri)
+    if database and not database.is_file():  # or an empty store would be made there
         raise DataError(f"{database}: no such MLflow store.")
     with faults(uri):
         client = connect(uri)
         experiment = _experiment(client, name, uri)
-        store = _Store(client, uri)
+        store = Artefacts(client, uri)
         runs = list(runs_of(client, experiment))
         loaded = _configuration(store, experiment, runs, Path(out))
         root = Path(out) / "results" / loaded["name"]
-        for run in runs:
-            if PATH_TAG in run.data.tags:
-                _job(store, run, root)
+        exported = [run for run in runs if PATH_TAG in run.data.tags]
+        broken = [fault for run in exported if (fault := _job(store, run, root))]
+    if broken:
+        raise DataError(
+            f"{masked(uri)}: of {len(broken)} of its {len(exported)} runs files have gone or changed since they were "
+            f"exported ({broken[0]}); {_MEND}"
+        )
     return loaded, root
 
 
@@ -72,64 +72,38 @@ def _experiment(client: MlflowClient, name: str | None, uri: str) -> Experiment:
     return found[name] if name is not None else next(iter(found.values()))
 
 
-def _configuration(store: "_Store", experiment: Experiment, runs: list[Run], out: Path) -> config.Config:
+def _configuration(store: Artefacts, experiment: Experiment, runs: list[Run], out: Path) -> config.Config:
     asked = experiment.tags[CONFIG_TAG]
     holders = [run for run in runs if run.data.tags.get(CONFIG_TAG) == asked]
     if not holders:
         raise DataError(f"experiment {experiment.name}: its configuration {asked} is gone; run `relax track` again.")
-    newest = max(holders, key=lambda run: run.info.start_time)
-    store.fetch(newest, CONFIG_FILE, out / CONFIG_FILE)
-    return config.load([out / CONFIG_FILE])
+    for run in sorted(holders, key=lambda run: run.info.start_time, reverse=True):
+        if CONFIG_FILE in store.names(run):
+            store.fetch(run, CONFIG_FILE, out / CONFIG_FILE)
+            return config.load([out / CONFIG_FILE])
+    raise DataError(f"experiment {experiment.name}: the store has lost the file {CONFIG_FILE} of its runs; {_MEND}")
 
 
-def _job(store: "_Store", run: Run, root: Path) -> None:
-    """The record of a run and the files that count, in the folder where they were."""
+def _job(store: Artefacts, run: Run, root: Path) -> str | None:
+    """Bring the record of a run and the files that count to the folder where they were; what is wrong with them."""
     place = PurePosixPath(run.data.tags[PATH_TAG])
     if place.is_absolute() or ".." in place.parts:
         raise DataError(f"run {run.info.run_id}: its folder is {str(place)!r}, expected one below the results folder.")
     if run.info.status != "FINISHED":
         logger.warning("%s: its export was cut off, so it is left out; `relax track` completes it", place)
-        return
+        return None
     wanted = (RECORD, *TABLE_FILES.get(run.data.tags.get("verb", ""), ()))
-    for name in store.names(run):
+    kept = store.names(run)
+    if RECORD not in kept:
+        return f"{place}: {RECORD} is missing"
+    for name in kept:
         if any(PurePosixPath(name).match(pattern) and name.count("/") == pattern.count("/") for pattern in wanted):
             store.fetch(run, name, root / place / name)
-
-
-class _Store:
-    """Artefacts of runs. Those of a SQLite store that lies beside them are read there, wherever the folder was moved
-    since: MLflow itself looks where they were written."""
-
-    def __init__(self, client: MlflowClient, uri: str) -> None:
-        self.client, self.uri, self.beside = client, uri, artefacts_beside(uri)
-
-    def _local(self, run: Run) -> Path | None:
-        folder = self.beside / run.info.run_id / "artifacts" if self.beside else None
-        return folder if folder and folder.is_dir() else None
-
-    def names(self, run: Run) -> Iterator[str]:
-        """Paths of all files of a run."""
-        local = self._local(run)
-        if local:
-            yield from sorted(path.relative_to(local).as_posix() for path in local.rglob("*") if path.is_file())
-            return
-        folders: list[str | None] = [None]
-        while folders:
-            for item in self.client.list_artifacts(run.info.run_id, folders.pop()):
-                if item.is_dir:
-                    folders.append(item.path)
-                else:
-                    yield item.path
-
-    def fetch(self, run: Run, name: str, target: Path) -> None:
-        """Copy one file."""
-        target.parent.mkdir(parents=True, exist_ok=True)
-        local = self._local(run)
-        if local:
-            shutil.copyfile(local / name, target)
-            return
-        made = mlflow.artifacts.download_artifacts(
-            run_id=run.info.run_id, artifact_path=name, dst_path=str(target.parent), tracking_uri=self.uri
-        )
-        if Path(made) != target:  # MLflow keeps the folders of the name
-            shutil.move(made, target)
+    try:
+        record = read_record(root / place)
+        jobs.check(root / place, record)
+    except (jobs.Changed, DataError) as error:
+        return f"{place}: {error}"
+    # The versions of earlier formats count as well.
+    known = {jobs.version(record, form) for form in range(1, jobs.FORMAT + 1)}
+    return None if run.data.tags.get(HASH_TAG) in known else f"{place}: {RECORD} is not what was exported"

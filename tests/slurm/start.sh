@@ -42,7 +42,8 @@ AccountingStoreFlags=job_comment
 AccountingStorageEnforce=associations,limits"
 fi
 # cred_expire: a job that is requeued waits for so many seconds. SlurmdTimeout: a dead node is noticed after them.
-# OverMemoryKill and linuxproc: limits without cgroups.
+# MinJobAge: what a job was is asked at the end of a test, however long the others took. OverMemoryKill and linuxproc:
+# limits without cgroups.
 cat > /etc/slurm/slurm.conf <<CONF
 ClusterName=ci
 SlurmctldHost=$host(127.0.0.1)
@@ -72,7 +73,7 @@ SlurmdParameters=config_overrides
 GresTypes=gpu
 MpiDefault=none
 ReturnToService=2
-MinJobAge=600
+MinJobAge=36000
 KillWait=5
 SlurmctldTimeout=10
 SlurmdTimeout=15
