@@ -24,16 +24,16 @@ ARROWS = {
     "tracking": {"config", "container", "errors", "files"},
     "koopman": {"errors"},
     "data": LEAVES,
-    "evaluation": LEAVES | {"data"},
     "models": LEAVES | {"data"},
-    "latent": LEAVES | {"koopman", "data", "evaluation"},
-    "training": LEAVES | {"koopman", "data", "evaluation", "latent"},
+    "evaluation": LEAVES | {"data", "models"},
+    "latent": LEAVES | {"koopman", "data", "models", "evaluation"},
+    "training": LEAVES | {"koopman", "data", "models", "evaluation", "latent"},
     "results": LEAVES | {"evaluation"},
     "store": LEAVES,
     "cluster": {"config", "errors", "files"},
     "logs": LEAVES | {"cluster"},
     "cost": LEAVES | {"cluster", "evaluation"},
-    "doctor": LEAVES | {"cluster", "evaluation"},
+    "doctor": LEAVES | {"cluster", "evaluation", "models"},
 }
 
 

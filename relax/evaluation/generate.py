@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PIL import Image
-from transformers import AutoConfig, AutoTokenizer, ProcessorMixin
+from transformers import AutoConfig, ProcessorMixin
 
 from relax.config import digest
 from relax.data.problem import read_problems
-from relax.data.processor import load_processor, sees, tokenizer_of
+from relax.data.processor import tokenizer_of
 from relax.data.prompt import conversation, render
 from relax.errors import ConfigError
 from relax.evaluation.benchmarks import digest as questions_digest
@@ -22,6 +22,7 @@ from relax.evaluation.catalogue import TASKS, check_tasks, read_task
 from relax.evaluation.questions import Question
 from relax.evaluation.shards import Block, decodings, plan, seed_of, write_block, write_questions
 from relax.files import writable_folder
+from relax.models.policy import load_processing
 from relax.progress import Progress
 from relax.tracking import Run, digest_path
 
@@ -74,10 +75,7 @@ def generate(
     """
     out = writable_folder(out)
     check_tasks(settings["benchmarks"])
-    if sees(policy):
-        processing = load_processor(policy)
-    else:
-        processing = AutoTokenizer.from_pretrained(policy, padding_side="left", trust_remote_code=False)
+    processing = load_processing(policy)
     weights = run.digests[str(policy)]
     works = [_work(name, entry, settings, processing, data, weights) for name, entry in settings["benchmarks"].items()]
     for work in works:
