@@ -86,6 +86,8 @@ class _Tells:
     def know_ends(self) -> None:
         """Once the model is there: every token that ends a response."""
         self._ends = end_tokens(self.model, self.tokenizer)
+        # lm-eval looks for the tokenizer's own in the text, and stops there once the whole batch has written it.
+        self.model.generation_config.eos_token_id = self._ends or None
 
     def tok_decode(self, tokens: Any, skip_special_tokens: bool = True) -> str:
         text = super().tok_decode(tokens, skip_special_tokens=skip_special_tokens)

@@ -60,9 +60,9 @@ def sample(
 ) -> list[Rollout]:
     """Sample ``per_problem`` responses to each problem, ``batch`` at a time, from the full distribution.
 
-    ``prompt`` is the configuration's, see :func:`relax.data.prompt.render`. Temperature, top-p, top-k and the penalty of
-    repetitions are given, so that a checkpoint's generation_config.json has no say in them; which tokens end a response
-    it says, as in training. Tokens of images are never sampled.
+    ``prompt`` is the configuration's, see :func:`relax.data.prompt.render`. Temperature, top-p, top-k and the penalty
+    of repetitions are given, whatever the checkpoint's generation_config.json says; that one decides, as in training,
+    which tokens end a response. Tokens of images are never sampled.
 
     Raises:
         DataError: problems have images and the policy takes none, an image is broken, or a prompt has a token that the

@@ -63,14 +63,10 @@ def snapshot(source: dict[str, Any], kind: str = "model", download: bool = False
     if not download:
         folder = cached(repo, kind, revision)
         if folder is None:
-            hint = (
-                "; a folder of that name is here, but `repo` takes names of the hub alone"
-                if Path(repo).exists()
-                else ""
-            )
+            here = "; a folder of that name is here, but `repo` is a name on the hub" if Path(repo).exists() else ""
             raise MachineError(
                 f"{repo} at {revision[:12]} is not in the local hub cache; run `relax fetch` with the same "
-                f"configuration{hint}."
+                f"configuration{here}."
             )
         return folder
     try:
@@ -174,7 +170,7 @@ def _not_fetched(what: str, error: Exception) -> RelaxError:
     else:
         said = (str(cause).strip().splitlines() or [""])[0]
         why = (
-            f"{hub} cannot be reached, or is no hub: {type(cause).__name__}{f', {said:.100}' if said else ''}; run it on "
-            "a machine with a network, or look at HF_ENDPOINT and the proxy"
+            f"{hub} cannot be reached, or is no hub: {type(cause).__name__}{f', {said:.100}' if said else ''}; run it "
+            "on a machine with a network, or look at HF_ENDPOINT and the proxy"
         )
     return MachineError(f"{what} cannot be fetched ({why}).")

@@ -51,9 +51,7 @@ def load_policy(
     try:
         return model.to(device).eval(), processing
     except torch.OutOfMemoryError as error:
-        raise MachineError(
-            f"{name}: does not fit into the GPU's memory; take lower precision or a larger GPU."
-        ) from error
+        raise _too_large(name) from error
 
 
 def check_policy(path: str | Path, name: str) -> None:
@@ -179,15 +177,17 @@ def _vocabulary(tokenizer: PreTrainedTokenizerBase) -> dict[str, int]:
     return {token: number for token, number in tokenizer.get_vocab().items() if token not in added}
 
 
+def _too_large(name: str) -> MachineError:
+    return MachineError(f"{name}: does not fit into the GPU's memory; load it in bfloat16, or take a larger GPU.")
+
+
 @contextmanager
 def _refused(name: str) -> Iterator[None]:
     """What transformers raises for a folder, whatever it is, in one sentence."""
     try:
         yield
     except torch.OutOfMemoryError as error:
-        raise MachineError(
-            f"{name}: does not fit into the GPU's memory; take lower precision or a larger GPU."
-        ) from error
+        raise _too_large(name) from error
     except (RelaxError, MemoryError):
         raise
     except Exception as error:
