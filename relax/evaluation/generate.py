@@ -13,8 +13,8 @@ from transformers import AutoConfig, ProcessorMixin
 
 from relax.config import digest
 from relax.data.problem import read_problems
-from relax.data.processor import tokenizer_of
-from relax.data.prompt import conversation, render
+from relax.data.processor import render_images, tokenizer_of
+from relax.data.prompt import render
 from relax.errors import ConfigError
 from relax.evaluation.benchmarks import digest as questions_digest
 from relax.evaluation.benchmarks import load_benchmark
@@ -128,8 +128,7 @@ def _work(
 def _prompt(processing: Any, question: Question, settings: dict[str, Any]) -> str:
     if not question.images:
         return render(tokenizer_of(processing), question.prompt, settings)
-    turns = conversation(question.prompt, len(question.images), settings)
-    return processing.apply_chat_template(turns, add_generation_prompt=True)
+    return render_images(processing, question.prompt, len(question.images), settings)
 
 
 def _hash(image: bytes | Path) -> str:

@@ -11,8 +11,8 @@ import torch
 from transformers import PreTrainedModel, ProcessorMixin, StoppingCriteria, StoppingCriteriaList
 
 from relax.data.problem import Problem
-from relax.data.processor import forbidden_tokens, image_inputs, pictures, tokenizer_of
-from relax.data.prompt import PLAIN, conversation, render
+from relax.data.processor import forbidden_tokens, image_inputs, pictures, render_images, tokenizer_of
+from relax.data.prompt import PLAIN, render
 from relax.errors import DataError
 from relax.files import atomic_write
 from relax.models.policy import Processing, check_tokens, end_tokens
@@ -113,10 +113,7 @@ def _inputs(
         return {name: inputs[name].to(model.device) for name in ("input_ids", "attention_mask")}
     if not isinstance(processing, ProcessorMixin):
         raise DataError(f"problem {problems[0].id} has images, and the policy is a model of text; take one that sees.")
-    texts = [
-        processing.apply_chat_template(conversation(p.prompt, len(p.images), prompt), add_generation_prompt=True)
-        for p in problems
-    ]
+    texts = [render_images(processing, p.prompt, len(p.images), prompt) for p in problems]
     images = [pictures(p.images) for p in problems]
     inputs = processing(images=images, text=texts, return_tensors="pt", padding=True)
     return {name: tensor.to(model.device) for name, tensor in inputs.items()}
