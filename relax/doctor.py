@@ -121,7 +121,13 @@ def _snapshots(config: Config) -> Iterator[Finding]:
     wanted = list(_sources(config))
     if not wanted:
         return
-    absent = [source["repo"] for kind, source in wanted if not _present(kind, source)]
+    from relax.models.hub import cached
+
+    absent = [
+        source["repo"]
+        for kind, source in wanted
+        if not cached(source["repo"], kind, None if source["revision"] == "unpinned" else source["revision"])
+    ]
     if absent:
         yield Finding("fault", f"hub cache: {', '.join(absent)} not there", "relax fetch with the same --configfile")
     else:
@@ -158,18 +164,6 @@ def _sources(config: Config) -> Iterator[tuple[str, dict[str, Any]]]:
         if entry["path"] is None and "repo" in read_task(entry["task"])["metadata"]:
             benchmark = find(entry["task"])
             yield "dataset", {"repo": benchmark.repo, "revision": benchmark.revision}
-
-
-def _present(kind: str, source: dict[str, Any]) -> bool:
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import LocalEntryNotFoundError
-
-    commit = None if source["revision"] == "unpinned" else source["revision"]
-    try:
-        snapshot_download(source["repo"], repo_type=kind, revision=commit, local_files_only=True)
-    except LocalEntryNotFoundError:
-        return False
-    return True
 
 
 def _shared(site: Site) -> Iterator[Finding]:

@@ -131,6 +131,9 @@ def train(a: argparse.Namespace, loaded: config.Config) -> None:
             print(plan or "one process, without a launcher")
             return
         if plan is not None:
+            from relax.models.folder import check_folder
+
+            check_folder(a.base)  # a server reads it before the training does
             processes.run(plan, a.checkpoints, _label(a), a.log)
             return
     settings = config.train_settings(loaded, a.method)

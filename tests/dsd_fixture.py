@@ -1,4 +1,4 @@
-"""``relax dsd`` run in the test's own process, and small files for it."""
+"""``relax dsd``, or another verb, run in the test's own process, and small files for it."""
 
 import contextlib
 import io
@@ -15,12 +15,17 @@ M = 6
 
 
 def relax_dsd(*options: object) -> tuple[int, str]:
-    """Exit code and what was on the terminal."""
+    """Exit code of `relax dsd` and what was on the terminal."""
+    return relax("dsd", *options)
+
+
+def relax(verb: str, *options: object) -> tuple[int, str]:
+    """Exit code of a verb and what was on the terminal."""
     root, own = logging.getLogger(), logging.getLogger("relax")
     before, environment, terminal = (root.handlers[:], own.handlers[:]), dict(os.environ), io.StringIO()
     try:
         with contextlib.redirect_stderr(terminal):
-            code = cli.main(["dsd", *map(str, options)])
+            code = cli.main([verb, *map(str, options)])
     except SystemExit as stop:
         code = int(stop.code or 0)
     finally:

@@ -26,16 +26,16 @@ ARROWS = {
     "tracking_uri": set(),
     "koopman": {"errors"},
     "data": LEAVES,
-    "evaluation": LEAVES | {"data"},
     "models": LEAVES | {"data"},
-    "latent": LEAVES | {"koopman", "data", "evaluation"},
-    "training": LEAVES | {"koopman", "data", "evaluation", "latent"},
+    "evaluation": LEAVES | {"data", "models"},
+    "latent": LEAVES | {"koopman", "data", "models", "evaluation"},
+    "training": LEAVES | {"koopman", "data", "models", "evaluation", "latent"},
     "results": LEAVES | {"code", "evaluation"},
     "store": LEAVES | {"tracking_uri"},
     "cluster": {"config", "errors", "files", "tracking_uri"},
     "logs": LEAVES | {"cluster"},
     "cost": LEAVES | {"cluster", "evaluation"},
-    "doctor": LEAVES | {"cluster", "evaluation", "tracking_uri"},
+    "doctor": LEAVES | {"cluster", "evaluation", "models", "tracking_uri"},
 }
 
 

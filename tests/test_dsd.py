@@ -243,7 +243,7 @@ def test_a_model_of_the_hub_is_found_in_the_local_cache(
     assert "responses sampled from someone/tiny (float32)" in terminal
 
 
-def test_where_a_response_ends_does_not_depend_on_the_checkpoint_s_generation_settings(
+def test_a_response_is_drawn_from_the_full_distribution_whatever_the_checkpoint_s_generation_settings(
     tiny_policy: Path, tmp_path: Path
 ) -> None:
     from relax.data.problem import Problem
@@ -252,7 +252,10 @@ def test_where_a_response_ends_does_not_depend_on_the_checkpoint_s_generation_se
     model, tokenizer = load_policy(tiny_policy)
     problems = [Problem("a", "123:", "", "")]
     plain = sample(model, tokenizer, problems, 16, 20, 1.0, 0, "test")
-    model.generation_config.eos_token_id = list(range(len(tokenizer)))
+    stubborn = {"do_sample": False, "temperature": 0.1, "top_k": 1, "top_p": 0.1, "repetition_penalty": 3.0,
+                "max_length": 6, "pad_token_id": 5}  # fmt: skip
+    for name, value in stubborn.items():
+        setattr(model.generation_config, name, value)
     assert sample(model, tokenizer, problems, 16, 20, 1.0, 0, "test") == plain
     assert max(len(rollout.response_ids) for rollout in plain) > 1
 

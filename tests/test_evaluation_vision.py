@@ -1,6 +1,7 @@
 """Evaluation with images: the policy's own greedy responses, every benchmark's columns, and scores by dependence."""
 
 import json
+import shutil
 import weakref
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from relax.evaluation import generate as stage
 from relax.evaluation.grades import grade_stage
 from relax.evaluation.scores import score_stage
 from relax.evaluation.shards import read_responses
-from relax.latent.rollouts import load_policy
+from relax.latent.rollouts import load_policy, sample
 from relax.tracking import Run
 
 ENTRY = {"task": "visual", "greedy": True, "samples": 2, "path": None, "rows": None}
@@ -84,6 +85,16 @@ def test_no_more_than_two_batches_of_images_are_decoded(
     generate(policy, problems, tmp_path / "out")
     assert len(counts) == 60  # 20 drawings, once greedy and twice sampled
     assert max(counts) <= 2 * SETTINGS["batch_size"]
+
+
+def test_a_processor_without_a_chat_template_is_refused(policy: Path, problems: Path, tmp_path: Path) -> None:
+    bare = tmp_path / "bare"
+    shutil.copytree(policy, bare)
+    (bare / "chat_template.jinja").unlink()
+    with pytest.raises(ConfigError, match="the policy's processor has no chat template, which puts images in"):
+        generate(bare, problems, tmp_path / "out")
+    with pytest.raises(ConfigError, match="the policy's processor has no chat template, which puts images in"):
+        sample(*load_policy(bare), read_problems(problems), 1, 4, 1.0, 0, "test", prompt=PROMPT)
 
 
 def test_other_pictures_are_other_blocks(policy: Path, problems: Path, tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ from torch import Tensor
 from transformers import AutoConfig, AutoProcessor, ProcessorMixin, Qwen2_5_VLProcessor
 
 from relax.data.images import picture
-from relax.errors import DataError
+from relax.data.prompt import apply_template, conversation
+from relax.errors import ConfigError, DataError
 
 #: Tokens around and for images in Qwen's vocabulary. A policy that writes one would ask for an image that is not there.
 VISION_TOKENS = ("<|vision_start|>", "<|vision_end|>", "<|vision_pad|>", "<|image_pad|>", "<|video_pad|>")
@@ -72,6 +73,27 @@ def forbidden_tokens(processing: Any) -> list[int]:
         return []
     known = processing.tokenizer.get_vocab()
     return sorted({known[token] for token in VISION_TOKENS if token in known} | {processing.image_token_id})
+
+
+def render_images(processor: ProcessorMixin, problem: str, images: int, settings: dict[str, Any]) -> str:
+    """A problem as the text that its processor reads, with the marks of its images.
+
+    Args:
+        processor: of the policy.
+        problem: its text.
+        images: how many.
+        settings: the configuration's ``prompt``.
+
+    Raises:
+        ConfigError: no chat template is asked for, or the processor has none.
+    """
+    turns = conversation(problem, images, settings)
+    if not processor.chat_template:
+        raise ConfigError(
+            "prompt.chat_template is true, but the policy's processor has no chat template, which puts images in their "
+            "places; take a policy that was trained with one."
+        )
+    return apply_template(processor, turns)
 
 
 def pictures(paths: Sequence[str]) -> list[Image.Image]:

@@ -9,12 +9,12 @@ from lm_eval.api.instance import Instance
 from lm_eval.models.hf_vlms import HFMultimodalLM
 from lm_eval.models.huggingface import HFLM
 from PIL import Image
-from transformers import AutoConfig
 
 from relax.data.images import picture
-from relax.data.processor import forbidden_tokens, load_processor, sees
+from relax.data.processor import forbidden_tokens, sees
 from relax.data.prompt import adds_bos
 from relax.errors import ConfigError, DataError, MachineError
+from relax.models.policy import end_tokens, load_policy
 
 #: Between a response and its ending, on the way through lm-eval, which hands on text alone.
 MARK = "\x1e"
@@ -85,8 +85,9 @@ class _Tells:
 
     def know_ends(self) -> None:
         """Once the model is there: every token that ends a response."""
-        ends = self.model.generation_config.eos_token_id
-        self._ends = {self.eot_token_id, *(ends if isinstance(ends, list) else [ends])}
+        self._ends = end_tokens(self.model, self.tokenizer)
+        # lm-eval looks for the tokenizer's own in the text, and stops there once the whole batch has written it.
+        self.model.generation_config.eos_token_id = self._ends or None
 
     def tok_decode(self, tokens: Any, skip_special_tokens: bool = True) -> str:
         text = super().tok_decode(tokens, skip_special_tokens=skip_special_tokens)
@@ -105,8 +106,8 @@ class HuggingFace(_Tells, HFLM):
     """
 
     def __init__(self, policy: str | Path, batch_size: int) -> None:
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-        super().__init__(pretrained=str(policy), device=device, batch_size=batch_size, dtype="auto")
+        model, tokenizer = load_policy(policy)
+        super().__init__(pretrained=model, tokenizer=tokenizer, batch_size=batch_size)
         self.add_bos_token = adds_bos(self.tokenizer)
         self.know_ends()
 
@@ -145,14 +146,13 @@ class HuggingFaceVision(_Tells, HFMultimodalLM):
     """
 
     def __init__(self, policy: str | Path, batch_size: int) -> None:
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-        window = AutoConfig.from_pretrained(policy).get_text_config().max_position_embeddings
-        super().__init__(pretrained=str(policy), device=device, batch_size=batch_size, dtype="auto", max_length=window)
+        model, self.processor = load_policy(policy)
+        window = model.config.get_text_config().max_position_embeddings
+        super().__init__(pretrained=model, batch_size=batch_size, max_length=window)
         self.chat_applied = True
         self.know_ends()
 
-    def _create_tokenizer(self, pretrained: Any, *_: Any, **__: Any) -> None:
-        self.processor = load_processor(pretrained)
+    def _create_tokenizer(self, *_: Any, **__: Any) -> None:
         self.tokenizer = self.processor.tokenizer
 
     def answer(

@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PIL import Image
-from transformers import AutoConfig, AutoTokenizer, ProcessorMixin
+from transformers import AutoConfig, ProcessorMixin
 
 from relax.config import digest
 from relax.data.images import check
-from relax.data.policy_files import refuse_broken
 from relax.data.problem import read_problems
-from relax.data.processor import load_processor, sees, tokenizer_of
-from relax.data.prompt import apply_template, conversation, render
+from relax.data.processor import render_images, tokenizer_of
+from relax.data.prompt import render
 from relax.errors import ConfigError, DataError
 from relax.evaluation.benchmarks import digest as questions_digest
 from relax.evaluation.benchmarks import load_benchmark
@@ -24,6 +23,7 @@ from relax.evaluation.catalogue import TASKS, check_tasks, read_task
 from relax.evaluation.questions import Question
 from relax.evaluation.shards import Block, decodings, hash_file, is_made, plan, seed_of, write_block, write_questions
 from relax.files import writable_folder
+from relax.models.policy import load_processing
 from relax.progress import Progress
 from relax.tracking import Run, digest_path
 
@@ -76,11 +76,7 @@ def generate(
     """
     out = writable_folder(out)
     check_tasks(settings["benchmarks"])
-    refuse_broken(policy)
-    if sees(policy):
-        processing = load_processor(policy)
-    else:
-        processing = AutoTokenizer.from_pretrained(policy, padding_side="left", trust_remote_code=False)
+    processing = load_processing(policy)
     weights = run.digests[str(policy)]
     works = [_work(name, entry, settings, processing, data, weights) for name, entry in settings["benchmarks"].items()]
     for work in works:
@@ -133,8 +129,7 @@ def _work(
 def _prompt(processing: Any, question: Question, settings: dict[str, Any]) -> str:
     if not question.images:
         return render(tokenizer_of(processing), question.prompt, settings)
-    turns = conversation(question.prompt, len(question.images), settings)
-    return apply_template(processing, turns)
+    return render_images(processing, question.prompt, len(question.images), settings)
 
 
 def _hash(image: bytes | Path) -> str:

@@ -8,6 +8,7 @@ from lm_eval.models.vllm_causallms import VLLM
 
 from relax.data.prompt import adds_bos
 from relax.evaluation.backends import Response, instances, marked, unmarked
+from relax.models.folder import check_folder
 
 
 class VLLMBackend(VLLM):
@@ -19,7 +20,11 @@ class VLLMBackend(VLLM):
     """
 
     def __init__(self, policy: str | Path, memory: float) -> None:
-        super().__init__(pretrained=str(policy), dtype="auto", batch_size="auto", gpu_memory_utilization=memory)
+        check_folder(policy)
+        super().__init__(
+            pretrained=str(policy), dtype="auto", batch_size="auto", gpu_memory_utilization=memory,
+            load_format="safetensors",
+        )  # fmt: skip
         self.add_bos_token = adds_bos(self.tokenizer)
 
     def answer(

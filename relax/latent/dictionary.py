@@ -12,8 +12,9 @@ from relax.data.problem import read_problems
 from relax.errors import DataError
 from relax.files import atomic_write
 from relax.koopman import SPECTRA, Dictionary
-from relax.latent.rollouts import Processing, Rollout, load_policy, sample, write_rollouts
+from relax.latent.rollouts import Rollout, sample, write_rollouts
 from relax.latent.states import BATCH, response_states, statistics_of
+from relax.models.policy import Processing, load_policy
 from relax.progress import Progress
 from relax.tracking import Run
 

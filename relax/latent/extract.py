@@ -12,8 +12,9 @@ from relax.data.problem import Problem, read_problems
 from relax.evaluation.grading import grade_response
 from relax.files import atomic_write
 from relax.koopman import Dictionary
-from relax.latent.rollouts import Processing, Rollout, load_policy, read_rollouts, sample
+from relax.latent.rollouts import Rollout, read_rollouts, sample
 from relax.latent.states import statistics_with_baseline
+from relax.models.policy import Processing, load_policy
 from relax.tracking import Run
 
 

@@ -4,31 +4,39 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from huggingface_hub import snapshot_download
-from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
-from safetensors import SafetensorError
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from relax.data.processor import tokenizer_of
 from relax.errors import DataError, MachineError
-from relax.latent.rollouts import Rollout, load_policy
+from relax.latent.rollouts import Rollout
+from relax.models.folder import not_a_folder
+from relax.models.hub import cached
+from relax.models.policy import load_policy
 
 
 def find_model(name: str) -> Path:
     """The folder itself, or that of the hub's model in the local cache; no network is used.
 
     Raises:
+        DataError: it is a file.
         MachineError: there is neither; the sentence says how to get one.
     """
-    if Path(name).is_dir():
-        return Path(name)
-    try:
-        return Path(snapshot_download(name, local_files_only=True))
-    except (LocalEntryNotFoundError, HFValidationError) as error:
+    path = Path(name)
+    if path.is_dir():
+        return path
+    if path.is_file() or path.suffix.lower() == ".gguf":
+        raise not_a_folder(path)
+    if (folder := cached(name)) is not None:
+        return folder
+    if name.startswith((".", "/", "~")) or name.count("/") != 1:  # no name that the hub could have
         raise MachineError(
-            f"{name}: neither a folder nor a model in the local hub cache; fetch it with "
-            f"`huggingface-cli download {name}` (in newer versions `hf download`), or give the path of a folder."
-        ) from error
+            f"{name}: no such folder, and no model in the local hub cache; give the path of a folder, or a name "
+            "such as owner/model."
+        )
+    raise MachineError(
+        f"{name}: neither a folder nor a model in the local hub cache; fetch it with "
+        f"`huggingface-cli download {name}` (in newer versions `hf download`), or give the path of a folder."
+    )
 
 
 def load_pretrained(name: str, folder: Path, dtype: str) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
@@ -43,20 +51,8 @@ def load_pretrained(name: str, folder: Path, dtype: str) -> tuple[PreTrainedMode
         DataError: transformers cannot load it.
         MachineError: it does not fit into the GPU's memory.
     """
-    try:
-        model, processing = load_policy(folder, "auto" if dtype == "auto" else getattr(torch, dtype))
-    except torch.OutOfMemoryError as error:
-        raise MachineError(f"{name}: does not fit into the GPU's memory; try --dtype bfloat16.") from error
-    except (OSError, ValueError, KeyError, RuntimeError, ImportError, SafetensorError) as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise DataError(f"{name}: transformers cannot load it as a causal language model ({reason:.200}).") from error
-    tokenizer = tokenizer_of(processing)
-    if tokenizer.pad_token is None:
-        # Padding is masked everywhere, so any token will do; many models come without one.
-        if tokenizer.eos_token is None:
-            raise DataError(f"{name}: its tokenizer has neither a padding nor an end-of-text token; add one to it.")
-        tokenizer.pad_token = tokenizer.eos_token
-    return model, tokenizer
+    model, processing = load_policy(folder, "auto" if dtype == "auto" else getattr(torch, dtype), name)
+    return model, tokenizer_of(processing)
 
 
 def state_width(model: PreTrainedModel) -> int:

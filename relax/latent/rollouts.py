@@ -8,23 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import (
-    AutoModelForCausalLM,
-    AutoModelForImageTextToText,
-    AutoTokenizer,
-    PreTrainedModel,
-    PreTrainedTokenizerBase,
-    ProcessorMixin,
-    StoppingCriteria,
-    StoppingCriteriaList,
-)
+from transformers import PreTrainedModel, ProcessorMixin, StoppingCriteria, StoppingCriteriaList
 
-from relax.data.policy_files import refuse_broken
 from relax.data.problem import Problem
-from relax.data.processor import forbidden_tokens, image_inputs, load_processor, pictures, sees, tokenizer_of
-from relax.data.prompt import PLAIN, apply_template, conversation, render
+from relax.data.processor import forbidden_tokens, image_inputs, pictures, render_images, tokenizer_of
+from relax.data.prompt import PLAIN, render
 from relax.errors import DataError
 from relax.files import atomic_write, read_json_lines
+from relax.models.policy import Processing, check_tokens, end_tokens
+from relax.models.policy import load_policy as load_policy  # many know it by this place
 from relax.progress import Progress
 from relax.tracking import check_recorded
 
@@ -38,7 +30,7 @@ class Rollout:
     Attributes:
         id: of the problem, a slash, and the number of the sample.
         prompt_ids: tokens of the prompt.
-        response_ids: tokens of the response, with the end-of-text token where the policy wrote one.
+        response_ids: tokens of the response, with the token that ended it where the policy wrote one.
         response: the text, without special tokens.
         correct: whether it solves the problem.
         images: files of the prompt's images; in a file of rollouts relative to its folder. ``prompt_ids`` holds a
@@ -52,34 +44,6 @@ class Rollout:
     response: str
     correct: bool | None = None
     images: tuple[str, ...] = ()
-
-
-#: A policy's tokenizer, or the processor of one that takes images.
-Processing = PreTrainedTokenizerBase | ProcessorMixin
-
-
-def load_policy(path: str | Path, dtype: torch.dtype | str = "auto") -> tuple[PreTrainedModel, Processing]:
-    """A policy folder's model, on the GPU where there is one, and its tokenizer, or processor if it takes images.
-
-    Args:
-        path: the folder.
-        dtype: of the weights; ``"auto"`` is that of the checkpoint.
-
-    Raises:
-        DataError: the folder holds no model, or a file of it is broken.
-    """
-    if not (Path(path) / "config.json").is_file():
-        raise DataError(f"{path}: no policy there (config.json is missing).")
-    refuse_broken(path)
-    processing: Processing
-    if sees(path):
-        processing = load_processor(path)
-        model = AutoModelForImageTextToText.from_pretrained(path, dtype=dtype, trust_remote_code=False)
-    else:
-        processing = AutoTokenizer.from_pretrained(path, padding_side="left", trust_remote_code=False)
-        model = AutoModelForCausalLM.from_pretrained(path, dtype=dtype, trust_remote_code=False)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    return model.to(device).eval(), processing
 
 
 @torch.no_grad()
@@ -97,30 +61,34 @@ def sample(
 ) -> list[Rollout]:
     """Sample ``per_problem`` responses to each problem, ``batch`` at a time, from the full distribution.
 
-    ``prompt`` is the configuration's, see :func:`relax.data.prompt.render`. Every decoding value is given, so that a
-    checkpoint's generation_config.json has no say. Tokens of images are never sampled.
+    ``prompt`` is the configuration's, see :func:`relax.data.prompt.render`. Temperature, top-p, top-k and the penalty
+    of repetitions are given, whatever the checkpoint's generation_config.json says; that one decides, as in training,
+    which tokens end a response. Tokens of images are never sampled.
 
     Raises:
-        DataError: problems have images and the policy takes none, or an image is broken.
+        DataError: problems have images and the policy takes none, an image is broken, or a prompt has a token that the
+            policy has no embedding of.
     """
     torch.manual_seed(seed)
     tokenizer, forbidden = tokenizer_of(processing), forbidden_tokens(processing)
+    ends = end_tokens(model, processing)
     prompts = [(p, k) for p in problems for k in range(per_problem)]
     progress = Progress(label, len(prompts), unit="responses")
     rollouts: list[Rollout] = []
     for start in range(0, len(prompts), batch):
         asked = prompts[start : start + batch]
         inputs = _inputs(model, processing, [p for p, _ in asked], prompt)
+        check_tokens(model, inputs["input_ids"], f"{label}, prompts from {asked[0][0].id!r} on")
         width = inputs["input_ids"].shape[1]
         tick = _Tick(progress, len(rollouts), len(asked) / max_response_length, width)
         output = model.generate(
             **inputs, max_new_tokens=max_response_length, do_sample=True, temperature=temperature, top_p=1.0, top_k=0,
-            repetition_penalty=1.0, pad_token_id=tokenizer.pad_token_id, eos_token_id=tokenizer.eos_token_id,
+            repetition_penalty=1.0, pad_token_id=tokenizer.pad_token_id, eos_token_id=ends or None,
             suppress_tokens=forbidden or None,
             stopping_criteria=StoppingCriteriaList([tick]),
         )  # fmt: skip
         for (problem, k), tokens, mask in zip(asked, output, inputs["attention_mask"], strict=True):
-            response_ids = _until_end(tokens[width:].tolist(), tokenizer.eos_token_id)
+            response_ids = _until_end(tokens[width:].tolist(), ends)
             rollouts.append(
                 Rollout(
                     id=f"{problem.id}/{k}",
@@ -146,7 +114,7 @@ def _inputs(
         return {name: inputs[name].to(model.device) for name in ("input_ids", "attention_mask")}
     if not isinstance(processing, ProcessorMixin):
         raise DataError(f"problem {problems[0].id} has images, and the policy is a model of text; take one that sees.")
-    texts = [apply_template(processing, conversation(p.prompt, len(p.images), prompt)) for p in problems]
+    texts = [render_images(processing, p.prompt, len(p.images), prompt) for p in problems]
     images = [pictures(p.images) for p in problems]
     inputs = processing(images=images, text=texts, return_tensors="pt", padding=True)
     return {name: tensor.to(model.device) for name, tensor in inputs.items()}
@@ -178,8 +146,8 @@ class _Tick(StoppingCriteria):
         return torch.zeros(len(input_ids), dtype=torch.bool, device=input_ids.device)
 
 
-def _until_end(tokens: list[int], end: int) -> list[int]:
-    return tokens[: tokens.index(end) + 1] if end in tokens else tokens
+def _until_end(tokens: list[int], ends: Sequence[int]) -> list[int]:
+    return next((tokens[: i + 1] for i, token in enumerate(tokens) if token in ends), tokens)
 
 
 def write_rollouts(path: str | Path, rollouts: Sequence[Rollout]) -> None:

@@ -9,7 +9,8 @@ from transformers import PreTrainedModel
 
 from relax.data.processor import tokenizer_of
 from relax.koopman import Dictionary, TrajectoryStatistics, project, shuffle_time, trajectory_statistics
-from relax.latent.rollouts import Processing, Rollout, images_of
+from relax.latent.rollouts import Rollout, images_of
+from relax.models.policy import Processing, check_tokens
 from relax.progress import Progress
 
 BATCH = 64
@@ -42,6 +43,7 @@ def response_states(
     for start in range(0, len(rollouts), batch):
         rows = rollouts[start : start + batch]
         tokens, attention, mask = padded(rows, tokenizer_of(processing).pad_token_id)
+        check_tokens(model, tokens, f"responses from {rows[0].id!r} on")
         seen = images_of(processing, rows, tokens)
         inputs = {"input_ids": tokens, "attention_mask": attention, **seen}
         if takes_positions and not seen:  # with images the model lays positions out in the plane by itself

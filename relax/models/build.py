@@ -20,6 +20,8 @@ def build(settings: dict[str, Any], out: str | Path, run: Run, label: str) -> No
         label: for the progress lines.
 
     Raises:
+        ConfigError: a name that no repository of the hub can have.
+        DataError: a snapshot is no policy that can be loaded and trained.
         MachineError: a snapshot is not in the local cache.
     """
     out = Path(out)

@@ -3,17 +3,43 @@
 import os
 import shutil
 from collections.abc import Sequence
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import snapshot_download
-from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+from huggingface_hub import constants, snapshot_download
+from huggingface_hub.errors import (
+    GatedRepoError,
+    HfHubHTTPError,
+    HFValidationError,
+    LocalEntryNotFoundError,
+    OfflineModeIsEnabled,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
 
-from relax.errors import ConfigError, MachineError
-from relax.files import atomic_folder
+from relax.errors import ConfigError, MachineError, RelaxError
+from relax.files import atomic_folder, cannot_write, refusal
 
 #: Weights in pickled form are never fetched or copied.
-IGNORE = ["*.bin", "*.pt", "*.pth", "*.pkl", "*.msgpack", "*.h5", "original/*"]
+IGNORE = ["*.bin", "*.pt", "*.pth", "*.pkl", "*.ckpt", "*.msgpack", "*.h5", "original/*"]
+
+
+def cached(repo: str, kind: str = "model", revision: str | None = None) -> Path | None:
+    """Folder of a snapshot in the local cache, whole but for what is never fetched; None where there is none.
+
+    Args:
+        repo: name on the hub.
+        kind: ``"model"`` or ``"dataset"``.
+        revision: commit; None is the newest that the cache knows.
+    """
+    try:
+        # Without the patterns a snapshot that `relax fetch` has brought would count as incomplete.
+        return Path(
+            snapshot_download(repo, repo_type=kind, revision=revision, ignore_patterns=IGNORE, local_files_only=True)
+        )
+    except (LocalEntryNotFoundError, HFValidationError):
+        return None
 
 
 def snapshot(source: dict[str, Any], kind: str = "model", download: bool = False) -> Path:
@@ -25,35 +51,46 @@ def snapshot(source: dict[str, Any], kind: str = "model", download: bool = False
         download: fetch what is missing; only ``relax fetch`` does.
 
     Raises:
-        ConfigError: the revision is not pinned.
+        ConfigError: the revision is not pinned, or the hub can have no such name.
         MachineError: the snapshot is not in the cache, or cannot be fetched.
     """
     repo, revision = source["repo"], source["revision"]
+    _check_name(repo)
     if revision == "unpinned":
         raise ConfigError(
             f"{repo}: its revision is not pinned; write the commit that `relax fetch` prints into the config."
         )
-    try:
-        return Path(
-            snapshot_download(
-                repo, repo_type=kind, revision=revision, ignore_patterns=IGNORE, local_files_only=not download
+    if not download:
+        folder = cached(repo, kind, revision)
+        if folder is None:
+            here = "; a folder of that name is here, but `repo` is a name on the hub" if Path(repo).exists() else ""
+            raise MachineError(
+                f"{repo} at {revision[:12]} is not in the local hub cache; run `relax fetch` with the same "
+                f"configuration{here}."
             )
-        )
-    except LocalEntryNotFoundError as error:
-        raise MachineError(
-            f"{repo} at {revision[:12]} is not in the local hub cache; run `relax fetch` with the same configuration."
-        ) from error
-    except (HfHubHTTPError, OSError) as error:
-        raise MachineError(f"{repo} at {revision[:12]} cannot be fetched ({type(error).__name__}).") from error
+        return folder
+    try:
+        return Path(snapshot_download(repo, repo_type=kind, revision=revision, ignore_patterns=IGNORE))
+    except Exception as error:
+        raise _not_fetched(f"{repo} at {revision[:12]}", error) from error
 
 
 def copy_snapshot(source: dict[str, Any], destination: Path) -> None:
-    """A snapshot as a folder of hard links (copies where the cache is on another disk)."""
+    """A snapshot of a policy as a folder of hard links (copies where the cache is on another disk).
+
+    Raises:
+        ConfigError, MachineError: as :func:`snapshot`.
+        DataError: it is no policy that can be loaded and trained; nothing is written.
+    """
+    from relax.models.policy import check_policy
+
     folder = snapshot(source)
+    check_policy(folder, f"{source['repo']} at {source['revision'][:12]} in the local hub cache")
     with atomic_folder(destination) as target:
         for file in folder.rglob("*"):
-            if file.is_file():
-                place = target / file.relative_to(folder)
+            below = file.relative_to(folder)
+            if file.is_file() and not any(fnmatch(below.as_posix(), pattern) for pattern in IGNORE):
+                place = target / below
                 place.parent.mkdir(parents=True, exist_ok=True)
                 try:
                     os.link(file.resolve(), place)
@@ -70,6 +107,10 @@ def fetch(config: dict[str, Any], benchmarks: Sequence[dict[str, str]] = ()) -> 
         config: the configuration.
         benchmarks: ``repo`` and ``revision`` of the data sets of its benchmarks; one that nobody knows a commit
             for is fetched as it is now.
+
+    Raises:
+        ConfigError: a name that no repository of the hub can have.
+        MachineError: the hub cannot be reached, or does not give what is asked for; names it and why.
     """
     from huggingface_hub import HfApi
 
@@ -91,7 +132,45 @@ def fetch(config: dict[str, Any], benchmarks: Sequence[dict[str, str]] = ()) -> 
 
 
 def _newest(api: Any, repo: str, kind: str) -> str:
+    _check_name(repo)
     try:
         return api.repo_info(repo, repo_type=kind).sha
-    except (HfHubHTTPError, OSError) as error:
-        raise MachineError(f"{repo}: the hub does not answer ({type(error).__name__}).") from error
+    except Exception as error:
+        raise _not_fetched(repo, error) from error
+
+
+def _check_name(repo: str) -> None:
+    from huggingface_hub.utils import validate_repo_id
+
+    try:
+        validate_repo_id(repo)
+    except HFValidationError as error:
+        raise ConfigError(
+            f"repo {repo!r}: no name of a repository on the hub, expected owner/name; a path cannot stand there."
+        ) from error
+
+
+def _not_fetched(what: str, error: Exception) -> RelaxError:
+    """Why something has not come from the hub, in one sentence."""
+    if reason := refusal(error):
+        return cannot_write(constants.HF_HUB_CACHE, reason)
+    hub = constants.ENDPOINT
+    cause = error.__cause__ if isinstance(error, LocalEntryNotFoundError) and error.__cause__ else error
+    status = cause.response.status_code if isinstance(cause, HfHubHTTPError) else None
+    if isinstance(cause, OfflineModeIsEnabled):
+        why = "HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE is set, which forbids the network; unset it for `relax fetch`"
+    elif isinstance(cause, GatedRepoError):
+        why = "access to it must be granted; ask for it on its page of the hub, and log in with `hf auth login`"
+    elif isinstance(cause, RepositoryNotFoundError) or status in (401, 403):
+        why = f"{hub} knows no such repository, or it is private; look at the name, or log in with `hf auth login`"
+    elif isinstance(cause, RevisionNotFoundError):
+        why = "it has no such commit; look at its revision in the config"
+    elif status is not None:
+        why = f"{hub} answers with status {status}; try again later, or look at HF_ENDPOINT"
+    else:
+        said = (str(cause).strip().splitlines() or [""])[0]
+        why = (
+            f"{hub} cannot be reached, or is no hub: {type(cause).__name__}{f', {said:.100}' if said else ''}; run it "
+            "on a machine with a network, or look at HF_ENDPOINT and the proxy"
+        )
+    return MachineError(f"{what} cannot be fetched ({why}).")
