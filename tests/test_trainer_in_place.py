@@ -62,8 +62,9 @@ def test_without_args_the_defaults_count(tiny_policy: Path, tmp_path: Path, monk
         ReLaXTrainer(model, shape, GRPOConfig(output_dir="run"), PROMPTS)
 
 
-def test_an_environment_may_bring_the_reward_and_the_prompt(tmp_path: Path) -> None:
+def test_an_environment_may_bring_the_reward_and_the_prompt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A tokenizer of bytes with a chat template that knows tools."""
+    monkeypatch.setenv("TRL_EXPERIMENTAL_SILENCE", "1")
     special = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
     vocabulary = {token: i for i, token in enumerate([*special, *sorted(pre_tokenizers.ByteLevel.alphabet())])}
     tokenizer = Tokenizer(tokenizer_models.BPE(vocab=vocabulary, merges=[]))

@@ -1,5 +1,6 @@
 """A prompt and its response are longer than the policy's window: said before training, with the row."""
 
+import json
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -10,9 +11,14 @@ from PIL import Image as Pillow
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from vision_fixture import pictured_problems, save_policy, vision_trainer
 
-from relax import ReLaXConfig, ReLaXTrainer
+from conftest import REPOSITORY
+from relax import ReLaXConfig, ReLaXTrainer, config
+from relax.data import noisy_sum
 from relax.errors import ConfigError
+from relax.koopman import SPECTRA
+from relax.latent.rollouts import Rollout, write_rollouts
 from relax.training import window
+from relax.training.run import _trainer
 from relax.training.window import check_window, window_of
 from trainer_fixture import arguments, save_dictionary, shape
 
@@ -94,6 +100,17 @@ def test_a_transform_is_looked_through_at_all_rows() -> None:
     )
     with pytest.raises(ConfigError, match="row 1 of the training set: 90 prompt tokens"):
         check_window({"training": grown}, config, 20, lambda prompts: (prompts, None, None), None)
+
+
+def test_the_train_verb_says_it_too(tiny_policy: Path, tmp_path: Path) -> None:
+    settings = config.train_settings(config.load([REPOSITORY / "config" / "config.yaml"]), "relax")
+    settings["training"] |= {"max_response_length": WINDOW, "prompts_per_step": 2, "micro_batch": None}
+    save_dictionary(tmp_path)
+    write_rollouts(tmp_path / "probes.jsonl", [Rollout("a/0", "12", [3, 4], [5, 6, 1], "34")])
+    (tmp_path / "initial_dsd.json").write_text(json.dumps({spectrum: {"q90": 0.05} for spectrum in SPECTRA}))
+    problems = list(noisy_sum.problems(16, "train", 4, seed=0))
+    with pytest.raises(ConfigError, match=r"row 0 of the training set: .* and 64 of a response.*max_response_length"):
+        _trainer(settings, 1, problems, tiny_policy, tmp_path, tmp_path / "checkpoints")
 
 
 @pytest.mark.parametrize(
