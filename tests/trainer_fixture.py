@@ -1,6 +1,6 @@
 """A trainer small enough for a test, the same as stock TRL, and what its gradient is compared with."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +91,29 @@ class Recorder(ReLaXTrainer):
             self.accelerator.backward(self._compute_loss(self.model_wrapped, inputs))
             self._step += 1
         return {n: p.grad.clone() for n, p in self.model.named_parameters() if p.grad is not None}
+
+
+class Scripted(Recorder):
+    """Responses of given lengths in place of the policy's: random tokens, a negative length without an end.
+
+    Attributes:
+        lengths: one list a generation, picked by the number of the step; the last one counts from then on.
+        by_call: pick it by the number of the call instead.
+    """
+
+    lengths: Sequence[Sequence[int]] = ()
+    by_call = False
+
+    def _generate_single_turn(self, prompt_ids: list, *_: Any) -> tuple[list[list[int]], None]:
+        done = getattr(self, "calls", 0) if getattr(self, "by_call", False) else self.state.global_step
+        self.calls = getattr(self, "calls", 0) + 1
+        lengths = self.lengths[min(done, len(self.lengths) - 1)]
+        generator = torch.Generator().manual_seed(100 * done + self.accelerator.process_index)
+        rows = []
+        for _prompt, length in zip(prompt_ids, lengths, strict=True):
+            row = torch.randint(2, self.model.config.vocab_size, (abs(length),), generator=generator).tolist()
+            rows.append([*row[:-1], self.processing_class.eos_token_id] if length > 0 else row)
+        return rows, None
 
 
 def direct_gradient(made: Recorder, reference: torch.nn.Module | None) -> dict[str, torch.Tensor]:

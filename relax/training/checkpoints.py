@@ -269,7 +269,9 @@ def load_state(folder: Path, process: int, exploration: Exploration, sample: Rol
             "save_only_model; go on with as many processes as wrote it, or start in another folder."
         )
     state = json.loads((folder / "relax.json").read_text())
-    exploration.restore(state, Dictionary.load(folder / "dictionary.safetensors"), str(folder))
+    waiting = state.get("dictionary", "") is None  # for the first rollouts
+    saved = None if waiting else Dictionary.load(folder / "dictionary.safetensors")
+    exploration.restore(state, saved, str(folder))
     if sample is not None:
         sample.load(folder)
 

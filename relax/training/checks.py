@@ -3,12 +3,16 @@
 import functools
 import inspect
 import math
-from collections.abc import Callable, Sized
+from collections.abc import Iterable, Sequence, Sized
 from typing import Any
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from relax.errors import ConfigError, NumericsError
+
+#: TRL keeps rewards in float32: what is larger becomes infinite there.
+LARGEST = torch.finfo(torch.float32).max
 
 
 def check_backbone(model: nn.Module, backbone: nn.Module) -> int:
@@ -34,6 +38,20 @@ def check_backbone(model: nn.Module, backbone: nn.Module) -> int:
     return text.hidden_size
 
 
+def check_policy(model: nn.Module, backbone: nn.Module) -> int:
+    """The width of :func:`check_backbone`, of a policy that training changes.
+
+    Raises:
+        ConfigError: as :func:`check_backbone`, or no parameter requires a gradient.
+    """
+    if not any(parameter.requires_grad for parameter in model.parameters()):
+        raise ConfigError(
+            "no parameter of the policy requires a gradient, so training would change nothing; load an adapter with "
+            "is_trainable=True, or set requires_grad where the policy is to be trained."
+        )
+    return check_backbone(model, backbone)
+
+
 def check_dataset(dataset: Any) -> None:
     """Refuse a data set that dynamic sampling cannot draw further prompts from."""
     if not isinstance(dataset, Sized):
@@ -52,28 +70,57 @@ def check_batch(batch: dict[str, Any]) -> None:
             )
 
 
-def checked_reward(function: Any) -> Any:
-    """The reward function, refusing NaN; models and coroutines as they are.
+def checked_reward(function: Any, name: str) -> Any:
+    """The reward function, refusing what is no number in float32; a reward model as it is.
 
     TRL reads NaN as None, "not scored", and gives such a completion no gradient: a reward that divides by
-    zero would train on fewer and fewer completions without a word.
+    zero would train on fewer and fewer completions without a word. Of an infinite one the whole group has none.
+
+    Args:
+        function: as TRL takes it; one that is awaited stays one.
+        name: of the reward, for the sentence.
     """
-    if isinstance(function, nn.Module) or inspect.iscoroutinefunction(function) or not callable(function):
+    if isinstance(function, nn.Module) or not callable(function):
         return function
-    return _refusing_nan(function)
+    whole = function
+    while isinstance(whole, functools.partial):
+        whole = whole.func
+    if inspect.iscoroutinefunction(whole) or inspect.iscoroutinefunction(whole.__call__):
 
+        @functools.wraps(function)
+        async def awaited(*args: Any, **kwargs: Any) -> list[float | None]:
+            return _checked(await function(*args, **kwargs), name)
 
-def _refusing_nan(function: Callable[..., list[float | None]]) -> Callable[..., list[float | None]]:
+        return awaited
+
     @functools.wraps(function)
     def rewards(*args: Any, **kwargs: Any) -> list[float | None]:
-        values = function(*args, **kwargs)
-        bad = next((i for i, value in enumerate(values) if value is not None and math.isnan(value)), None)
-        if bad is not None:
-            name = getattr(function, "__name__", type(function).__name__)
-            raise NumericsError(
-                f"the reward {name} is NaN for completion {bad} of {len(values)}; return a number, "
-                "or None for a completion that cannot be scored."
-            )
-        return values
+        return _checked(function(*args, **kwargs), name)
 
+    return rewards
+
+
+def check_rewards(rewards: Tensor, functions: Sequence[Any], names: Sequence[str]) -> None:
+    """Refuse a reward model's output that is no number.
+
+    Args:
+        rewards: (N, functions) of all processes.
+        functions: what gave them; of functions :func:`checked_reward` has looked already.
+        names: of the functions.
+    """
+    for column, function, name in zip(rewards.T, functions, names, strict=True):
+        if isinstance(function, nn.Module):
+            _checked(column.tolist(), name)
+
+
+def _checked(values: Iterable[float | None], name: str) -> list[float | None]:
+    rewards = list(values)
+    # Not "larger than": NaN is neither larger nor smaller.
+    bad = next((i for i, value in enumerate(rewards) if value is not None and not abs(value) <= LARGEST), None)
+    if bad is not None:
+        value = float(rewards[bad])
+        raise NumericsError(
+            f"the reward {name} is {'NaN' if math.isnan(value) else value} for completion {bad} of {len(rewards)}; "
+            "return a number that float32 holds, or None for a completion that cannot be scored."
+        )
     return rewards

@@ -1,7 +1,9 @@
 """ReLaXConfig: TRL's GRPOConfig with the fields of the method."""
 
+import math
 import re
 from dataclasses import dataclass, field
+from typing import Any
 
 from trl import GRPOConfig
 
@@ -28,7 +30,8 @@ class ReLaXConfig(GRPOConfig):
         ridge: added to the un-normalised Gram matrix.
         spectrum: ``"eigenvalues"`` (Eq. 7) or ``"singular_values"`` (the authors' fragment).
         advantage_shaping: weight DSD by max(A, 0) (Eq. 11) or not (Eq. 10).
-        kl_mode: ``"adaptive"`` (Eq. 12), ``"uniform"`` or ``"none"``; TRL's ``beta`` is its weight.
+        kl_mode: ``"adaptive"`` (Eq. 12), ``"uniform"`` or ``"none"``; TRL's ``beta`` is its weight. None is
+            ``"adaptive"`` where ``xi`` is set; where it is not, ``beta`` weighs the KL of TRL's own loss.
         kl_reduction: ``"group"``, ``"mean"`` or ``"sum"``, see :func:`~relax.training.objective.kl_penalty`.
         dictionary: path of a fitted dictionary; None fits one on the first rollouts.
         dictionary_objective: what a fit by the trainer minimises.
@@ -58,7 +61,7 @@ class ReLaXConfig(GRPOConfig):
     ridge: float = field(default=1e-3, metadata={"help": "Ridge on the un-normalised Gram matrix."})
     spectrum: str = field(default="eigenvalues", metadata={"help": "eigenvalues or singular_values."})
     advantage_shaping: bool = field(default=True, metadata={"help": "Weight DSD by max(A, 0)."})
-    kl_mode: str = field(default="adaptive", metadata={"help": "none, adaptive or uniform."})
+    kl_mode: str | None = field(default=None, metadata={"help": "none, adaptive or uniform."})
     kl_reduction: str = field(default="group", metadata={"help": "group, mean or sum."})
     dictionary: str | None = field(default=None, metadata={"help": "Path of a fitted dictionary."})
     dictionary_objective: str = field(default="residual", metadata={"help": "Objective of the fit."})
@@ -83,11 +86,44 @@ class ReLaXConfig(GRPOConfig):
         _check_terms(self)
         _check_sampling(self)
 
+    @property
+    def kl_term(self) -> str:
+        """``kl_mode``, or what None stands for: ``"adaptive"`` with ``xi``, ``"trl"`` (TRL's own KL) without."""
+        if self.kl_mode is not None:
+            return self.kl_mode
+        return "trl" if self.xi is None else "adaptive"
+
+    @property
+    def own_kl(self) -> bool:
+        """Whether the KL is one of :mod:`relax.training.objective`, which then stands in place of TRL's."""
+        return self.beta != 0 and self.kl_term != "trl"
+
+
+def checked_arguments(args: Any, model: Any) -> ReLaXConfig:
+    """The trainer's arguments; where there are none, the defaults and the output folder that TRL would take.
+
+    Args:
+        args: given to the trainer, or None.
+        model: its name, or itself.
+
+    Raises:
+        ConfigError: they are of another kind, such as TRL's own.
+    """
+    if args is None:
+        name = model if isinstance(model, str) else getattr(model.config, "_name_or_path", "")
+        return ReLaXConfig(output_dir=f"{name.split('/')[-1]}-GRPO")
+    if not isinstance(args, ReLaXConfig):
+        raise ConfigError(
+            f"args is a {type(args).__name__}, which has no settings of the method; "
+            "give ReLaXConfig(...), which takes every argument of GRPOConfig."
+        )
+    return args
+
 
 def _check_choices(args: ReLaXConfig) -> None:
     choices = (
         ("spectrum", args.spectrum, SPECTRA),
-        ("kl_mode", args.kl_mode, KL_MODES),
+        ("kl_mode", "none" if args.kl_mode is None else args.kl_mode, KL_MODES),
         ("kl_reduction", args.kl_reduction, KL_REDUCTIONS),
         ("position", args.position, POSITIONS),
         ("token_method", args.token_method, TOKEN_METHODS),
@@ -98,10 +134,14 @@ def _check_choices(args: ReLaXConfig) -> None:
 
 
 def _check_terms(args: ReLaXConfig) -> None:
-    if args.alpha < 0 or args.ridge < 0:
-        raise ConfigError(f"alpha ({args.alpha}) and ridge ({args.ridge}) must not be negative.")
+    if not (0 <= args.alpha < math.inf and 0 <= args.ridge < math.inf):
+        raise ConfigError(f"alpha ({args.alpha}) and ridge ({args.ridge}) must be finite and must not be negative.")
+    if args.own_kl and not 0 < args.beta < math.inf:
+        raise ConfigError(f"beta is {args.beta}, but the weight of the {args.kl_term} KL is finite and not negative.")
     if isinstance(args.xi, str) and not re.fullmatch(r"q[1-9]\d?", args.xi):
         raise ConfigError(f"xi is {args.xi!r}, expected a number or a percentile such as 'q90'.")
+    if isinstance(args.xi, float) and math.isnan(args.xi):
+        raise ConfigError("xi is NaN, expected a number or a percentile such as 'q90'.")
     if args.kl_mode == "adaptive" and args.beta and args.xi is None:
         raise ConfigError("kl_mode is 'adaptive' and beta is set, but xi is None; give xi a number or e.g. 'q90'.")
     if args.kl_mode == "none" and args.beta:
@@ -109,6 +149,11 @@ def _check_terms(args: ReLaXConfig) -> None:
 
 
 def _check_sampling(args: ReLaXConfig) -> None:
+    if args.token_method == "clip_cov" and args.beta and args.kl_term == "trl":
+        raise ConfigError(
+            "token_method is 'clip_cov' and beta is the weight of TRL's own KL, of which Clip-Cov's tokens would lose "
+            "the gradient too; set kl_mode to 'uniform'."
+        )
     updates = args.steps_per_generation * args.num_iterations / args.gradient_accumulation_steps
     if args.token_method == "kl_cov" and updates <= 1:
         raise ConfigError(

@@ -5,11 +5,14 @@ batch constant. Source: Yu et al., "DAPO", arXiv 2503.14476, section 3.2. TRL ha
 parts that need no trainer: which groups count, further prompts, and joining what several rounds gave.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import torch
+from accelerate import Accelerator
 from torch import Tensor
+
+from relax.training.config import ReLaXConfig
 
 Batch = dict[str, Any]
 
@@ -58,6 +61,70 @@ class PromptCursor:
             indices += part
             self.drawn += len(part)
         return indices
+
+
+class Resampling:
+    """Fills generation batches with informative groups, in as many rounds on every process.
+
+    Args:
+        dataset: of the training, with a length.
+        args: of the training.
+        cursor: which further prompts come next.
+        pad: padding token.
+        accelerator: its processes.
+    """
+
+    def __init__(
+        self, dataset: Any, args: ReLaXConfig, cursor: PromptCursor, pad: int, accelerator: Accelerator
+    ) -> None:
+        self.dataset, self.cursor, self.pad, self.accelerator = dataset, cursor, pad, accelerator
+        self.group_size, self.rounds = args.num_generations, args.dynamic_sampling_rounds
+
+    def fill(
+        self, inputs: Sequence[dict[str, Any]], score: Callable[[Sequence[dict[str, Any]], int], tuple[Batch, Tensor]]
+    ) -> tuple[Batch, int]:
+        """A batch of as many rows as ``inputs``, informative groups before the others, and the rounds it took.
+
+        Args:
+            inputs: rows of the data set of this process, each prompt R times.
+            score: rows and the number of the round, from 0, to a generation batch and which groups of all processes
+                are informative.
+
+        Returns:
+            The batch, with ``relax_informative`` (N,) and the ``num_items_in_batch`` of such rows alone; rounds.
+        """
+        size, group = len(inputs), self.group_size
+        groups, rounds = size // group, 0
+        kept: list[Batch] = []
+        spare: list[Batch] = []
+        while True:
+            batch, informative = score(inputs, rounds)
+            rounds += 1
+            first = self.accelerator.process_index * len(inputs) // group
+            rows = informative[first : first + len(inputs) // group].repeat_interleave(group)
+            kept.append(take_rows(batch, rows.nonzero().squeeze(1)))
+            spare.append(take_rows(batch, (~rows).nonzero().squeeze(1)))
+            found = sum(len(part["advantages"]) for part in kept) // group
+            lacking = torch.tensor([groups - found], device=self.accelerator.device)
+            missing = int(self.accelerator.gather(lacking).max())
+            if missing <= 0 or rounds == self.rounds:
+                return self._joined(kept, spare, min(found, groups) * group, size), rounds
+            inputs = self._further(missing)
+
+    def _further(self, groups: int) -> list[dict[str, Any]]:
+        """Rows of ``groups`` prompts for this process, each prompt R times."""
+        indices = self.cursor.take(groups * self.accelerator.num_processes)
+        first = self.accelerator.process_index * groups
+        return [self.dataset[i] for i in indices[first : first + groups] for _ in range(self.group_size)]
+
+    def _joined(self, kept: list[Batch], spare: list[Batch], informative: int, size: int) -> Batch:
+        batch = join([*kept, *spare], self.pad)
+        batch = take_rows(batch, torch.arange(size, device=batch["advantages"].device))
+        counts = torch.arange(size, device=batch["advantages"].device) < informative
+        batch["relax_informative"] = counts
+        mask = batch["completion_mask"] * batch.get("tool_mask", 1) * counts[:, None]
+        batch["num_items_in_batch"] = self.accelerator.gather(mask.sum()).sum()
+        return batch
 
 
 def take_rows(batch: Batch, rows: Tensor) -> Batch:

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import broadcast
+from accelerate.utils import broadcast_object_list
 from torch import Tensor
 
 from relax.errors import ConfigError
@@ -43,6 +43,9 @@ class Exploration:
         xi: the limit as a number; None where there is none, or before the first rollouts gave a percentile.
         matched_length: see :class:`~relax.training.config.ReLaXConfig`; None before the first rollouts.
 
+    The first rollouts are the first with a response that the loss does not mask; the dictionary's fit asks for two
+    states of it. Until then nothing is fixed, and no term is added.
+
     Raises:
         ConfigError: the dictionary is for another width.
     """
@@ -68,18 +71,25 @@ class Exploration:
         self.weight = dictionary.weight.to(self.accelerator.device)
 
     def fit(self, states: list[tuple[Tensor, Tensor]]) -> None:
-        """Fit on (hidden, mask) of the first rollouts of the main process; all processes get its W."""
+        """Fit on (hidden, mask) of the first rollouts of one process; all get its W. Nothing where none has any."""
         rows = [pair for hidden, mask in states for pair in zip(hidden, mask.bool(), strict=True)]
-        fitted = Dictionary.fit(
-            [hidden[mask] for hidden, mask in rows if mask.sum() > 1],
-            koopman_dim=self.args.koopman_dim,
-            objective=self.args.dictionary_objective,
-            ridge=self.args.ridge,
-            seed=self.args.seed,
-            position=self.args.position,
-        )
-        weight = broadcast(fitted.weight.to(self.accelerator.device))
-        self.use(Dictionary(weight, fitted.settings))
+        trajectories = [hidden[mask] for hidden, mask in rows if mask.sum() > 1]
+        found = self.accelerator.gather(torch.tensor([len(trajectories)], device=self.accelerator.device))
+        if not found.any():
+            return
+        first, fitted = int(found.nonzero()[0]), [None]
+        if self.accelerator.process_index == first:
+            fitted = [
+                Dictionary.fit(
+                    trajectories,
+                    koopman_dim=self.args.koopman_dim,
+                    objective=self.args.dictionary_objective,
+                    ridge=self.args.ridge,
+                    seed=self.args.seed,
+                    position=self.args.position,
+                )
+            ]
+        self.use(broadcast_object_list(fitted, from_process=first)[0])
 
     @property
     def position(self) -> str:
@@ -89,23 +99,24 @@ class Exploration:
     @property
     def weighs(self) -> bool:
         """Whether every trajectory's DSD is needed before the first forward with gradient."""
-        adaptive = self.args.beta > 0 and self.args.kl_mode == "adaptive"
+        adaptive = self.args.own_kl and self.args.kl_term == "adaptive"
         unknown = self.dictionary is None or (isinstance(self.args.xi, str) and self.xi is None)
         return self.args.alpha > 0 or adaptive or unknown
 
     def state(self) -> dict[str, Any]:
         """What a checkpoint keeps beside W."""
-        return {"xi": self.xi, "matched_length": self.matched_length, **self._identity()}
+        found = None if self.dictionary is None else self.dictionary.hash
+        return {"dictionary": found, "xi": self.xi, "matched_length": self.matched_length, **self._identity()}
 
-    def restore(self, state: dict[str, Any], saved: Dictionary, where: str) -> None:
-        """Go on with a checkpoint's dictionary and numbers.
+    def restore(self, state: dict[str, Any], saved: Dictionary | None, where: str) -> None:
+        """Go on with a checkpoint's dictionary and numbers; it has none where the first rollouts were waited for.
 
         Raises:
             ConfigError: the checkpoint was trained with another dictionary or measured otherwise.
         """
-        if self.dictionary is not None and self.dictionary.hash != saved.hash:
+        if self.dictionary is not None and (saved is None or self.dictionary.hash != saved.hash):
             raise ConfigError(
-                f"{where}: was trained with dictionary {saved.hash}, not {self.dictionary.hash}; "
+                f"{where}: was trained with dictionary {saved and saved.hash}, not {self.dictionary.hash}; "
                 "resume with the same dictionary or start in another folder."
             )
         fitted_here = self.dictionary is None
@@ -115,7 +126,8 @@ class Exploration:
                     f"{where}: was trained with {name} {state[name]!r}, not {value!r}; "
                     "resume with the same value or start in another folder."
                 )
-        self.use(saved)
+        if saved is not None:
+            self.use(saved)
         self.xi, self.matched_length = state["xi"], state["matched_length"]
 
     def _identity(self) -> dict[str, Any]:
@@ -140,18 +152,21 @@ class Exploration:
         Returns:
             ``relax_dsd`` (B,) float64 and ``relax_logged`` (B, 6) float64: for either spectrum DSD at the
             training ridge, at :data:`relax.koopman.ROBUST_RIDGE`, and at the matched length (NaN where a
-            response is shorter).
+            response is shorter). A response without states, as all are while there is no dictionary, has 0 and NaN.
         """
         args = self.args
+        if self.dictionary is None:
+            nothing = torch.zeros(len(hidden), dtype=torch.float64, device=hidden.device)
+            return {"relax_dsd": nothing, "relax_logged": torch.full_like(nothing, torch.nan)[:, None].repeat(1, 6)}
         statistics = trajectory_statistics(hidden, self.weight, mask)
         columns, matched = [], self._matched(hidden, mask)
         for spectrum, at_one_length in zip(SPECTRA, matched, strict=True):
             columns += [statistics.dsd(spectrum, args.ridge), statistics.dsd(spectrum, ROBUST_RIDGE), at_one_length]
         logged = torch.stack(columns, dim=1)
-        if args.dsd_window is None:
-            return {"relax_dsd": logged[:, 3 * SPECTRA.index(args.spectrum)].clone(), "relax_logged": logged}
-        windowed = dsd(hidden, self.weight, mask, args.spectrum, args.ridge, args.dsd_window)
-        return {"relax_dsd": windowed, "relax_logged": logged}
+        values = logged[:, 3 * SPECTRA.index(args.spectrum)].clone()
+        if args.dsd_window is not None:
+            values = dsd(hidden, self.weight, mask, args.spectrum, args.ridge, args.dsd_window)
+        return {"relax_dsd": values, "relax_logged": logged.masked_fill(~mask.bool().any(1, keepdim=True), torch.nan)}
 
     def _matched(self, hidden: Tensor, mask: Tensor) -> Tensor:
         """(spectra, B) DSD at the matched length; NaN where a response is shorter, or the length is not known yet."""
@@ -167,43 +182,57 @@ class Exploration:
         return values
 
     def settle(self, dsd_values: Tensor | None, lengths: Tensor) -> None:
-        """Fix what is read off the first rollouts: a percentile as xi (if DSD is at hand), the matched length."""
-        if dsd_values is not None and isinstance(self.args.xi, str) and self.xi is None:
+        """Fix what is read off the first rollouts: a percentile as xi (if DSD is at hand), the matched length.
+
+        Args:
+            dsd_values: (B,), or None.
+            lengths: (B,) tokens; 0 for a response that the loss masks, of which nothing is read.
+        """
+        everywhere = self.accelerator.gather(lengths)
+        there = everywhere > 0
+        if not there.any():
+            return
+        if dsd_values is not None and self.dictionary is not None and isinstance(self.args.xi, str) and self.xi is None:
             share = int(self.args.xi.removeprefix("q")) / 100
-            self.xi = torch.quantile(self.accelerator.gather(dsd_values), share).item()
+            self.xi = torch.quantile(self.accelerator.gather(dsd_values)[there], share).item()
         if self.matched_length is None:
-            median = torch.quantile(self.accelerator.gather(lengths).double(), 0.5).item()
+            median = torch.quantile(everywhere[there].double(), 0.5).item()
             self.matched_length = max(2, round(median))
 
     def weigh(self, batch: dict[str, Any], group_size: int) -> None:
         """Add each trajectory's factor, weight and gate to the batch.
 
         A group may straddle processes: weights are made over the gathered batch, each process keeps its
-        rows. Rows that vLLM's importance correction throws out, and groups that dynamic sampling could not
-        replace, take no part; the mean is over the others.
+        rows. Rows that the loss masks, that vLLM's importance correction throws out, and groups that dynamic
+        sampling could not replace, take no part; the mean is over the others.
         """
         args, gather = self.args, self.accelerator.gather
         mine, advantages = batch["relax_dsd"], batch["advantages"].double()
         part = self._part(batch)
-        values, all_part = gather(mine), gather(part)
+        values, all_part = gather(mine), gather(part if self.dictionary is not None else torch.zeros_like(part))
         factor = objective.exploration_factor(gather(advantages), values, args.advantage_shaping, self.xi) * all_part
-        weights = objective.group_weights(values, factor, group_size)
-        scale = len(all_part) / all_part.sum().clamp(min=1)
+        weights = objective.group_weights(values, factor, group_size, all_part)
         first = self.accelerator.process_index * len(mine)
         rows = slice(first, first + len(mine))
-        batch["relax_factor"], batch["relax_weight"] = factor[rows], weights[rows] * scale
-        batch["relax_gate"] = objective.kl_gate(mine, args.kl_mode, self.xi) * part
-        self.note("relax/term", objective.exploration_loss(values, factor, group_size).item())
-        self.note("relax/weight_min", weights.min().item())
-        self.note("relax/weight_max", weights.max().item())
+        batch["relax_factor"] = factor[rows]
+        batch["relax_weight"] = (weights * objective.trajectory_shares(all_part, group_size))[rows]
+        batch["relax_gate"] = objective.kl_gate(mine, args.kl_term, self.xi) * part
         self.note("relax/left_out", 1 - all_part.mean().item())
+        there = all_part > 0
+        if not there.any():
+            return
+        self.note("relax/term", objective.exploration_loss(values, factor, group_size, all_part).item())
+        self.note("relax/weight_min", weights[there].min().item())
+        self.note("relax/weight_max", weights[there].max().item())
         if self.xi is not None:
-            self.note("share_above_xi", (values > self.xi).double().mean().item())
+            self.note("share_above_xi", (values[there] > self.xi).double().mean().item())
 
     @staticmethod
     def _part(batch: dict[str, Any]) -> Tensor:
         """(N,) 1 for rows that take part in the terms."""
         part = torch.ones_like(batch["relax_dsd"])
+        if "completion_mask" in batch:
+            part = part * (batch["completion_mask"] * batch.get("tool_mask", 1)).bool().any(dim=1)
         if "importance_sampling_ratio" in batch:
             part = part * (batch["importance_sampling_ratio"] != 0).any(dim=1)
         if "relax_informative" in batch:
@@ -211,8 +240,11 @@ class Exploration:
         return part
 
     def note_dsd(self, logged: Tensor) -> None:
-        """Log the rows of :meth:`measure`, of all processes."""
-        gathered = self.accelerator.gather(logged).unflatten(1, (len(SPECTRA), 3))
+        """Log the rows of :meth:`measure`, of all processes; those without states have nothing to log."""
+        gathered = self.accelerator.gather(logged)
+        gathered = gathered[~gathered[:, 0].isnan()].unflatten(1, (len(SPECTRA), 3))
+        if not len(gathered):
+            return
         for index, spectrum in enumerate(SPECTRA):
             values, robust, matched = gathered[:, index].unbind(dim=1)
             self.note(f"dsd/{spectrum}", values.mean().item())
@@ -234,13 +266,13 @@ class Exploration:
             mask: (B, T).
             logps: (B, T) with gradient.
             inputs: the micro-batch, with what :meth:`weigh` added.
-            group_size: R.
-            step_batch: trajectories of an optimizer step, over all devices.
+            group_size: R of the phase, training or evaluation.
+            step_batch: trajectories of an optimizer step, over all devices; in evaluation those of the batch.
         """
         term = hidden.new_zeros((), dtype=torch.float64)
         if self.args.alpha > 0:
             term = term + self.args.alpha * self._surrogate(hidden, mask, inputs)
-        if self.args.beta > 0:
+        if self.args.own_kl:
             term = term + self.args.beta * self._kl(mask, logps, inputs, group_size, step_batch)
         return term
 
@@ -261,7 +293,9 @@ class Exploration:
         kl = objective.trajectory_kl(logps, inputs["ref_per_token_logps"], mask)
         gate = inputs["relax_gate"] if "relax_gate" in inputs else torch.ones_like(kl)
         penalty = objective.kl_penalty(kl, gate, self.args.kl_reduction, group_size, step_batch)
-        self.note("kl", kl.detach().mean().item())
+        there = mask.bool().any(dim=1)
+        if there.any():
+            self.note("kl", kl.detach()[there].mean().item())
         self.note("relax/kl", penalty.detach().item())
         return penalty
 

@@ -35,30 +35,61 @@ def exploration_factor(advantages: Tensor, dsd: Tensor, shaping: bool, xi: float
     return factor.detach()
 
 
-def exploration_loss(dsd: Tensor, factor: Tensor, group_size: int) -> Tensor:
+def exploration_loss(dsd: Tensor, factor: Tensor, group_size: int, part: Tensor | None = None) -> Tensor:
     """Eq. 11, averaged over prompts: ``log(1/R sum_i exp(-factor_i DSD_i))``.
 
     Needs whole groups in order; differentiable. Training uses the surrogate below, whose gradient is
     the same; this is what is logged and what the tests compare with.
+
+    Args:
+        dsd, factor: (N,).
+        group_size: R.
+        part: (N,) 1 for the trajectories that take part, None for all. The sum and its R are those of a group's
+            trajectories that do; groups without one do not count. 0 where there is no other.
     """
-    exponent = (-factor * dsd).view(-1, group_size)
-    return (torch.logsumexp(exponent, dim=1) - torch.log(exponent.new_tensor(group_size))).mean()
+    part = _grouped(dsd, group_size, part)
+    exponent = (-factor * dsd).view(-1, group_size).masked_fill(~part, -torch.inf)
+    there = part.any(dim=1)
+    if not there.any():
+        return exponent.new_zeros(())
+    counts = part.sum(dim=1).to(exponent.dtype)
+    return (torch.logsumexp(exponent[there], dim=1) - torch.log(counts[there])).mean()
 
 
-def group_weights(dsd: Tensor, factor: Tensor, group_size: int) -> Tensor:
+def group_weights(dsd: Tensor, factor: Tensor, group_size: int, part: Tensor | None = None) -> Tensor:
     """R times the softmax weights of Eq. 11 within each group; (N,), mean 1 per group, no gradient.
 
-    Above 1 for trajectories whose weighted DSD is low: those are pushed up most.
+    Above 1 for trajectories whose weighted DSD is low: those are pushed up most. ``part`` as for
+    :func:`exploration_loss`; 0 for a trajectory that takes none.
     """
-    exponent = (-factor * dsd).detach().view(-1, group_size)
-    return (group_size * torch.softmax(exponent, dim=1)).reshape(-1)
+    part = _grouped(dsd, group_size, part)
+    exponent = (-factor * dsd).detach().view(-1, group_size).masked_fill(~part, -torch.inf)
+    weights = part.sum(dim=1, keepdim=True) * torch.softmax(exponent, dim=1)
+    return torch.where(part, weights, 0.0).reshape(-1)
+
+
+def trajectory_shares(part: Tensor, group_size: int) -> Tensor:
+    """What makes a mean over all N trajectories one over the groups that have a part; (N,), 1 where all have it.
+
+    Args:
+        part: (N,) as for :func:`exploration_loss`.
+        group_size: R.
+    """
+    counts = part.view(-1, group_size).sum(dim=1, keepdim=True).expand(-1, group_size).reshape(-1)
+    groups = (counts > 0).sum() / group_size
+    return part * len(part) / (groups * counts).clamp(min=1)
+
+
+def _grouped(dsd: Tensor, group_size: int, part: Tensor | None) -> Tensor:
+    return (torch.ones_like(dsd) if part is None else part).bool().view(-1, group_size)
 
 
 def exploration_surrogate(dsd: Tensor, factor: Tensor, weights: Tensor) -> Tensor:
     """Mean over the trajectories at hand of ``R w_i (-factor_i) DSD_i``; any subset, any order.
 
     Averaged over all micro-batches of a generation batch its gradient is that of
-    :func:`exploration_loss`; its value is not.
+    :func:`exploration_loss`; its value is not. Where some trajectories take no part, ``weights`` holds
+    :func:`trajectory_shares` as a factor.
     """
     return -(weights * factor * dsd).mean()
 

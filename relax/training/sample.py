@@ -29,7 +29,8 @@ class Tokenizer(Protocol):
 class RolloutSample:
     """Rows of ``rollouts.jsonl``: ``step`` (the first that trains on the response), ``prompt``, ``response``,
     ``answer`` (the gold one), ``reward`` (and further rewards by name), ``advantage``, ``length`` (tokens), and
-    ``dsd/eigenvalues``, ``dsd/singular_values`` where the method needs DSD before its updates, else null.
+    ``dsd/eigenvalues``, ``dsd/singular_values`` where the method needs DSD before its updates and the loss does not
+    mask the response, else null.
 
     Args:
         steps: of the whole training.
@@ -71,11 +72,11 @@ class RolloutSample:
                     "prompt": _cut(_text(inputs[i]["prompt"])),
                     "response": _cut(self.tokenizer.decode(tokens, skip_special_tokens=True)),
                     "answer": inputs[i].get("answer"),
-                    **{k: None if math.isnan(v) else v for k, v in zip(self.names, rewards[i].tolist(), strict=True)},
+                    **{k: _number(v) for k, v in zip(self.names, rewards[i].tolist(), strict=True)},
                     "advantage": batch["advantages"][i].item(),
                     "length": len(tokens),
-                    # Three columns a spectrum, the first at the training ridge.
-                    **{f"dsd/{name}": logged and logged[3 * place] for place, name in enumerate(SPECTRA)},
+                    # Three columns a spectrum, the first at the training ridge; NaN where the loss masks the response.
+                    **{f"dsd/{name}": logged and _number(logged[3 * place]) for place, name in enumerate(SPECTRA)},
                 }
             )
 
@@ -92,6 +93,10 @@ class RolloutSample:
         # Not splitlines(): a response may hold other characters that Unicode counts as ends of lines.
         lines = (folder / FILE).read_text(encoding="utf-8").split("\n")
         self.rows = [json.loads(line) for line in lines if line]
+
+
+def _number(value: float) -> float | None:
+    return None if math.isnan(value) else value
 
 
 def _text(prompt: Any) -> str:

@@ -27,40 +27,59 @@ from relax.errors import NumericsError
 from relax.latent.rollouts import Rollout, images_of
 from relax.latent.states import BATCH, completion_states, padded
 from relax.training.checkpoints import load_renamed, load_state, resumable, save_state, sealed
-from relax.training.checks import check_backbone, check_batch, check_dataset, checked_reward
-from relax.training.config import ReLaXConfig
-from relax.training.dynamic_sampling import Batch, PromptCursor, informative_groups, join, take_rows
+from relax.training.checks import check_batch, check_dataset, check_policy, check_rewards, checked_reward
+from relax.training.config import ReLaXConfig, checked_arguments
+from relax.training.dynamic_sampling import Batch, PromptCursor, Resampling, informative_groups, take_rows
 from relax.training.exploration import Exploration, first_rows
 from relax.training.pictures import Pictures, forbid_image_tokens, numbered
 from relax.training.sample import RolloutSample
 from relax.training.token_methods import chosen_tokens
+from relax.training.window import check_window
 
 
 class ReLaXTrainer(GRPOTrainer):
     """TRL's GRPOTrainer with the latent exploration term and the adaptive KL.
 
-    Takes what GRPOTrainer takes, with a :class:`~relax.training.config.ReLaXConfig` as ``args``.
-    With ``alpha = 0`` and ``beta = 0`` it is GRPOTrainer bit for bit, DSD is logged all the same.
+    Takes what GRPOTrainer takes, in its order, with a :class:`~relax.training.config.ReLaXConfig` as ``args``.
+    With ``alpha = 0`` and no KL but TRL's own it is GRPOTrainer bit for bit, DSD is logged all the same.
 
     Raises:
-        ConfigError: a model without a backbone to listen to, a dictionary of another width than the model's,
-            a data set that dynamic sampling cannot draw from, or a checkpoint of another dictionary.
-        NumericsError: a reward function returns NaN.
+        ConfigError: another kind of ``args``, a model without a backbone to listen to or without a parameter to
+            train, a dictionary of another width than the model's, a prompt that with its response does not fit into
+            the model's window, a data set that dynamic sampling cannot draw from, or a checkpoint of another
+            dictionary.
+        NumericsError: a reward is NaN or infinite.
     """
 
     args: ReLaXConfig
 
-    def __init__(self, model: str | nn.Module, reward_funcs: Callable | list, args: ReLaXConfig, **kwargs) -> None:
-        processing = kwargs.get("processing_class")
-        forbid_image_tokens(args, processing)
-        kwargs["train_dataset"] = numbered(kwargs.get("train_dataset"), processing)
+    def __init__(
+        self,
+        model: str | nn.Module,
+        reward_funcs: Any = None,
+        args: ReLaXConfig | None = None,
+        train_dataset: Any = None,
+        eval_dataset: Any = None,
+        processing_class: Any = None,
+        *further: Any,
+        **options: Any,
+    ) -> None:
+        args = checked_arguments(args, model)
+        forbid_image_tokens(args, processing_class)
         self._order = None
-        super().__init__(model=model, reward_funcs=reward_funcs, args=args, **kwargs)
-        self.reward_funcs = [checked_reward(function) for function in self.reward_funcs]
-        width = check_backbone(self.accelerator.unwrap_model(self.model), self._backbone())
+        train_dataset = numbered(train_dataset, processing_class)
+        super().__init__(model, reward_funcs, args, train_dataset, eval_dataset, processing_class, *further, **options)
+        self.reward_funcs = list(map(checked_reward, self.reward_funcs, self.reward_func_names))
+        policy = self.accelerator.unwrap_model(self.model)
+        width = check_policy(policy, self._backbone())
+        if self.rollout_func is None and self.environment_factories is None:  # the data set holds what is asked
+            sets, limit = {"training": self.train_dataset, "evaluation": self.eval_dataset}, args.max_completion_length
+            check_window(sets, policy.config, limit, self._tokenize_prompts, self.processing_class)
         if args.dynamic_sampling:
             check_dataset(self.train_dataset)
             self._cursor = PromptCursor(len(self.train_dataset), args.seed)
+            pad = tokenizer_of(self.processing_class).pad_token_id
+            self._resampling = Resampling(self.train_dataset, args, self._cursor, pad, self.accelerator)
         if args.token_method == "kl_cov":  # its tokens are held by the penalty instead
             self.epsilon_low = self.epsilon_high = float("inf")
         self.exploration = Exploration(args, width, self.accelerator, self.note)
@@ -150,7 +169,7 @@ class ReLaXTrainer(GRPOTrainer):
         batch = self._resampled(inputs, weighs) if resamples else self._scored(inputs, weighs)
         start = time.perf_counter()
         if "relax_dsd" in batch:
-            self.exploration.weigh(batch, self.num_generations if training else self.num_generations_eval)
+            self.exploration.weigh(batch, self._group_size)
             self.exploration.note_dsd(batch["relax_logged"])
         self._dsd_seconds += time.perf_counter() - start
         return batch
@@ -191,7 +210,9 @@ class ReLaXTrainer(GRPOTrainer):
             heard.clear()
             measured.clear()
             start, before = time.perf_counter(), self._dsd_seconds
-            with self._listening(self.model, listen), torch.no_grad():
+            devices = [self.accelerator.device] if self.accelerator.device.type == "cuda" else []
+            # A dropout in the pass must not change what TRL draws after it.
+            with self._listening(self.model, listen), torch.no_grad(), torch.random.fork_rng(devices):
                 self._policy_pass(batch)
             self._dsd_seconds = before + time.perf_counter() - start
         if first:
@@ -219,61 +240,39 @@ class ReLaXTrainer(GRPOTrainer):
 
     def _calculate_rewards(self, *args, **kwargs):
         self._rewards = rewards = super()._calculate_rewards(*args, **kwargs)  # of all processes
-        self._informative = informative_groups(
-            rewards[:, 0], self.num_generations if self.model.training else self.num_generations_eval
-        )
+        check_rewards(rewards, self.reward_funcs, self.reward_func_names)
+        self._informative = informative_groups(rewards[:, 0], self._group_size)
         return rewards
 
     def _resampled(self, inputs, weighs: bool) -> Batch:
-        """A generation batch of informative groups, from as many rounds on every process."""
-        size, group, metrics = len(inputs), self.num_generations, self._metrics["train"]
-        groups, kept, spare, rounds = size // group, [], [], 0
-        try:
-            while True:
-                batch, rounds = self._scored(inputs, weighs), rounds + 1
-                check_batch(batch)
-                first = self.accelerator.process_index * len(inputs) // group
-                rows = self._informative[first : first + len(inputs) // group].repeat_interleave(group)
-                kept.append(take_rows(batch, rows.nonzero().squeeze(1)))
-                spare.append(take_rows(batch, (~rows).nonzero().squeeze(1)))
-                found = sum(len(part["advantages"]) for part in kept) // group
-                lacking = torch.tensor([groups - found], device=self.accelerator.device)
-                missing = int(self.accelerator.gather(lacking).max())
-                if missing <= 0 or rounds == self.args.dynamic_sampling_rounds:
-                    break
-                inputs = self._further_prompts(missing)
-                # The logged reward stays that of the plain stream of prompts.
+        """A generation batch of informative groups."""
+        metrics = self._metrics["train"]
+
+        def score(rows, rounds: int) -> tuple[Batch, Tensor]:
+            if rounds:  # the logged reward stays that of the plain stream of prompts
                 self._metrics["train"] = defaultdict(list)
+            batch = self._scored(rows, weighs)
+            check_batch(batch)
+            return batch, self._informative
+
+        try:
+            batch, rounds = self._resampling.fill(inputs, score)
         finally:
             self._metrics["train"] = metrics
-        return self._joined(kept, spare, min(found, groups) * group, size, rounds)
-
-    def _further_prompts(self, groups: int) -> list[dict[str, Any]]:
-        """Rows of ``groups`` prompts for this process, each prompt R times."""
-        indices = self._cursor.take(groups * self.accelerator.num_processes)
-        first = self.accelerator.process_index * groups
-        return [self.train_dataset[i] for i in indices[first : first + groups] for _ in range(self.num_generations)]
-
-    def _joined(self, kept: list[Batch], spare: list[Batch], informative: int, size: int, rounds: int) -> Batch:
-        """The first ``size`` rows, informative groups before the others; losses count the former's tokens."""
-        batch = join([*kept, *spare], tokenizer_of(self.processing_class).pad_token_id)
-        batch = take_rows(batch, torch.arange(size, device=batch["advantages"].device))
-        counts = torch.arange(size, device=batch["advantages"].device) < informative
-        batch["relax_informative"] = counts
-        mask = batch["completion_mask"] * batch.get("tool_mask", 1) * counts[:, None]
-        batch["num_items_in_batch"] = self.accelerator.gather(mask.sum()).sum()
         self.note("sampling/rounds", float(rounds))
-        self.note("sampling/filled", self.accelerator.gather(counts.double()).mean().item())
+        self.note("sampling/filled", self.accelerator.gather(batch["relax_informative"].double()).mean().item())
         return batch
 
     # The loss -----------------------------------------------------------------------------------
 
     def _compute_loss(self, model, inputs):
         heard: list[tuple[Tensor, Tensor]] = []
-        # TRL's own KL term is replaced by the gated one; beta stays set outside, so that TRL keeps
-        # computing the reference's log-probabilities.
         inputs = {**inputs, **self.pictures.of(inputs)}
-        beta, self.beta, self._micro_batch = self.beta, 0.0, inputs
+        beta, self._micro_batch = self.beta, inputs
+        if self.args.own_kl:
+            # It is in place of TRL's; beta stays set outside, so that TRL keeps computing the reference's
+            # log-probabilities.
+            self.beta = 0.0
         try:
             with self._listening(model, lambda hidden, mask: heard.append((hidden, mask))):
                 loss = super()._compute_loss(model, inputs)
@@ -285,14 +284,19 @@ class ReLaXTrainer(GRPOTrainer):
         ((hidden, mask),) = heard
         if "relax_logged" not in inputs:
             self.exploration.note_dsd(self.exploration.measure(hidden, mask)["relax_logged"])
-        if self.args.alpha > 0 or self.beta > 0:
-            step_batch = self.args.per_device_train_batch_size * self.args.gradient_accumulation_steps
-            term = self.exploration.terms(
-                hidden, mask, self._logps, inputs, self.num_generations, step_batch * self.accelerator.num_processes
-            )
+        if self.args.alpha > 0 or self.args.own_kl:
+            size = len(mask)  # an evaluation's batch is not accumulated
+            if self.model.training:
+                size = self.args.per_device_train_batch_size * self.args.gradient_accumulation_steps
+            size *= self.accelerator.num_processes
+            term = self.exploration.terms(hidden, mask, self._logps, inputs, self._group_size, size)
             loss = loss + term.to(loss.dtype) / self._micro_batches
         self._dsd_seconds += time.perf_counter() - start
         return loss
+
+    @property
+    def _group_size(self) -> int:
+        return self.num_generations if self.model.training else self.num_generations_eval
 
     @property
     def _micro_batches(self) -> int:
