@@ -247,7 +247,8 @@ def test_a_response_is_drawn_from_the_full_distribution_whatever_the_checkpoint_
     tiny_policy: Path, tmp_path: Path
 ) -> None:
     from relax.data.problem import Problem
-    from relax.latent.rollouts import load_policy, sample
+    from relax.latent.rollouts import sample
+    from relax.models.policy import load_policy
 
     model, tokenizer = load_policy(tiny_policy)
     problems = [Problem("a", "123:", "", "")]

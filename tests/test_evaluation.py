@@ -21,7 +21,7 @@ from relax.evaluation import generate as stage
 from relax.evaluation.grades import grade_stage, grade_table
 from relax.evaluation.scores import score_stage, scores_of
 from relax.evaluation.shards import decodings, plan, read_responses
-from relax.latent.rollouts import load_policy
+from relax.models.policy import load_policy
 from relax.tracking import Run
 
 ENTRY = {"task": "noisy_sum", "greedy": True, "samples": 4, "path": None, "rows": None}

@@ -24,7 +24,8 @@ from relax.evaluation import generate as stage
 from relax.evaluation.grades import grade_stage
 from relax.evaluation.scores import score_stage
 from relax.evaluation.shards import read_responses
-from relax.latent.rollouts import load_policy, sample
+from relax.latent.rollouts import sample
+from relax.models.policy import load_policy
 from relax.tracking import Run
 
 ENTRY = {"task": "visual", "greedy": True, "samples": 2, "path": None, "rows": None}

@@ -13,7 +13,8 @@ from relax.data.problem import Problem
 from relax.data.prompt import PLAIN, adds_bos, render
 from relax.errors import ConfigError
 from relax.evaluation.backends import HuggingFace
-from relax.latent.rollouts import load_policy, sample
+from relax.latent.rollouts import sample
+from relax.models.policy import load_policy
 from trainer_fixture import arguments, save_dictionary, shape
 
 CHAT = {"chat_template": True, "system": "0", "thinking": False}

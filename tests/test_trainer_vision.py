@@ -15,8 +15,9 @@ from relax.data.processor import VISION_TOKENS, forbidden_tokens, image_inputs, 
 from relax.data.prompt import conversation
 from relax.errors import ConfigError
 from relax.koopman import dsd
-from relax.latent.rollouts import Rollout, load_policy, read_rollouts, sample, write_rollouts
+from relax.latent.rollouts import Rollout, read_rollouts, sample, write_rollouts
 from relax.latent.states import response_states
+from relax.models.policy import load_policy
 from relax.training import objective
 from relax.training.pictures import FOLLOWS, ROW, Pictures, forbid_image_tokens, numbered, training_set
 from trainer_fixture import GROUP, Recorder, relative_error, weights

@@ -16,7 +16,6 @@ from relax.data.prompt import PLAIN, render
 from relax.errors import DataError
 from relax.files import atomic_write, read_json_lines
 from relax.models.policy import Processing, check_tokens, end_tokens
-from relax.models.policy import load_policy as load_policy  # many know it by this place
 from relax.progress import Progress
 from relax.tracking import check_recorded
 

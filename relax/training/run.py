@@ -22,7 +22,8 @@ from relax.errors import DataError, Interrupted
 from relax.evaluation.golds import agree
 from relax.files import atomic_folder, atomic_write, writable_folder
 from relax.koopman import Dictionary
-from relax.latent.rollouts import load_policy, read_rollouts
+from relax.latent.rollouts import read_rollouts
+from relax.models.policy import load_policy
 from relax.progress import Progress
 from relax.tracking import Run, digest_path
 from relax.training.arguments import reward_functions, trainer_arguments
