@@ -15,11 +15,10 @@ from typing import Any
 
 import jsonschema
 
-from relax import paper
-from relax.config_faults import explain, nearest, non_finite, where
+from relax.config_contradictions import contradictions
+from relax.config_faults import explain, nearest, where
 from relax.errors import ConfigError, DataError, MachineError
 from relax.files import read_yaml
-from relax.tracking_uri import tracking_faults
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SCHEMA = REPOSITORY / "workflow" / "schemas" / "config.schema.yaml"
@@ -98,44 +97,8 @@ def check(config: Config, paths: Sequence[str | Path] = ()) -> None:
         alone = errors[0].validator == "required" and not key and list(paths) != over_base(paths)
         hint = f" An overlay stands behind {BASE}: name that first." if alone else ""
         raise ConfigError(f"{where(key, paths)}: {message}{hint}")
-    for key, message in non_finite(config):
+    for key, message in contradictions(_with_defaults(config, schema())):
         raise ConfigError(f"{where(key, paths)}: {message}")
-    for kind in ("policies", "methods", "benchmarks"):
-        for name in config["matrix"][kind]:
-            if name not in config[kind]:
-                at = where(["matrix", kind], paths)
-                raise ConfigError(f"{at}: unknown name {name!r}; {nearest(name, list(config[kind]))}.")
-    for title, ablation in config.get("ablations", {}).items():
-        for kind, names in (("policies", ablation.get("policies") or []), ("methods", ablation["arms"].values())):
-            for name in names:
-                if name not in config[kind]:
-                    at, near = where(["ablations", title], paths), nearest(name, list(config[kind]))
-                    raise ConfigError(f"{at}: unknown name {name!r} in {kind}; {near}.")
-    for key, message in (*_paper_faults(config), *_size_faults(config), *tracking_faults(config)):
-        raise ConfigError(f"{where(key, paths)}: {message}")
-    for name, method in config["methods"].items():
-        _check_method(method, where(["methods", name], paths))
-    prompt = config.get("prompt", {})
-    if prompt.get("system") and not prompt.get("chat_template"):
-        at = where(["prompt", "system"], paths)
-        raise ConfigError(f"{at}: a system turn needs prompt.chat_template: true.")
-    training = config["training"]
-    if training.get("vllm_gpus") and (training.get("rollouts") != "vllm-server" or training.get("vllm_server")):
-        at = where(["training", "vllm_gpus"], paths)
-        raise ConfigError(f"{at}: vllm_gpus wants rollouts: vllm-server, and no address in vllm_server.")
-    for name in config["matrix"]["methods"]:
-        updates = config["training"].get("updates_per_generation", 1)
-        if config["methods"][name].get("token_method") == "kl_cov" and updates < 2:
-            at = where(["methods", name, "token_method"], paths)
-            raise ConfigError(
-                f"{at}: kl_cov has no gradient at one update per generation; "
-                "set training.updates_per_generation to 2 or more."
-            )
-    for name, benchmark in config["benchmarks"].items():
-        greedy, samples = benchmark.get("greedy", False), benchmark.get("samples", 0)
-        if samples == (1 if greedy else 0):
-            at = where(["benchmarks", name], paths)
-            raise ConfigError(f"{at}: give greedy: true, or samples (with greedy: at least 2, as both are mean@1).")
 
 
 def check_results_folder(config: Config, root: Path) -> None:

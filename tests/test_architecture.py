@@ -15,7 +15,8 @@ LEAVES = {"config", "container", "errors", "files", "paper", "progress", "tracki
 #: A stage may use what comes before it in the pipeline, and the mathematics.
 ARROWS = {
     "code": {"config", "evaluation"},
-    "config": {"config_faults", "errors", "files", "paper", "tracking_uri"},
+    "config": {"config_contradictions", "config_faults", "errors", "files"},
+    "config_contradictions": {"config_faults", "paper", "tracking_uri"},
     "config_faults": set(),
     "container": set(),
     "errors": set(),
