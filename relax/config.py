@@ -9,7 +9,7 @@ import functools
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ import jsonschema
 from relax.config_contradictions import contradictions
 from relax.config_faults import explain, nearest, where
 from relax.errors import ConfigError, DataError, MachineError
-from relax.files import read_yaml
+from relax.reading import read_yaml
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SCHEMA = REPOSITORY / "workflow" / "schemas" / "config.schema.yaml"
@@ -268,76 +268,6 @@ def results_settings(config: Config) -> Config:
 def _sampling(config: Config) -> Config:
     sampling = {key: config["training"][key] for key in ("max_response_length", "temperature")}
     return {**sampling, "prompt": config["prompt"]}
-
-
-def _paper_faults(config: Config) -> Iterator[tuple[list[str | int], str]]:
-    """(key, sentence) of names in ``paper`` that do not exist, in print or here."""
-    layouts = {layout.table: layout for layout in paper.LAYOUTS}
-    known = {"policies": list(config["policies"]), "methods": ["initial", *config["methods"]]}
-    given = config.get("paper", {})
-    for table, rows in given.get("rows", {}).items():
-        if table not in layouts:
-            yield ["paper", "rows", table], f"unknown table {table!r}; {nearest(table, list(layouts))}."
-            continue
-        # Rows of printed gains are the differences of two others, here as there.
-        printed = [row.label for row in paper.read_table(layouts[table]) if row.difference_of is None]
-        for label, ours in rows.items():
-            key: list[str | int] = ["paper", "rows", table, label]
-            if label not in printed:
-                yield key, f"{table} has no row {label!r} to stand for; {nearest(label, printed)}."
-            for kind, names in (("policies", [ours["policy"]]), ("methods", ours["methods"])):
-                for name in (name for name in names if name not in known[kind]):
-                    yield key, f"unknown name {name!r} in {kind}; {nearest(name, known[kind])}."
-    for column, ours in given.get("columns", {}).items():
-        key, name = ["paper", "columns", column], ours["benchmark"]
-        if column not in paper.METRICS:
-            yield key, f"no table has a column {column!r}; {nearest(column, list(paper.METRICS))}."
-        if name not in config["benchmarks"]:
-            yield key, f"unknown name {name!r} in benchmarks; {nearest(name, list(config['benchmarks']))}."
-            continue
-        benchmark = config["benchmarks"][name]
-        draws = [1] * benchmark.get("greedy", False) + [k for k in [benchmark.get("samples", 0)] if k]
-        if ours["metric"] not in (metrics := [f"mean@{k}" for k in draws]):
-            yield key, f"{name} is asked for {' and '.join(metrics)}, not {ours['metric']}."
-
-
-def _size_faults(config: Config) -> Iterator[tuple[list[str | int], str]]:
-    """(key, sentence) of numbers that do not divide, and of a source without its data."""
-    for name, policy in config["policies"].items():
-        scratch = _with_defaults(policy, schema()["properties"]["policies"]["additionalProperties"]).get("scratch", {})
-        for part, key in ((scratch, "scratch"), (scratch.get("vision") or {}, "vision")):
-            if part.get("hidden_size", 0) % part.get("heads", 1):
-                yield (
-                    ["policies", name, "scratch"],
-                    f"{key}.hidden_size must be a multiple of heads, found {part['hidden_size']} and {part['heads']}.",
-                )
-        if scratch.get("heads", 0) % scratch.get("key_value_heads", 1):
-            yield (
-                ["policies", name, "scratch", "key_value_heads"],
-                f"key_value_heads must divide heads, found {scratch['key_value_heads']} and {scratch['heads']}.",
-            )
-    training = _with_defaults(config["training"], schema()["properties"]["training"])
-    step = training["prompts_per_step"] * training["rollouts_per_prompt"]
-    if training["micro_batch"] and step % training["micro_batch"]:
-        yield (
-            ["training", "micro_batch"],
-            f"training.micro_batch is {training['micro_batch']}, which does not divide a step's {step} responses "
-            "(prompts_per_step x rollouts_per_prompt).",
-        )
-    if config["data"]["source"] == "hub" and not config["data"].get("datasets"):
-        yield ["data", "source"], "data.source is hub, but data.datasets names no data set."
-
-
-def _check_method(method: Config, at: str) -> None:
-    mode, beta, xi = method.get("kl_mode", "none"), method.get("beta", 0.0), method.get("xi")
-    if mode != "none" and not beta:
-        raise ConfigError(f"{at}: kl_mode is {mode} but beta is 0; give beta a value or set kl_mode to none.")
-    if mode == "none" and beta:
-        raise ConfigError(f"{at}: beta is {beta} but kl_mode is none; set kl_mode to adaptive or uniform.")
-    if isinstance(xi, str) and method.get("dsd_window"):
-        raise ConfigError(f"{at}: xi is {xi}, a percentile of whole responses; with dsd_window give a number.")
-    if mode == "adaptive" and xi is None:
-        raise ConfigError(f"{at}: kl_mode adaptive needs xi, a number or a percentile such as q90.")
 
 
 def _read(path: Path) -> Config:

@@ -1,4 +1,4 @@
-"""What fits the schema of the configuration and still cannot be: names that lead nowhere, values that contradict others.
+"""What fits the schema of the configuration and cannot be: names that lead nowhere, values that contradict others.
 
 Every fault is a key and a sentence; :func:`relax.config.check` adds file and line. The configuration comes with its
 defaults filled in.
@@ -120,7 +120,8 @@ def _together(config: Mapping[str, Any]) -> Iterator[Fault]:
         if config["methods"][name]["token_method"] == "kl_cov" and training["updates_per_generation"] < 2:
             yield (
                 ["methods", name, "token_method"],
-                "kl_cov has no gradient at one update per generation; set training.updates_per_generation to 2 or more.",
+                "kl_cov has no gradient at one update per generation; "
+                "set training.updates_per_generation to 2 or more.",
             )
     for name, benchmark in config["benchmarks"].items():
         if benchmark["samples"] == (1 if benchmark["greedy"] else 0):

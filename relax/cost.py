@@ -14,8 +14,8 @@ from relax.cluster.resources import needs, parameters
 from relax.cluster.site import FOLDER, Site
 from relax.config import Config
 from relax.evaluation.catalogue import find, read_task
-from relax.files import read_yaml
 from relax.progress import duration
+from relax.reading import read_yaml
 
 #: Bytes of a token of a response as text; English is nearer to 4.
 TEXT_BYTES = 6

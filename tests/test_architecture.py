@@ -11,16 +11,17 @@ from conftest import REPOSITORY
 
 PACKAGE = REPOSITORY / "relax"
 #: Everyone may use these.
-LEAVES = {"config", "container", "errors", "files", "paper", "progress", "tracking"}
+LEAVES = {"config", "container", "errors", "files", "paper", "progress", "reading", "tracking"}
 #: A stage may use what comes before it in the pipeline, and the mathematics.
 ARROWS = {
     "code": {"config", "evaluation"},
-    "config": {"config_contradictions", "config_faults", "errors", "files"},
+    "config": {"config_contradictions", "config_faults", "errors", "reading"},
     "config_contradictions": {"config_faults", "paper", "tracking_uri"},
     "config_faults": set(),
     "container": set(),
     "errors": set(),
     "files": {"errors"},
+    "reading": {"errors"},
     "paper": {"errors"},
     "progress": set(),
     "tracking": {"config", "container", "errors", "files"},
@@ -33,7 +34,7 @@ ARROWS = {
     "training": LEAVES | {"koopman", "data", "models", "evaluation", "latent"},
     "results": LEAVES | {"code", "evaluation"},
     "store": LEAVES | {"tracking_uri"},
-    "cluster": {"config", "errors", "files", "tracking_uri"},
+    "cluster": {"config", "errors", "files", "reading", "tracking_uri"},
     "logs": LEAVES | {"cluster"},
     "cost": LEAVES | {"cluster", "evaluation"},
     "doctor": LEAVES | {"cluster", "evaluation", "models", "tracking_uri"},

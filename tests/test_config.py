@@ -10,7 +10,7 @@ from relax import config
 from relax.cluster.site import read_site
 from relax.errors import ConfigError, DataError, MachineError
 from relax.evaluation import catalogue
-from relax.files import read_yaml
+from relax.reading import read_yaml
 
 DEMO = REPOSITORY / "config" / "config.yaml"
 

@@ -20,7 +20,7 @@ from relax.data.prompt import render
 from relax.errors import ConfigError, DataError
 from relax.evaluation.generate import _tokens
 from relax.evaluation.questions import Question
-from relax.files import read_json_object, reading
+from relax.reading import read_json_object, reading
 from relax.results import audit, claims
 
 pytestmark = pytest.mark.slow

@@ -25,7 +25,7 @@ from relax.data.splits import load_split
 from relax.data.tables import read_table, text_of
 from relax.errors import DataError, MachineError
 from relax.evaluation.benchmarks import load_benchmark
-from relax.files import read_json_lines
+from relax.reading import read_json_lines
 from relax.tracking import Run
 
 #: A gold as it stands in a JSON file, and the text it is. Together in one column they would be guessed to be others.

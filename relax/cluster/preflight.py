@@ -14,7 +14,7 @@ from relax.cluster.site import FOLDER, REQUIRED, Site, variable
 from relax.cluster.slurm import ask, live_jobs, try_to_ask, unfinished_runs
 from relax.config import Config
 from relax.errors import MachineError
-from relax.files import read_yaml
+from relax.reading import read_yaml
 
 
 @dataclass(frozen=True)

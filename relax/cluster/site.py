@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from relax.errors import ConfigError
-from relax.files import read_yaml
+from relax.reading import read_yaml
 from relax.tracking_uri import uri_fault
 
 #: Below the folder that Snakemake runs in.

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from relax.errors import DataError
-from relax.files import atomic_write, read_json_lines
+from relax.files import atomic_write
+from relax.reading import read_json_lines
 from relax.tracking import check_recorded
 
 #: One problem in eight is held out for evaluation.

@@ -19,7 +19,7 @@ import pyarrow
 import pyarrow.parquet
 
 from relax.errors import DataError
-from relax.files import Written, json_lines, parse_json, read_text
+from relax.reading import Written, json_lines, parse_json, read_text
 
 Row = Mapping[str, Any]
 #: Kinds of files by their endings.

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from relax.errors import ConfigError
-from relax.files import YAMLLoader, read_yaml
+from relax.reading import YAMLLoader, read_yaml
 
 #: lm-eval task files, one a benchmark.
 TASKS = Path(__file__).parent / "tasks"

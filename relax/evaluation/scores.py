@@ -11,7 +11,8 @@ from relax.errors import DataError
 from relax.evaluation import statistics
 from relax.evaluation.grades import GRADES
 from relax.evaluation.shards import BREAKDOWNS, decodings
-from relax.files import atomic_write, reading
+from relax.files import atomic_write
+from relax.reading import reading
 from relax.tracking import Run
 
 Metrics = dict[str, dict[str, float]]

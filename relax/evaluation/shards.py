@@ -17,7 +17,8 @@ import pandas as pd
 from relax.config import digest
 from relax.errors import DataError
 from relax.evaluation.questions import Question
-from relax.files import atomic_write, read_json_object, reading
+from relax.files import atomic_write
+from relax.reading import read_json_object, reading
 
 logger = logging.getLogger("relax")
 

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file
 
 from relax.errors import DataError
-from relax.files import atomic_write, reading
+from relax.files import atomic_write
 from relax.koopman import ROBUST_RIDGE, SPECTRA, TrajectoryStatistics
+from relax.reading import reading
 from relax.tracking import Run
 
 #: Trajectories whose eigenvalues are kept for pictures, of each kind.

@@ -14,9 +14,10 @@ from relax.data.problem import Problem
 from relax.data.processor import forbidden_tokens, image_inputs, pictures, render_images, tokenizer_of
 from relax.data.prompt import PLAIN, render
 from relax.errors import DataError
-from relax.files import atomic_write, read_json_lines
+from relax.files import atomic_write
 from relax.models.policy import Processing, check_tokens, end_tokens
 from relax.progress import Progress
+from relax.reading import read_json_lines
 from relax.tracking import check_recorded
 
 BATCH = 256

@@ -8,8 +8,8 @@ from transformers import PreTrainedTokenizerBase
 
 from relax.data.problem import Problem
 from relax.errors import DataError
-from relax.files import read_json_lines
 from relax.latent.rollouts import Rollout
+from relax.reading import read_json_lines
 from relax.tracking import check_recorded
 
 

@@ -9,7 +9,7 @@ import torch
 from trl.rewards import get_soft_overlong_punishment
 
 from relax.errors import ConfigError
-from relax.files import read_json_object, reading
+from relax.reading import read_json_object, reading
 from relax.training.config import ReLaXConfig
 from relax.training.rewards import boxed_format, correctness
 

@@ -17,7 +17,8 @@ from typing import Any
 
 from relax.config import REPOSITORY
 from relax.errors import DataError
-from relax.files import atomic_write, read_json_lines
+from relax.files import atomic_write
+from relax.reading import read_json_lines
 from relax.results.evidence.escape import step_of_escape
 from relax.results.links import refuse_changed
 from relax.results.model import INITIAL, SPECTRA
