@@ -269,6 +269,12 @@ def test_a_read_only_results_folder_is_refused_at_once(clone) -> None:
         ({"--method": "relaks"}, 2, "unknown name 'relaks' in methods; did you mean 'relax"),
         ({"--data": "rows.jsonl"}, 3, "rows.jsonl, line 2: 'answer' must be a non-empty string, found 7."),
         ({"--data": "none.jsonl"}, 3, "none.jsonl: no such file or folder"),
+        (
+            {"--data": "contrary.jsonl"},
+            3,
+            "problem '2': the answer is '4', but problem '1' asks the same and answers '3'",
+        ),
+        ({"--data": "named.jsonl"}, 3, "named.jsonl, line 1: source 'countdown' is a task with a verifier of its own"),
         ({"--base": "config"}, 3, "config: no policy there"),
         ({"--dictionary": "config"}, 3, "there is no such dictionary"),
         ({"--out": "/proc/relax"}, 4, "/proc/relax: cannot write there"),
@@ -277,7 +283,13 @@ def test_a_read_only_results_folder_is_refused_at_once(clone) -> None:
 )
 def test_bad_input_to_a_verb_is_one_sentence_before_the_work(smoke, tmp_path, change, code, words) -> None:
     row = {"id": "1", "prompt": "1234:", "answer": "0", "source": "noisy-sum"}
-    (smoke / "rows.jsonl").write_text(json.dumps(row) + "\n" + json.dumps({**row, "id": "2", "answer": 7}) + "\n")
+    other = row | {"prompt": "1 + 2?", "answer": "3", "source": "lab/math"}
+    for name, rows in {
+        "rows": [row, row | {"id": "2", "answer": 7}],
+        "contrary": [other, other | {"id": "2", "answer": "4"}],
+        "named": [other | {"source": "countdown"}],
+    }.items():
+        (smoke / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     root = "results/smoke"
     options = {
         "--policy": "tiny", "--method": "grpo", "--seed": "1", "--data": f"{root}/data/train.jsonl",
