@@ -108,6 +108,12 @@ def cut(finished: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
     path.write_bytes(content)
 
 
+def typed(options: str, root: Path, out: Path) -> list[str]:
+    """Options as a user types them."""
+    places = {"R": str(root), "OUT": str(out)}
+    return [re.sub(r"\b(R|OUT)\b", lambda place: places[place[0]], word) for word in options.split()]
+
+
 def refused(said: str, verb: str, *names: str) -> None:
     """One sentence, and nothing else."""
     (sentence,) = said.splitlines()
@@ -118,13 +124,7 @@ def refused(said: str, verb: str, *names: str) -> None:
 @pytest.mark.parametrize(("verb", "options", "cut"), CASES, ids=[f"{v}-{n}" for v, _, n in CASES], indirect=["cut"])
 def test_half_an_input(verb: str, options: str, cut: Path, finished: Path, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.chdir(REPOSITORY)
-    places = {"R": str(finished), "OUT": str(tmp_path / "out")}
-    words = []
-    for word in options.split():
-        head, slash, tail = word.partition("///") if word.startswith("sqlite") else ("", "", word)
-        first, *rest = tail.split("/")
-        words.append(head + slash + "/".join([places.get(first, first), *rest]))
-    code, said = here(verb, *words)
+    code, said = here(verb, *typed(options, finished, tmp_path / "out"))
     assert code in (2, 3, 4), said
     refused(said, verb, cut.name)
     assert [path for path in (tmp_path / "out").rglob("*") if path.is_file()] == []
@@ -145,8 +145,7 @@ def test_half_a_configuration(verb: str, tmp_path: Path, monkeypatch, capsys) ->
     path = tmp_path / "config.yaml"
     shutil.copyfile("config/config.yaml", path)
     half(path)
-    options = CONFIGURED[verb].replace("OUT", str(tmp_path / "out")).replace("R/", f"{tmp_path}/")
-    code, said = here(verb, "--configfile", path, *options.split())
+    code, said = here(verb, "--configfile", path, *typed(CONFIGURED[verb], tmp_path, tmp_path / "out"))
     assert code == 2
     if verb == "doctor":  # what it is asked for is a list of findings
         said = capsys.readouterr().out.replace("fault    ", "relax doctor: ")
@@ -202,8 +201,7 @@ def test_half_a_benchmark(verb: str, own: tuple[Path, str], finished: Path, tmp_
     overlay, ending = own
     half(tmp_path / f"questions.{ending}")
     options = next(options for name, options, _ in VERBS if name == verb)
-    words = options.replace("R/", f"{finished}/").replace("OUT", str(tmp_path / "out")).split()
-    code, said = here(verb, *SMOKE, overlay, *words)
+    code, said = here(verb, *SMOKE, overlay, *typed(options, finished, tmp_path / "out"))
     assert code == 3, said
     refused(said, verb, f"questions.{ending}")
     assert list((tmp_path / "out").glob("*")) == []
@@ -219,7 +217,7 @@ def test_half_a_site_file(tmp_path: Path, monkeypatch, capsys) -> None:
         words = next(options for name, options, _ in VERBS if name == "train").split() if verb == "train" else ()
         code, said = here(verb, *SMOKE, *words, *options)
         assert code == 2, said
-        assert "profiles/slurm/site.yaml: not valid YAML" in said + capsys.readouterr().out
+        assert re.search("profiles/slurm/site.yaml.*: not valid YAML", said + capsys.readouterr().out)
 
 
 def test_half_of_what_stands_in_the_repository(tmp_path: Path, monkeypatch, capsys) -> None:
@@ -251,7 +249,7 @@ def test_half_a_block_of_responses_is_made_again(finished: Path, tmp_path: Path,
     (block,) = (out / "noisy-sum").glob("sampled-*.parquet")
     content = half(block)
     options = next(options for name, options, _ in VERBS if name == "generate")
-    code, said = here("generate", *SMOKE, *options.replace("R/", f"{finished}/").replace("OUT", str(out)).split())
+    code, said = here("generate", *SMOKE, *typed(options, finished, out))
     assert code == 0, said
     assert f"{block}: " in said
     assert block.read_bytes() == content
