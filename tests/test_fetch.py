@@ -61,7 +61,7 @@ def answering(online: Callable[[str], None]) -> Iterator[Callable[[int, str, str
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     online(f"http://127.0.0.1:{server.server_address[1]}")
 
     def set_answer(*given: object) -> None:

@@ -191,7 +191,7 @@ def test_a_policy_in_parts_and_one_that_names_transformers_own_classes_are_taken
     assert type(model).__module__.startswith("transformers.")
 
 
-def test_a_tokenizer_without_an_end_cannot_be_trained(tmp_path: Path) -> None:
+def test_a_policy_without_an_end_token_or_an_architecture_cannot_be_trained(tmp_path: Path) -> None:
     folder = save_llama(tmp_path / "llama")
     changed(folder, "tokenizer_config.json", eos_token=...)
     with pytest.raises(DataError, match="its tokenizer has neither a padding nor an end-of-text token"):
@@ -200,6 +200,9 @@ def test_a_tokenizer_without_an_end_cannot_be_trained(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="its tokenizer has no end-of-text token; set eos_token"):
         check_policy(folder, "it")
     load_policy(folder)  # its responses can be described
+    changed(folder, "config.json", architectures=...)
+    with pytest.raises(DataError, match=r"config\.json names no architectures; add the class"):
+        check_policy(folder, "it")
 
 
 def test_a_snapshot_without_what_is_never_fetched_is_whole(cache: Path) -> None:

@@ -62,9 +62,11 @@ def check_policy(path: str | Path, name: str) -> None:
         name: for messages.
 
     Raises:
-        DataError: as :func:`load_policy`, or the tokenizer has no end-of-text token.
+        DataError: as :func:`load_policy`, or the tokenizer has no end-of-text token, or config.json no architecture.
     """
-    _, processing = _open(path, name, device_map="meta")
+    model, processing = _open(path, name, device_map="meta")
+    if not model.config.architectures:  # TRL makes its reference model by it
+        raise cannot_load(name, "config.json names no architectures; add the class, such as Qwen2ForCausalLM")
     if tokenizer_of(processing).eos_token is None:
         raise cannot_load(name, "its tokenizer has no end-of-text token; set eos_token in tokenizer_config.json")
 
