@@ -1,6 +1,6 @@
 """One process of two, of which the first has no response to read before the dictionary is fitted.
 
-Started by test_trainer_truncated.py with the environment of torchrun: ``python ranks_truncated.py POLICY FOLDER``.
+Started by test_ranks.py with the environment of torchrun: ``python ranks_truncated.py POLICY FOLDER``.
 """
 
 import json

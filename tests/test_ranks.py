@@ -85,3 +85,20 @@ def test_dynamic_sampling_fills_both_in_as_many_rounds(tiny_policy: Path, tmp_pa
     assert logged["sampling/filled"] == 1
     prompts = [{tuple(row) for row in batch["prompt_ids"].tolist()} for batch in batches]
     assert not prompts[0] & prompts[1]
+
+
+def test_they_agree_although_one_has_no_response_to_fit_a_dictionary_on(tiny_policy: Path, tmp_path: Path) -> None:
+    port, tests = free_port(), REPOSITORY / "tests"
+    started = []
+    for rank in range(2):
+        command = [sys.executable, str(tests / "ranks_truncated.py"), str(tiny_policy), str(tmp_path)]
+        env = ranks_environment(rank, port) | {"PYTHONPATH": os.pathsep.join([str(REPOSITORY), str(tests)])}
+        started.append(subprocess.Popen(command, env=env, stderr=subprocess.PIPE, text=True))
+    for process in started:
+        _, text = process.communicate(timeout=300)
+        assert process.returncode == 0, text[-3000:]
+    first, second = (json.loads((tmp_path / f"rank-{rank}.json").read_text()) for rank in range(2))
+    assert first == second
+    assert first["waited"] == [True, False]
+    assert first["matched_length"] == 8
+    assert first["left_out"] == [1.0, pytest.approx(0.75)]

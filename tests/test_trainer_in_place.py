@@ -118,11 +118,11 @@ def test_an_environment_may_bring_the_reward_and_the_prompt(tmp_path: Path, monk
         {},
         {"sync_ref_model": True, "ref_model_sync_steps": 2},
         {"num_iterations": 2, "loss_type": "grpo"},
-        {"num_iterations": 2, "use_bias_correction_kl": False},
         {"peft_config": LORA},
-        {"peft_config": LORA, "beta": 0.0},
+        pytest.param({"num_iterations": 2, "use_bias_correction_kl": False}, marks=pytest.mark.long),
+        pytest.param({"peft_config": LORA, "beta": 0.0}, marks=pytest.mark.long),
     ],
-    ids=["plain", "reference in step", "bias corrected", "not corrected", "dropout", "dropout without beta"],
+    ids=["plain", "reference in step", "bias corrected", "dropout", "not corrected", "dropout without beta"],
 )
 def test_beta_alone_is_trls_kl_bit_for_bit(tiny_policy: Path, tmp_path: Path, common: dict) -> None:
     runs = []

@@ -1,10 +1,7 @@
 """Responses that the loss masks: no part in Eq. 11, in xi, in the matched length, in the fit; all wait for others."""
 
 import json
-import os
 import statistics
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +9,6 @@ import pytest
 import torch
 from trl import GRPOTrainer
 
-from conftest import REPOSITORY
 from relax.koopman import Dictionary, dsd
 from relax.training import objective
 from trainer_fixture import GROUP, Scripted, relative_error, save_dictionary, trainer, weights
@@ -175,23 +171,3 @@ def test_terms_of_all_are_those_without_a_part() -> None:
     assert shares[[0, 2, 3]].sum().item() == pytest.approx(6)
     assert objective.exploration_loss(values, factor, 4, torch.zeros(12)).item() == 0
     assert not objective.group_weights(values, factor, 4, torch.zeros(12)).any()
-
-
-@pytest.mark.slow
-def test_processes_agree_although_one_has_no_response_to_read(tiny_policy: Path, tmp_path: Path) -> None:
-    from test_ranks import free_port, ranks_environment
-
-    port, tests = free_port(), REPOSITORY / "tests"
-    started = []
-    for rank in range(2):
-        command = [sys.executable, str(tests / "ranks_truncated.py"), str(tiny_policy), str(tmp_path)]
-        env = ranks_environment(rank, port) | {"PYTHONPATH": os.pathsep.join([str(REPOSITORY), str(tests)])}
-        started.append(subprocess.Popen(command, env=env, stderr=subprocess.PIPE, text=True))
-    for process in started:
-        _, text = process.communicate(timeout=300)
-        assert process.returncode == 0, text[-3000:]
-    first, second = (json.loads((tmp_path / f"rank-{rank}.json").read_text()) for rank in range(2))
-    assert first == second
-    assert first["waited"] == [True, False]
-    assert first["matched_length"] == 8
-    assert first["left_out"] == [1.0, pytest.approx(0.75)]
