@@ -22,9 +22,10 @@ from relax.data.hub import load_split
 from relax.data.images import check, locate
 from relax.errors import DataError
 from relax.evaluation import Grade, Status, grade_many
-from relax.evaluation.answers import clean, plain, too_large
+from relax.evaluation.answers import clean, too_large
 from relax.evaluation.catalogue import Benchmark, find
 from relax.evaluation.questions import IMAGE, Question, convert
+from relax.evaluation.words import plain
 from relax.files import read_json_lines
 
 logger = logging.getLogger("relax")
