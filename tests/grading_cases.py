@@ -7,7 +7,9 @@ include what docs/grading.md decides, such as a column vector for a tuple. The r
 from grading_conditions import CONDITIONS
 from grading_notation import NOTATION
 from grading_numbers import NUMBERS
+from grading_ratios import RATIOS
 from grading_structures import STRUCTURES
+from grading_typography import TYPOGRAPHY
 from grading_units import UNITS
 from grading_words import WORDS
 
@@ -22,7 +24,7 @@ def pairs() -> list[Case]:
 
 def conventions() -> list[Case]:
     """Pairs about how answers are written: right ones in many spellings, and near misses."""
-    return _cases(UNITS | NOTATION | WORDS | CONDITIONS)
+    return _cases(UNITS | RATIOS | TYPOGRAPHY | NOTATION | WORDS | CONDITIONS)
 
 
 def _cases(kinds: dict[str, str]) -> list[Case]:

@@ -1,117 +1,8 @@
-r"""Pairs of gold and answer about typography, numbers, binomials, signs and bases; see grading_cases.py."""
+r"""Pairs of gold and answer about numbers, binomials, signs and bases; see grading_cases.py."""
 # ruff: noqa: RUF001 (characters as models write them)
 
 #: Kind -> one pair a line.
 NOTATION = {
-    "typography": r"""
-12 == \color{red}{12}
-12 == \color{red} 12
-12 == {\color{red} 12}
-12 == {\color{blue}12}
-12 == \textcolor{red}{12}
-12 == \textcolor{blue}{\mathbf{12}}
-12 == \colorbox{yellow}{12}
-\frac{1}{2} == \textcolor{red}{\frac{1}{2}}
-\frac{1}{2} == \mathbf{\frac{1}{2}}
-\frac{1}{2} == \boldsymbol{\frac{1}{2}}
-\frac{1}{2} == \bm{\frac12}
-\frac{1}{2} == \frac{\mathbf{1}}{\mathbf{2}}
-\mathbf{\frac{3}{4}} == 0.75
-2\sqrt{3} == \mathbf{2\sqrt{3}}
-2\sqrt{3} == \boldsymbol{2\sqrt{3}}
-2\sqrt{3} == 2\sqrt{\mathbf{3}}
-2\sqrt{3} == \color{red}{2}\sqrt{3}
-x^2+1 == \mathbf{x^2+1}
-x^2+1 == \mathbf{x}^{\mathbf{2}}+1
-x^2+1 == \boldsymbol{x^2 + 1}
-x^2+1 == \mathit{x^2}+1
-(1,2) == \mathbf{(1,2)}
-(1,2) == \textcolor{red}{(1,2)}
-\{1,2\} == \mathbf{\{1,2\}}
--5 == \mathbf{-5}
-3.14 == \mathbf{3.14}
-6 == \bf 6
-6 == {\bf 6}
-6 == \mathbf 6
-6 == \mathrm 6
-6 == \boldsymbol 6
-6 == \mathbf{6}
-6 == \bfseries 6
-6 == \rm 6
-6 == \Large 6
-6 == \huge{6}
-6 == \underline{6}
-6 == \underline{\underline{6}}
-6 == \text{\textbf{6}}
-12 == \text{Answer: } 12
-12 == \text{Answer: 12}
-12 == \text{Answer:} 12
-12 == \textbf{Answer: } 12
-12 == \textbf{Answer:}\ 12
-12 == \text{The answer is } 12
-12 == \text{The answer is: } 12
-12 == \text{Final answer: } 12
-12 == Answer: 12
-12 == \mathbf{\text{Answer: } 12}
-\frac{1}{2} == \text{Answer: } \frac{1}{2}
-C == \text{Answer: C}
-C == \text{Answer: (C)}
-5\text{ cm} == \mathbf{5\text{ cm}}
-5\text{ cm} == \mathbf{5}\text{ cm}
-5\text{ cm} == \mathrm{5\,cm}
-\text{east} == \color{red}{\text{east}}
-\text{east} == \mathbf{\text{east}}
-\pi == \boldsymbol{\pi}
-2\pi == \mathbf{2\pi}
-2x == \mathrm{2x}
-12 != \color{red}{13}
-12 != \color{red}{1}3
-12 != \color{red} 21
-12 != \textcolor{red}{-12}
-12 != \textcolor{12}{13}
-\frac{1}{2} != \mathbf{\frac{2}{1}}
-\frac{1}{2} != \textcolor{red}{\frac{1}{3}}
-\frac{1}{2} != \frac{\mathbf{1}}{\mathbf{3}}
-2\sqrt{3} != \mathbf{3\sqrt{2}}
-x^2+1 != \mathbf{x^2-1}
-x^2+1 != \boldsymbol{y^2+1}
-x^2+1 != \mathbf{x}^{\mathbf{3}}+1
-(1,2) != \mathbf{(2,1)}
-6 != \bf 7
-6 != \mathbf 7
-6 != {\bf -6}
-6 != \mathbf 66
-6 != \underline{9}
-12 != \text{Answer: } 13
-12 != \text{Answer: } 1.2
-12 != \text{Answer: } -12
-12 != \text{The answer is not } 12
-12 != \text{Wrong answer: } 12
-12 != \text{Answer: }
-C != \text{Answer: D}
-5\text{ cm} != \mathbf{5\text{ m}}
-5 != \cancel{5}
-5 != \overline{5}
-""",
-    "about": r"""
-2.5 == \approx 2.5
-2.5 == ≈ 2.5
-2.5 == \approx2.50
-2.5 == \sim 2.5
-2.5 == \text{approximately } 2.5
-2.5 == \text{about } 2.5
-2.5 == x \approx 2.5
-\approx 2.5 == 2.5
-2.5 == \approx 2.5 \text{ cm}
-2.5 != \approx 2.6
-2.5 != \approx 25
-2.5 != \approx -2.5
-2.5 != \approx \frac{2}{5}
-\sqrt{2} != \approx 1.414
-\pi != \approx 3.14
-\approx 2.5 != 2.6
-3 != \approx 2.9
-""",
     "mixed numbers and powers of ten": r"""
 \frac{15}{2} == 7 1/2
 7.5 == 7 1/2
@@ -200,6 +91,59 @@ e^{-2x} == e^{-2x}
 5x+10 != 5 x 10
 x^{-1} != x^-2
 x^{10} != x^1 \cdot 0
+3\frac14 == 3 1/4
+3 1/4 == 13/4
+3 1/4 == 3.25
+3 1/4 == 3\tfrac{1}{4}
+2 2/3 == \frac83
+-1 1/2 == -1.5
+1 1/2, 2 1/2 == 1.5, 2.5
+(1 1/2, 3) == (1.5, 3)
+5 3/10 == 5.3
+3 1/4 != 31/4
+3 1/4 != 3/4
+3 1/4 != 3 3/4
+3 1/4 != 3 \cdot \frac14
+3 1/4 != 4 1/3
+1 1/2 != 11/2
+-1 1/2 != -0.5
+2.5 != 2 5
+\sqrt[3]{5} == \sqrt[3]5
+\sqrt[4]{3} == \sqrt[4]3
+2\sqrt[3]{4} == 2\sqrt[3]4
+\frac{\sqrt[3]{4}}{2} == \frac{\sqrt[3]4}2
+\sqrt[n]{x} == \sqrt[n]x
+\sqrt[3]{x^2} == x^{2/3}
+\sqrt[3]{2} == \sqrt[\leftroot{-2}\uproot{2}3]{2}
+\sqrt[3]{2} == \root 3 \of 2
+\sqrt[3]{5} != \sqrt[5]3
+\sqrt[3]{5} != 3\sqrt5
+\sqrt[3]{5} != \sqrt{5}^3
+\sqrt[3]{2} != \sqrt[3]{-2}
+6.02\times10^{23} == 6.02 x 10^23
+6.02\times10^{23} == 6.02*10^23
+6.02\times10^{23} == 6.02 × 10^23
+6.02\times10^{23} == 6.02E23
+6.02\times10^{23} == 6.02 \times 10^{23} \text{ mol}^{-1}
+5\times10^{-3} == 5*10^-3
+5\times10^{-3} == 0.005
+5\times10^{-3} == 5x10^-3
+5\times10^{-3} == 5 x 10^(-3)
+-2\times10^{5} == -2x10^5
+10^{-19} == 10^-19
+2^{-1} == 2^-1
+6.02\times10^{23} != 6.02 x 10^22
+6.02\times10^{23} != 6.02 x 10^-23
+6.02\times10^{23} != 6.20 x 10^23
+6.02\times10^{23} != 6.02*10^2*3
+5\times10^{-3} != 5x10^3
+5\times10^{-3} != -5*10^3
+5\times10^{-3} != 5*10^-3*2
+10^{-19} != 10^-1
+10^{-19} != 10-19
+3x^8 != 3 x 10^8
+30 != 3 x 11
+x^{-2} != -x^2
 """,
     "binomials": r"""
 \binom{10}{3} == {10 \choose 3}
@@ -259,6 +203,42 @@ x^{10} != x^1 \cdot 0
 \binom{n}{k} != \frac{n}{k}
 (10,3) != C(10,3)
 C_1e^{2t} != C_2e^{t}
+\binom{5}{2} == 5 \choose 2
+\binom{5}{2} == _5C_2
+\binom{5}{2} == {}_{5}\mathrm{C}_{2}
+\binom{5}{2} == {}^5C_2
+\binom{5}{2} == C^2_5
+\binom{5}{2} == C_5^2
+\binom{5}{2} == C(5, 2)
+\binom{5}{2} == \mathrm{C}(5,2)
+\binom{5}{2} == {5\choose2}
+\binom{5}{2} == \displaystyle{5\choose 2}
+\binom{5}{2} == 10
+\binom{5}{2} == \frac{5!}{2!3!}
+\binom{5}{2} == nCr(5,2)
+\binom{5}{2} == \dbinom52
+\binom{5}{2} == \binom52
+\binom{n}{2} == \frac{n(n-1)}{2}
+\binom{n}{2} == {n \choose 2}
+\binom{n}{2} == {}_nC_2
+\binom{2n}{n} == {2n \choose n}
+\binom{10}{3}\cdot 2^3 == {10 \choose 3} 2^3
+\binom{10}{3}+1 == {10 \choose 3}+1
+\binom{8}{3}-\binom{5}{3} == {8 \choose 3}-{5 \choose 3}
+\binom{5}{2} != 5 \choose 3 \cdot 2
+\binom{5}{2} != {6 \choose 2}
+\binom{5}{2} != \frac52
+\binom{5}{2} != C_5^1
+\binom{5}{2} != 5C_2
+\binom{5}{2} != {}_5P_2
+\binom{5}{2} != (5,2)
+\binom{5}{2} != 25
+\binom{5}{2} != 52
+\binom{5}{2} != \{5,2\}
+\binom{n}{2} != {n \choose 3}
+\binom{n}{2} != \frac{n}{2}
+\binom{2n}{n} != {n \choose 2n}
+\binom{8}{3}-\binom{5}{3} != {8 \choose 3}+{5 \choose 3}
 """,
     "plus or minus": r"""
 2\pm\sqrt5 == 2\mp\sqrt5
@@ -280,6 +260,19 @@ x = 2\pm\sqrt5 == x_{1,2} = 2\pm\sqrt5
 2\mp\sqrt5 != \sqrt5\pm2
 \mp 3 != 3
 (1,2\pm\sqrt5) != (1,2+\sqrt5)
+3\pm\sqrt2 == 3\mp\sqrt2
+\pm\sqrt5 == \mp\sqrt5
+\frac{-1\pm i\sqrt3}{2} == \frac{-1\mp i\sqrt3}{2}
+x=3\pm\sqrt2 == x=3\mp\sqrt2
+3\pm\sqrt2 == 3+\sqrt2 \text{ or } 3-\sqrt2
+3\pm\sqrt2 == \{3-\sqrt2,3+\sqrt2\}
+3\pm\sqrt2 == 3 \pm \sqrt{2}
+3\pm\sqrt2 != 3\mp\sqrt5
+3\pm\sqrt2 != \sqrt2\mp3
+3\pm\sqrt2 != 3\mp2
+\pm\sqrt5 != \sqrt5
+\pm\sqrt5 != \mp5
+x=3\pm\sqrt2 != x=-3\mp\sqrt2
 """,
     "bases": r"""
 1011_2 == (1011)_2
@@ -323,5 +316,25 @@ A3F_{16} == (a3f)_{16}
 42 != (52)_8
 52_8 != 52_{\text{nine}}
 52_8 != (52)^8
+110_2 == (110)_2
+110_2 == 110_{(2)}
+110_2 == (110)_{\text{base 2}}
+110_2 == 110\ (\text{base } 2)
+110_2 == 110_{\text{base two}}
+(110)_2 == 110_{2}
+(2A)_{16} == 2A_{16}
+(2A)_{16} == 2a_{16}
+(345)_7 == 345_7
+(345)_7 == 345 \text{ (base 7)}
+110_2 != (110)_5
+110_2 != (111)_2
+110_2 != 6
+110_2 != (110)^2
+(345)_7 != (345)_8
+(345)_7 != (543)_7
+(345)_7 != 345_{10}
+(345)_7 != 180
+(345)_7 != 345 \text{ (base 8)}
+6 != (110)_2
 """,
 }

@@ -1,95 +1,7 @@
-r"""Pairs of gold and answer about units of measure, ratios and times; see grading_cases.py."""
-
+r"""Pairs of gold and answer about units of measure; see grading_cases.py."""
 
 #: Kind -> one pair a line.
 UNITS = {
-    "ratios and times": r"""
-2:3 == 4:6
-1:2:3 == 2:4:6
-2:3:5 == 2:3:5
-2:3:5 == 4:6:10
-2:3:5 == 2 : 3 : 5
-2:3:5 == 2{:}3{:}5
-2:3 == 2\colon 3
-2:3 == 2 \text{ to } 3
-2:3 == 2 to 3
-3:2 == 1.5:1
-1:\sqrt{3}:2 == \sqrt{3}:3:2\sqrt{3}
-\sqrt2:1 == 2:\sqrt{2}
-a^2:b^2 == 2a^2:2b^2
-2:3 == \frac{2}{3}
-\frac{2}{3} == 2:3
-\frac{9}{16} == 9:16
-1:4 == \frac14
-a:b:c = 1:2:3 == 1:2:3
-1:2:3 == a:b:c = 2:4:6
-AB:BC = 2:3 == 2:3
-1:10 == 10:100
-3:30 == 3:30
-3:30 == 03:30
-3:30 == 3{:}30
-2:30 \text{ p.m.} == 2:30 \text{ PM}
-2:30 \text{ p.m.} == 2:30 pm
-2:30 \text{ p.m.} == 2:30\,\text{pm}
-2:30 \text{ p.m.} == 14:30
-2:30 \text{ p.m.} == 2:30
-14:30 == 2:30 \text{ p.m.}
-12:15 \text{ a.m.} == 0:15
-9:05 == 9:05 \text{ a.m.}
-12:00 \text{ p.m.} == \text{noon}
-10\text{ a.m.} == 10:00 \text{ AM}
-2:3:5 != 2:5:3
-2:3:5 != 2:15
-2:3:5 != 2:3
-2:3:5 != 2:3:6
-2:3:5 != 5:3:2
-2:3:5 != \frac{2}{15}
-6:3:2 != 1
-6:3:2 != 3:2:6
-6:3:2 != 6:3
-2:3 != 3:2
-2:3 != 2:5
-2:3 != \frac{3}{2}
-2:3 != 2
-2:3 != 23
-2:3 != (2,3)
-2:3 != 2.3
-2:3 != 2,3
-1:2:3 != 1:4:9
-1:\sqrt{3}:2 != 1:2:\sqrt{3}
-1:1 != 2:3
-a:b != b:a
-a^2:b^2 != a:b
-3:30 != 1:10
-3:30 != \frac{1}{10}
-3:30 != 3:03
-3:30 != 3:3
-3:30 != 3.5
-3:30 != 6:60
-3:30 != 330
-1:10 != 3:30
-2:30 \text{ p.m.} != 1:15 \text{ p.m.}
-2:30 \text{ p.m.} != 1:15
-2:30 \text{ p.m.} != 2:30 \text{ a.m.}
-2:30 \text{ p.m.} != 3:30 \text{ p.m.}
-2:30 \text{ p.m.} != 2:03 \text{ p.m.}
-2:30 \text{ p.m.} != 1:15 \text{ a.m.}
-2:30 \text{ p.m.} != \frac{1}{15}
-2:30 \text{ p.m.} != 02:30 \text{ a.m.}
-14:30 != 2:30 \text{ a.m.}
-12:00 \text{ p.m.} != 12:00 \text{ a.m.}
-12:00 \text{ p.m.} != 6:00
-9:05 != 9:5
-9:05 != 9:50
-9:00 != 3:00
-4:20 != 8:40
-10\text{ a.m.} != 10:30 \text{ AM}
-\frac{1}{10} != 3:30
-5 != 10:2:1
-1 != 6:3:2
-3 to 2 != 2 to 3
-1:2:3 = a:b:c != 3:2:1
-""",
     "units": r"""
 30\text{ min} == 30
 30\text{ min} == 30\text{ minutes}
@@ -296,5 +208,92 @@ x = 5\text{ sec} == 5
 2x \sec x != 2x
 \min(2,3) != 3
 \sec x != x
+25\text{ mi/hr} == 25\text{ mph}
+25 == 25\text{ mi/hr}
+4\text{ A} == 4~\mathrm{A}
+4\text{ A} == 4\ \text{amp}
+4\text{ amperes} == 4\text{ A}
+12\text{ V} == 12\text{ volts}
+60\text{ W} == 60\text{ watts}
+5\Omega == 5
+5\text{ }\Omega == 5\,\Omega
+5\Omega == 5\text{ ohms}
+10\text{ k}\Omega == 10
+3\,\mu\text{F} == 3\text{ microfarads}
+3\,\mu F == 3\,\mu\text{F}
+7\ \mu\mathrm{m} == 7\text{ microns}
+7\mu m == 7\,\mu\text{m}
+2\,\text{kg}\,\text{m}^{2} == 2\text{ kg m}^2
+2\,\text{kg}\cdot\text{m}/\text{s}^2 == 2\text{ N}
+5\,\text{N}\cdot\text{m} == 5\text{ N·m}
+5\,\text{J}/\text{(kg K)} == 5\text{ J/(kg K)}
+3\,\mathrm{mol/L} == 3\,\mathrm{mol\,L^{-1}}
+3\,\mathrm{mol/L} == 3\text{ M}
+1.2\,\frac{\text{kg}}{\text{m}^3} == 1.2\text{ kg/m}^3
+1.2\,\dfrac{\mathrm{kg}}{\mathrm{m}^3} == 1.2\,\mathrm{kg\,m^{-3}}
+30\text{ minutes} == 30\text{ min}
+30\text{ min.} == 30\text{ min}
+5\text{ sec.} == 5\text{ s}
+5\text{ s} == 5\mathrm{\ s}
+5\text{ s} == 5s
+100\text{ cm}^2 == 100\text{ square centimeters}
+100\text{ cm}^2 == 100\text{ sq. cm}
+100\text{ cm}^2 == 100\text{ cm squared}
+100\text{ cm}^2 == 100 cm²
+3\text{ days} == 3\text{ d}
+8\text{ hours} == 8\text{ h}
+8\text{ hours} == 8\text{ hrs}
+90^\circ == 90\text{ deg}
+\frac{\pi}{2} == \frac{\pi}{2}\text{ radians}
+\frac{\pi}{2}\text{ rad} == \frac{\pi}{2}
+3\text{ rad/s} == 3\,\mathrm{rad\,s^{-1}}
+5\text{ min} == 5\text{ minutes}
+\$12 == 12\text{ dollars}
+\$12\text{ per hour} == 12
+12\text{ dollars per hour} == \$12\text{ per hour}
+\$12/\text{hour} == 12
+5\text{ feet} == 5\text{ ft.}
+6\text{ in} == 6\text{ inches}
+6\text{ in.} == 6\text{ inches}
+6\text{ inches} == 6 in
+40\text{ people} == 40
+40\text{ students} == 40\text{ students}
+1\text{ hour } 30\text{ minutes} == 1\text{ h }30\text{ min}
+2.5\text{ m} \times 3\text{ m} == 2.5\text{ m} \times 3\text{ m}
+5\text{ sec} != 5\text{ ms}
+12\text{ mph} != 12\text{ mi}
+12\text{ mph} != 12\text{ m/s}
+30\text{ min} != 30\text{ months}
+4\text{ A} != 4\text{ W}
+4\text{ A} != 4\text{ a.m.}
+4\text{ A} != 4B
+5\,\Omega != 5\text{ V}
+5\,\Omega != 5\text{ M}\Omega
+7\,\mu\text{m} != 7\,\mu\text{A}
+7\,\mu\text{m} != 7\text{ km}
+7\,\mu\text{m} != \mu
+9.8\,\mathrm{m\,s^{-2}} != 9.8\,\frac{\text{m}}{\text{s}}
+9.8\,\mathrm{m\,s^{-2}} != 9.8\,\frac{\text{s}^2}{\text{m}}
+9.8\,\mathrm{m\,s^{-2}} != 9.8\,\mathrm{m/s^{-2}}
+1.2\,\frac{\text{kg}}{\text{m}^3} != 1.2\,\frac{\text{kg}}{\text{m}^2}
+1.2\,\frac{\text{kg}}{\text{m}^3} != 1.2\,\frac{\text{g}}{\text{m}^3}
+3\,\mathrm{mol/L} != 3\text{ mol}
+\$12\text{ per hour} != \$12\text{ per day}
+12\text{ dollars per hour} != 12\text{ dollars}
+100\text{ cm}^2 != 100\text{ cm}
+100\text{ cm}^2 != 100\text{ m}^2
+100\text{ cm}^2 != 10000\text{ cm}
+8\text{ hours} != 8\text{ hertz}
+3\text{ days} != 3\text{ weeks}
+5\text{ s} != 5\text{ S}
+5\text{ g} != 5\text{ G}
+2\text{ N} != 2\text{ J}
+40\text{ students} != 40\text{ teachers}
+5\text{ years} != 5\text{ months}
+5\text{ ft }6\text{ in} == 5\text{ feet }6\text{ inches}
+5\text{ ft }6\text{ in} != 5\text{ ft }7\text{ in}
+5\text{ ft }6\text{ in} != 5\text{ in }6\text{ ft}
+1\text{ hour } 30\text{ minutes} != 1\text{ h }30\text{ s}
+\$1.5\text{ million} == \$1500000
 """,
 }

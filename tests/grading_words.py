@@ -96,6 +96,57 @@ x != X
 R != r
 AB != ab
 I != i
+12^{\text{th}} == 12\text{th}
+12^{\text{th}} == \text{twelfth}
+12^{\text{th}} == 12^{th}
+12^{\text{th}} == 12
+3^{\text{rd}} == 3rd
+3^{\text{rd}} == \text{third}
+\text{2nd} == \text{second}
+\text{second} == 2^{\text{nd}}
+\text{third} == \text{3rd}
+100^{\text{th}} == 100th
+12^{\text{th}} != 11^{\text{th}}
+12^{\text{th}} != 20\text{th}
+12^{\text{th}} != \text{second}
+3^{\text{rd}} != \frac{1}{3}
+\text{third} != \text{second}
+\text{tenth} != 0.1
+\text{no solution} == \text{The equation has no solutions.}
+\text{no solution} == \text{no solution exists}
+\text{no solutions} == \text{the empty set}
+\text{No solution} == \text{None}
+\text{no solutions} == \text{no roots}
+\text{infinitely many} == \text{infinitely many solutions}
+\text{infinitely many solutions} == \text{infinite solutions}
+\text{undefined} == \text{Undefined}
+\text{DNE} == \text{Does not exist}
+\text{no solutions} != \text{a solution}
+\text{no solutions} != \text{many solutions}
+\text{no solutions} != \infty
+\text{no solutions} != \text{not sure}
+\text{no solutions} != 1
+\text{no solution} != \text{unique solution}
+\text{infinitely many} != \infty
+\text{infinitely many} != \text{no solutions}
+\text{DNE} != 0
+B == (b)
+B == b)
+B == \text{b}
+B == \textbf{(b)}
+D == d
+D == \text{Option d}
+D == \mathrm{d}
+\text{(A)} == \text{(a)}
+\text{(A)} == a
+B != a
+B != \beta
+B != bb
+B != (b,c)
+D != \text{dog}
+D != dx
+\text{(A)} != \text{(b)}
+A != 4a
 """,
     "letters of several kinds": r"""
 \frac{\vec a+\vec b}{2} == \frac{\vec{a}+\vec{b}}{2}
@@ -141,6 +192,38 @@ i == \operatorname{cis}(\pi/2)
 2\operatorname{cis}\frac{\pi}{3} != \sqrt3+i
 1+i\sqrt3 != 2\operatorname{cis}(-60^\circ)
 i != \operatorname{cis}\pi
+\frac{\vec{u}+\vec{v}}{3} == \frac{\vec u+\vec v}{3}
+\frac{\vec u+\vec v}{3} == \frac13\vec u+\frac13\vec v
+\vec a\cdot\vec b == \vec b\cdot\vec a
+3\vec{i}-2\vec{j} == 3\vec i - 2\vec j
+\frac{2\vec a+\vec b}{3} == \frac{2}{3}\vec a+\frac{1}{3}\vec b
+\overrightarrow{AB}+\overrightarrow{BC} == \overrightarrow{BC}+\overrightarrow{AB}
+\bar x == \bar{x}
+\hat p == \hat{p}
+\vec\alpha == \vec{\alpha}
+\frac{\vec u+\vec v}{3} != \frac{\vec u+\vec v}{2}
+\frac{\vec u+\vec v}{3} != \frac{\vec u}{3}+\vec v
+\vec a != a
+3\vec{i}-2\vec{j} != 2\vec i-3\vec j
+\hat p != p
+\bar x != \hat x
+4\operatorname{cis}\frac{\pi}{6} == 2\sqrt3+2i
+4\operatorname{cis}\frac{\pi}{6} == 4\left(\cos\frac{\pi}{6}+i\sin\frac{\pi}{6}\right)
+4\operatorname{cis}\frac{\pi}{6} == 4e^{i\pi/6}
+4\operatorname{cis}\frac{\pi}{6} == 4\operatorname{cis}30^\circ
+4\operatorname{cis}\frac{\pi}{6} == 4 \text{cis} \frac{\pi}{6}
+4\operatorname{cis}\frac{\pi}{6} == 4\,\mathrm{cis}\left(\frac{\pi}{6}\right)
+4\operatorname{cis}\frac{\pi}{6} == 4\operatorname{cis}\frac{13\pi}{6}
+4\operatorname{cis}\left(-\frac{\pi}{6}\right) == 2\sqrt3-2i
+2\sqrt3+2i == 4\operatorname{cis}(30^\circ)
+\operatorname{cis}\frac{\pi}{3}, \operatorname{cis}\pi == -1, \operatorname{cis}60^\circ
+\operatorname{cis}(\alpha+\beta) == \operatorname{cis}\alpha\operatorname{cis}\beta
+4\operatorname{cis}\frac{\pi}{6} != 4\operatorname{cis}\frac{\pi}{3}
+4\operatorname{cis}\frac{\pi}{6} != 4\operatorname{cis}\frac{-\pi}{6}
+4\operatorname{cis}\frac{\pi}{6} != 2\operatorname{cis}\frac{\pi}{6}
+4\operatorname{cis}\frac{\pi}{6} != 2+2\sqrt3i
+4\operatorname{cis}\frac{\pi}{6} != 4\cos\frac{\pi}{6}
+4\operatorname{cis}30^\circ != 4\operatorname{cis}30
 """,
     "vectors": r"""
 \begin{pmatrix}1\\-2\\3\end{pmatrix} == (1,-2,3)^T
@@ -180,5 +263,30 @@ i != \operatorname{cis}\pi
 \begin{pmatrix}1&2\\3&4\end{pmatrix} != (1,2,3,4)
 \begin{pmatrix}1&2\\3&4\end{pmatrix} != (1,2,3,4)^T
 A^T != A
+(2,0,-1)^T == \begin{pmatrix}2\\0\\-1\end{pmatrix}
+(2,0,-1)^T == \begin{bmatrix} 2 \\ 0 \\ -1 \end{bmatrix}
+(2,0,-1)^T == \begin{bmatrix} 2 & 0 & -1 \end{bmatrix}^T
+(2,0,-1)^T == [2, 0, -1]^T
+(2,0,-1)^T == (2,0,-1)
+(2,0,-1)^T == (2, 0, -1)^{\top}
+(2,0,-1)^T == \langle 2,0,-1\rangle
+(2,0,-1) == (2,0,-1)^{\mathrm T}
+\begin{pmatrix}2\\0\\-1\end{pmatrix} == \left(2,0,-1\right)^T
+\begin{bmatrix}2\\0\end{bmatrix} == \left[2,\ 0\right]^{\mathsf{T}}
+\begin{pmatrix}2\\0\\-1\end{pmatrix} == \begin{array}{c}2\\0\\-1\end{array}
+\begin{pmatrix}x\\y\end{pmatrix} = \begin{pmatrix}1\\2\end{pmatrix} == \begin{pmatrix}1\\2\end{pmatrix}
+(2,0,-1)^T != (2,0,1)^T
+(2,0,-1)^T != (0,2,-1)^T
+(2,0,-1)^T != (2,-1)^T
+(2,0,-1)^T != (-2,0,1)
+(2,0,-1)^T != \begin{pmatrix}2&0&-1\end{pmatrix}
+(2,0,-1)^T != \begin{pmatrix}-1\\0\\2\end{pmatrix}
+(2,0,-1)^T != 2
+(2,0,-1) != (2,0,-1)^2
+[2,3] != (2,3)^T
+[2,3] != \begin{pmatrix}2\\3\end{pmatrix}
+e^T != e
+2^T != 2
+x^T != x
 """,
 }

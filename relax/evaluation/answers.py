@@ -95,6 +95,7 @@ def too_large(text: str) -> bool:
 # One spelling -----------------------------------------------------------------------------------
 
 _SIMPLE = re.compile(r"-?\d+(?:\.\d+)?|\\frac\{\d+\}\{\d+\}|[A-Z]")
+_BOLD_START = re.compile(r"^\s*\*\*([A-Za-z][^*]*)\*\*")
 _BOLD = re.compile(r"\*\*([^*]*)\*\*|__([^_]*)__")
 #: One full stop at the end is punctuation, three are part of the answer.
 _EDGES = re.compile(r"^[=\s]+|(?<!\\)[\s,;:]*(?:(?<!\.)\.)?[\s,;:]*$")
@@ -117,7 +118,7 @@ def clean(text: str) -> str:
     bold = _BOLD.fullmatch(text.strip())
     if bold:
         text = bold[1] or bold[2] or ""
-    text = unstyled(text)
+    text = unstyled(_BOLD_START.sub(r"\1 ", text))
     for pattern, replacement in REWRITES:
         text = pattern.sub(replacement, text)
     text = _EDGES.sub("", unquantified(text)).strip()

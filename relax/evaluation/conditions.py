@@ -3,7 +3,7 @@ r"""Conditions on one name: inequalities as intervals, congruences as residues. 
 import re
 from dataclasses import dataclass, field
 
-from relax.evaluation.parts import RELATIONS, both_signs, is_name, split
+from relax.evaluation.parts import RELATIONS, both_signs, elements, is_name, split
 from relax.evaluation.scalars import number
 
 FLIPPED = {"<": ">", ">": "<", r"\leq": r"\geq", r"\geq": r"\leq"}
@@ -132,4 +132,4 @@ def congruence(text: str) -> Congruence | None:
     name, sign, residues = found["before"].rpartition(r"\equiv")
     if not modulus or (found["inside"] and found["modulus"]) or (not sign and "=" in residues):
         return None
-    return Congruence(name.strip(), [part for part, _ in split(residues, {",", r"\lor", r"\land"})], modulus)
+    return Congruence(name.strip(), elements(residues), modulus)

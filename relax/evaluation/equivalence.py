@@ -66,6 +66,9 @@ def same(gold: str, answer: str) -> bool:
 
 
 def _same_list(gold: str, golds: list[str], answer: str, answers: list[str]) -> bool:
+    joined = [{sign for _, sign in split(text, {r"\lor", r"\land"}) if sign} for text in (gold, answer)]
+    if all(joined) and joined[0] != joined[1]:
+        return False
     if len(golds) > 1 and len(answers) > 1:
         return _same_unordered(golds, answers)
     # One of them is a bare list, the other must be the same list in brackets.
@@ -90,7 +93,7 @@ def _same_unordered(golds: Sequence[str], answers: Sequence[str]) -> bool:
         if max(map(len, bases)) > 1 or not (bases[0] == bases[1] or not all(bases)):
             return False
         golds, answers = ([_named(part)[1] for part in parts] for parts in (golds, answers))
-    elif not all(names) and max(map(len, names)) > 1:  # x = 1, y = 2 is a tuple, no set
+    elif names[0] != names[1] and max(map(len, names)) > 1:  # x = 1, y = 2 is a tuple, no set
         return False
     left = list(answers)
     for gold in golds:
@@ -130,9 +133,10 @@ def _same_ratio(gold: list[str], answer: list[str]) -> bool:
 
 
 def _same_congruence(gold: str, one: Congruence | None, answer: str, other: Congruence | None) -> bool:
-    """Residues are equal up to multiples of the modulus; a bare gold is the residue itself."""
+    """Residues are equal up to multiples of the modulus; a bare gold is the residue of an answer without a name."""
     if one is None or other is None:
-        return one is None and other is not None and len(other.residues) == 1 and same(gold, other.residues[0])
+        bare = one is None and other is not None and not other.name and not operators(gold)
+        return bare and other is not None and len(other.residues) == 1 and same(gold, other.residues[0])
     if (one.name and other.name and one.name != other.name) or not same(one.modulus, other.modulus):
         return False
     modulus, values = number(one.modulus), [[number(r) for r in c.residues] for c in (one, other)]

@@ -89,6 +89,6 @@ def cells(text: str) -> list[list[str]] | None:
 def is_name(text: str, single: bool = False) -> bool:
     """Does a side only name what is asked for: ``x``, ``f(x)``, a word, unless ``single`` also ``m+n``?"""
     bare = _SCRIPTS.sub("", text)
-    if not re.search("[A-Za-z]", bare) or re.search(r"\d", bare) or _CONSTANT.fullmatch(bare):
+    if not re.search("[A-Za-z]", bare) or r"\not" in bare or re.search(r"\d", bare) or _CONSTANT.fullmatch(bare):
         return False
     return not re.search(r"[-+/]|\\frac|\\cdot", bare) or (not single and r"\prime" not in text and "(" not in bare)

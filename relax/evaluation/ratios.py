@@ -18,13 +18,15 @@ class Time:
     Attributes:
         seconds: since midnight.
         half: ``"am"``, ``"pm"`` or empty.
-        surely: it cannot be a ratio: it has a half of the day, a leading zero, or is not in lowest terms.
+        marked: it has a half of the day or a leading zero, so that it is no ratio.
+        reduced: as a ratio it is in lowest terms.
         whole: hours alone, as in ``10 am``.
     """
 
     seconds: int
     half: str
-    surely: bool
+    marked: bool
+    reduced: bool
     whole: bool
 
 
@@ -39,17 +41,20 @@ def time(text: str) -> Time | None:
     minutes, seconds = int(found[2] or 0), int(found[3] or 0)
     if hours > (12 if half else 24) or (half and not hours):
         return None
-    reduced = gcd(hours, minutes) == 1 and not found[3]
-    surely = bool(half) or (found[2] or "")[:1] == "0" or found[1].startswith("0") or not reduced
+    marked = bool(half) or found[2].startswith("0") or found[1].startswith("0")
     of_day = hours % 12 + 12 * (half == "pm") if half else hours % 24
-    return Time(3600 * of_day + 60 * minutes + seconds, half, surely, whole=not found[2])
+    reduced = gcd(hours, minutes, seconds) == 1
+    return Time(3600 * of_day + 60 * minutes + seconds, half, marked, reduced, whole=not found[2])
 
 
-def same_ratio(gold: str, answer: str) -> bool | None:
+def same_time(gold: str, answer: str) -> bool | None:
     """Of two cleaned texts of which one is a time: is the other the same time?
 
+    A gold such as ``3:30`` may be a ratio: beside a fraction it is one if it is in lowest terms. A gold such as ``2:3``
+    is one, and so is then an answer ``10:15``.
+
     Returns:
-        None where neither is, or one that may be a ratio stands beside what is no time.
+        None where neither is a time, and where a ratio is to be compared.
     """
     one, other = time(gold), time(answer)
     if one and other:
@@ -57,13 +62,14 @@ def same_ratio(gold: str, answer: str) -> bool | None:
             return one.seconds == other.seconds
         bare = other if one.half else one
         # 2:30 may be in either half of the day, 14:30 is in the second.
-        return (one.seconds - other.seconds) % (
-            86_400 if bare.seconds >= 13 * 3600 or bare.seconds < 3600 else 43_200
-        ) == 0
+        day = 86_400 if bare.seconds >= 13 * 3600 or bare.seconds < 3600 else 43_200
+        return (one.seconds - other.seconds) % day == 0
     known, rest = (one, answer) if one else (other, gold)
-    if known is None or not known.surely or _RELATION.search(rest):
+    if known is None or known.whole or _RELATION.search(rest):
         return None
-    return None if known.whole else False
+    if known.marked or (one and ":" in answer) or (":" not in rest and not known.reduced):
+        return False
+    return None
 
 
 def split_ratio(text: str) -> list[str]:

@@ -6,8 +6,8 @@ Numbers are compared as exact fractions. Nothing here imports more than the stan
 import re
 from fractions import Fraction
 
-from relax.evaluation.ratios import same_ratio, split_ratio
-from relax.evaluation.units import WORDS, differ, unit
+from relax.evaluation.ratios import same_time, split_ratio
+from relax.evaluation.units import WORDS, Unit, differ, unit
 from relax.evaluation.words import choice, is_word, plain, small_choice
 
 #: A power of ten beyond this is not written out.
@@ -60,6 +60,8 @@ _WITH_WORDS = re.compile(
 _WORDS_WITHIN = re.compile(r"\d [A-Za-z]{3,}")
 #: Letters behind a number, which are a unit only beside the same unit in roman type.
 _BARE = re.compile(r"(?P<value>.*?[\d)}])\s?(?P<unit>(?:\\(?:mu|Omega|frac|cdot|,)|[A-Za-z])[\w\s/^{}\\().-]*)")
+_QUANTITY = re.compile(rf"({_DECIMAL}) ?\\text\{{([^{{}}]*)\}}")
+_QUANTITIES = re.compile(rf"{_QUANTITY.pattern}(?: ?{_QUANTITY.pattern})+")
 _TRIGONOMETRIC = re.compile(r"\\(?:sin|cos|tan|cot|sec|csc|cis)")
 _CURRENCY = re.compile(r"(?P<sign>-?)(?P<unit>\\\$|€|£|\\pounds(?![A-Za-z])|USD\s?)(?P<value>.*)")
 
@@ -118,10 +120,10 @@ def split_unit(text: str) -> tuple[str, str]:
     """
     found = _CURRENCY.fullmatch(text)
     if found:
-        value = split_unit(found["value"])[0]  # without "million", or the currency once more in words
-        return found["sign"] + value, {r"\$": "$", "USD": "$", r"\pounds": "£"}.get(
-            found["unit"].strip(), found["unit"]
-        )
+        value, behind = split_unit(found["value"])  # "million", "per hour", or the currency once more in words
+        currency = {"USD": "$", r"\pounds": "£"}.get(found["unit"].strip(), found["unit"].removeprefix("\\"))
+        named = unit(behind) if behind else None
+        return found["sign"] + value, f"{currency} {behind}" if named and -1 in named.values() else currency
     found = _WITH_UNIT.fullmatch(text)
     if not found or _WORDS_WITHIN.search(found["value"]):  # "72 clips per day" is no 72 clips of a day
         found = _WITH_WORDS.fullmatch(text) or found
@@ -170,13 +172,16 @@ def compare(gold: str, answer: str) -> bool | None:
         return compare(letter[1], answer)
     if letter and not other and (small := small_choice(answer)):
         return letter[0] == small
-    verdict = same_ratio(gold, answer)
+    verdict = same_time(gold, answer)
     if verdict is not None:
         return verdict
     if ":" in gold + answer:
         parts = [[number(part) for part in split_ratio(text)] for text in (gold, answer)]
         if all(part is not None for part in parts[0] + parts[1]):
             return proportional(*parts)  # type: ignore[arg-type]
+    series = _series(gold), _series(answer)
+    if series[0] and series[1]:
+        return series[0] == series[1]
     (one, one_unit), (two, two_unit) = quantities(gold, answer)
     values = [number(one), number(two)]
     if values[0] is not None and values[1] is not None:
@@ -200,6 +205,13 @@ def proportional(gold: list[Fraction], answer: list[Fraction]) -> bool:
         and any(answer)
         and all(a * y == b * x for a, x in zip(gold, answer, strict=True) for b, y in zip(gold, answer, strict=True))
     )
+
+
+def _series(text: str) -> list[tuple[Fraction, Unit]]:
+    """``1\\text{hour}30\\text{minutes}``: the values and units of a quantity in several units; else nothing."""
+    found = _QUANTITY.findall(text) if _QUANTITIES.fullmatch(text) else []
+    units = [unit(name) for _, name in found]
+    return [(_fraction(value), one) for (value, _), one in zip(found, units, strict=True) if one] if all(units) else []
 
 
 def _same_quantity(gold: Fraction, gold_unit: str, answer: Fraction, answer_unit: str) -> bool:

@@ -84,10 +84,17 @@ def _french(found: re.Match[str]) -> str:
 
 
 def _scripted(found: re.Match[str]) -> str:
-    """``C_{10}^3``, ``C_n^k``, ``C^{10}_3``; what else has two scripts stays."""
+    """``C_{10}^3``, ``C_n^k``, ``C^{10}_3``; what else has two scripts stays, as the square of ``C_1``."""
     over, under = found["n"] or found["n1"], found["k"] or found["k1"]
+    if over.isdigit() and under.isdigit() and "^" in found[0].partition("_")[0] and int(over) < int(under):
+        over, under = under, over
     larger = over.isdigit() and under.isdigit() and int(over) > int(under)
     return rf"\binom{{{over}}}{{{under}}}" if larger or over == "n" else found[0]
+
+
+def _base(found: re.Match[str]) -> str:
+    base = next(group for group in found.groups() if group)
+    return f"_{{{base}}}" if base.isdigit() else rf"_{{\text{{{base}}}}}"
 
 
 def _mixed(found: re.Match[str]) -> str:
@@ -100,6 +107,7 @@ _BRACKETS = {
     r"\lbrace": r"\{", r"\rbrace": r"\}", r"\lbrack": "[", r"\rbrack": "]",
     r"\lvert": "|", r"\rvert": "|", r"\vert": "|", r"\mid": "|",
 }  # fmt: skip
+_BASE = r"\d+|two|three|four|five|six|seven|eight|nine|ten"
 _N, _K = r"(?:\{(?P<n>\w+)\}|(?P<n1>\w))", r"(?:\{(?P<k>\w+)\}|(?P<k1>\w))"
 _TRANSPOSED = r"(?:\\(?:top|intercal)(?![A-Za-z])|\\text\{\s*T\s*\})"
 _SUFFIX = r"(?:\\text\{\s*(?:st|nd|rd|th)\s*\}|(?:st|nd|rd|th)(?![A-Za-z]))"
@@ -128,7 +136,7 @@ REWRITES: list[Rewrite] = [
         # Thousands with a thin space or a braced comma; a braced comma otherwise marks decimals.
         (r"(?<=\d)(?:\\[,;: ]\s?|~|\{,\}\s?|\s)(?=\d{3}(?![\d/]))", ""),
         (r"(?<=\d)\{,\}(?=\d)", "."),
-        (r"\{:\}", ":"),
+        (r"(?<!\\text)\{:\}", ":"),
         (r"(?<!\\)\\(?:[,;:> ]|(?:quad|qquad|enspace|thinspace)(?![A-Za-z])|(?=\s))|~", " "),
         # Brackets and text.
         (r"\\(?:lbrace|lbrack|lvert|rvert|vert|mid|rbrace|rbrack)(?![A-Za-z])\s*", lambda m: _BRACKETS[m[0].strip()]),
@@ -148,6 +156,7 @@ REWRITES: list[Rewrite] = [
         (r"\\operatorname\*?\{", r"\\text{"),
         (rf"(?:{_AND}|,?(?<![A-Za-z\\])\s+and\s+(?![A-Za-z]{{2}}))(?=[^,]*(?:[<>]|\\(?:leq?|geq?|lt|gt|neq?)(?![a-z])))",
          r" \\land "),
+        (r"\\text\{\s*([:;])\s*\}", r"\1"),
         (r"\\text\{\s*(,?\s*and|,)\s*\}|,?(?<![A-Za-z\\])\s+and\s+(?![A-Za-z]{2})", ", "),
         (r"\\text\{\s*,?\s*or\s*\}|,?(?<![A-Za-z\\])\s+or\s+(?![A-Za-z]{2})|\\vee(?![A-Za-z])", r" \\lor "),
         (r"(?<=[\w)}])\s*\\text\{\s*to\s*\}\s*|(?<=\d)\s+to\s+(?=\d)", ":"),
@@ -155,11 +164,10 @@ REWRITES: list[Rewrite] = [
         (r"(?<=\d)\s+(?:\\text\{\s*x\s*\}|x)\s+(?=\d)", r"\\times "),
         (r"\\text\{\s*([-+]?[\d.,/]+|\([A-Za-z]\))\s*\}", r"\1"),
         # A base in words, a number in brackets before its base.
-        (r"(?<=[\dA-F)])(?:_\{?)?\s*\\text\{\s*\(?base\s*(?:(\d+)\s*\)?\}|\}\s*(\d+))\}?|(?<=\d)\s+base\s+(\d+)$",
-         lambda m: f"_{{{m[1] or m[2] or m[3]}}}"),
+        (rf"(?<=[\dA-F)])(?:_\{{?)?\s*\(?\\text\{{\s*\(?base\s*(?:({_BASE})\s*\)?\}}|\}}\s*(\d+))[}})]?"
+         r"|(?<=\d)\s+base\s+(\d+)$", _base),
         (r"(?<![A-Za-z}\d])\(\s*([0-9A-Fa-f]*\d[0-9A-Fa-f]*)\s*\)(?=_)", r"\1"),
-        (r"(?<=[0-9A-Fa-f])_\{\s*(?:\((\d+)\)|(two|three|four|five|six|seven|eight|nine|ten))\s*\}",
-         lambda m: f"_{{{m[1]}}}" if m[1] else rf"_{{\text{{{m[2]}}}}}"),
+        (rf"(?<=[0-9A-Fa-f])_\{{\s*(?:\((\d+)\)|({_BASE}))\s*\}}", _base),
         # A letter in roman type is a unit where it follows a value.
         (r"(?<![\d)}/])(?<![\d)}/]\s)\\text\{\s*([A-Za-z])\s*\}", r"\1"),
         (r"\\text\{\s*([^mgslhJNWVKACFHLMSTdΩ\W\d_])\s*\}", r"\1"),
@@ -170,6 +178,7 @@ REWRITES: list[Rewrite] = [
         (rf"(?<=\d)\s?\^?\s?(?:{_SUFFIX}|\{{\s*{_SUFFIX}\s*\}})", r"\\text{th}"),
         # Names.
         (r"\\[dtc]frac(?![A-Za-z])|\\(?:sfrac|nicefrac)(?![A-Za-z])", r"\\frac"),
+        (r"\\[dt]binom(?![A-Za-z])", r"\\binom"),
         (r"\\(?:leqslant|le)(?![A-Za-z])|<=", r"\\leq "),
         (r"\\(?:geqslant|ge)(?![A-Za-z])|>=", r"\\geq "),
         (r"\\(?:ne|not\s*=)(?![A-Za-z])|!=", r"\\neq "),
@@ -203,19 +212,20 @@ REWRITES: list[Rewrite] = [
         (r"(?<![A-Za-z\\])pi(?![A-Za-z])", r"\\pi "),
         # Arguments in braces.
         (r"\{([^{}]*)\\over(?![A-Za-z])([^{}]*)\}", r"\\frac{\1}{\2}"),
+        (r"\\(?:left|up)root\s*\{-?\d+\}", ""),
+        (r"\\root\s*\{?\s*(\w+)\s*\}?\s*\\of(?![A-Za-z])\s*", r"\\sqrt[\1]"),
         (r"\\sqrt\s*\[\s*\{?\s*([^\[\]{}]*?)\s*\}?\s*\]", r"\\sqrt[\1]"),
         (r"\\sqrt(\[[^\[\]]*\])?\s*(\d|[A-Za-z]|\\[A-Za-z]+)(?![A-Za-z])", r"\\sqrt\1{\2}"),
         (r"\\sqrt(\[[^\[\]]*\])?\s*(\d)", r"\\sqrt\1{\2}"),
         (r"\\(frac|binom)\s*([0-9A-Za-z])\s*([0-9A-Za-z])", r"\\\1{\2}{\3}"),
         (r"\\(frac|binom)\s*([0-9A-Za-z])\s*\{", r"\\\1{\2}{"),
-        (r"\\(frac|binom)\s*(\{[^{}]*\})\s*([0-9A-Za-z])", r"\\\1\2{\3}"),
+        (r"\\(frac|binom)\s*(\{(?:[^{}]|\{[^{}]*\})*\})\s*([0-9A-Za-z])", r"\\\1\2{\3}"),
         (r"\\(vec|bar|hat|dot|ddot|tilde)\s*(?:(?<=\s)([A-Za-z])|(\\[A-Za-z]+))(?![A-Za-z])", r"\\\1{\2\3}"),
         (r"\^\s*\(([^()]*)\)", r"^{\1}"),
         (r"(\\text\{[^{}]*\})|\^\s*(-\s?(?:\d+|[a-z]))(?![\w.(\\^{])", lambda m: m[1] or f"^{{{m[2]}}}"),
         (r"([\^_])\s*\{\s*([A-Za-z0-9])\s*\}", r"\1\2"),
         (rf"(?<=[)\]}}])\s*\^\s*(?:{_TRANSPOSED}|\{{\s*{_TRANSPOSED}\s*\}})", "^T"),
         # Binomials.
-        (r"\\[dt]binom(?![A-Za-z])", r"\\binom"),
         (r"\{([^{}]*)\\choose(?![A-Za-z])([^{}]*)\}", r"\\binom{\1}{\2}"),
         (r"^(\(?)([^{}()]*)\\choose(?![A-Za-z])([^{}()]*)(\)?)$", r"\\binom{\2}{\3}"),
         (r"(?<![\w.\\])(\d+|[a-z])\s*(?:\\text\{\s*choose\s*\}|(?<=\s)choose(?=\s))\s*(\d+|[a-z])(?![\w.])",

@@ -88,18 +88,21 @@ def read(text: str) -> sympy.Basic | sympy.MatrixBase:
 
 
 def _without_cis(text: str) -> str:
-    r"""``\cis`` of what follows it, up to a sign, as a sum of cosine and sine."""
-    before, name, rest = text.rpartition(r"\cis")
+    r"""``\cis`` of what follows it, up to a sign or another ``\cis``, as a sum of cosine and sine."""
+    before, name, rest = text.partition(r"\cis")
     if not name:
         return text
     depth, end = 0, len(rest)
     for i, character in enumerate(rest):
         depth += (character in "{[(") - (character in "}])")
-        if depth < 0 or (depth == 0 and ((character in "+-=<>," and i) or (character == ")" and rest[0] == "("))):
-            end = i + (character == ")" and depth == 0)
+        if depth < 0 or (depth == 0 and ((character in "+-=<>," and i) or rest.startswith(r"\cis", i))):
+            end = i
+            break
+        if depth == 0 and character == ")" and rest[0] == "(":
+            end = i + 1
             break
     argument = rest[:end].strip()
-    return _without_cis(rf"{before}(\cos({argument})+i\cdot\sin({argument})){rest[end:]}")
+    return rf"{before}(\cos({argument})+i\cdot\sin({argument})){_without_cis(rest[end:])}"
 
 
 def _exact(found: re.Match[str]) -> str:

@@ -26,7 +26,7 @@ _ARTICLE = re.compile(r"(?:an?|the) (?=[a-z]{3})")
 _KINDS = r"(?:real|positive|negative|non-?negative|natural|complex|integers?|reals|numbers?|values?|of|valid|[a-z])"
 _QUANTIFIER = re.compile(
     rf"[\s,]*(?:\\text\{{[\s,(]*(?:(?:valid|true|holds) )?for (?:all|every|each|any)(?:\s+{_KINDS})*[\s,)]*\}}"
-    r"|\\forall)"
+    r"|\\forall|,(?=\s?[a-z]\\in\s?\\mathbb\{R\}))"
     r"\s*(?:[A-Za-z](?:,\s?[A-Za-z])*)?(?:\\in\s?\\mathbb\{[RZNQC]\}(?:\^[+*])?)?\)?$"
 )
 
@@ -40,7 +40,7 @@ _CHOICE = re.compile(
 )
 _CHOICE_TEXT = re.compile(r"[-\d\\\"]|[A-Za-z]{2}")
 #: In small letters where a capital is asked for; a bare i is the imaginary unit.
-_SMALL_CHOICE = re.compile(r"(?:(?:option|choice|answer)[ :]*)?(?:\(([a-j])\)|([a-j])[).:]|([a-hj]))\.?")
+_SMALL_CHOICE = re.compile(r"(?:(?:[Oo]ption|[Cc]hoice|[Aa]nswer)[ :]*)?(?:\(([a-j])\)|([a-j])[).:]|([a-hj]))\.?")
 
 
 def plain(text: str) -> str:
