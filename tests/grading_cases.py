@@ -1,17 +1,35 @@
 r"""Pairs of gold and answer with what is right: ``gold == answer`` or ``gold != answer``, made by hand.
 
-Only strict cases, which mathematics or the usual way of writing decides: no pair whose answer depends on a convention
-(is a column vector the tuple, is 0.333 good enough for 1/3). The reverse of a pair is not implied.
+The kinds of :func:`pairs` are strict: mathematics or the usual way of writing decides. Those of :func:`conventions`
+include what docs/grading.md decides, such as a column vector for a tuple. The reverse of a pair is not implied.
 """
 
+from grading_conditions import CONDITIONS
+from grading_notation import NOTATION
 from grading_numbers import NUMBERS
+from grading_ratios import RATIOS
 from grading_structures import STRUCTURES
+from grading_typography import TYPOGRAPHY
+from grading_units import UNITS
+from grading_words import WORDS
+
+#: (kind, gold, answer, are they equivalent?)
+Case = tuple[str, str, str, bool]
 
 
-def pairs() -> list[tuple[str, str, str, bool]]:
-    """(kind, gold, answer, are they equivalent?) of every line."""
+def pairs() -> list[Case]:
+    """Pairs about mathematics and its usual spelling."""
+    return _cases(NUMBERS | STRUCTURES)
+
+
+def conventions() -> list[Case]:
+    """Pairs about how answers are written: right ones in many spellings, and near misses."""
+    return _cases(UNITS | RATIOS | TYPOGRAPHY | NOTATION | WORDS | CONDITIONS)
+
+
+def _cases(kinds: dict[str, str]) -> list[Case]:
     found = []
-    for kind, text in (NUMBERS | STRUCTURES).items():
+    for kind, text in kinds.items():
         for line in text.strip().splitlines():
             equal = " == " in line
             gold, answer = line.split(" == " if equal else " != ")

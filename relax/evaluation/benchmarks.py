@@ -22,9 +22,10 @@ from relax.data.splits import load_split
 from relax.data.tables import read_table
 from relax.errors import DataError
 from relax.evaluation import Grade, Status, grade_many
-from relax.evaluation.answers import clean, plain, too_large
+from relax.evaluation.answers import clean, too_large
 from relax.evaluation.catalogue import Benchmark, find
 from relax.evaluation.questions import IMAGE, Question, convert
+from relax.evaluation.words import plain
 
 logger = logging.getLogger("relax")
 

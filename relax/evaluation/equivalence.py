@@ -7,20 +7,17 @@ it is needed and only in child processes.
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from relax.evaluation.scalars import choice, compare, is_word, split_unit, units_differ
+from relax.evaluation.conditions import FLIPPED, Congruence, congruence, region
+from relax.evaluation.parts import RELATIONS, bracketed, cells, elements, is_name, operators, split
+from relax.evaluation.ratios import split_ratio
+from relax.evaluation.scalars import compare, number, quantities, split_unit
+from relax.evaluation.units import differ
+from relax.evaluation.words import choice, is_word
 
-_TOKEN = re.compile(r"\\(?:begin|end)\{[a-z]+\*?\}|\\[A-Za-z]+|\\.|.", re.DOTALL)
-_OPENING, _CLOSING = {"(", "[", "{", r"\{"}, {")", "]", "}", r"\}"}
-_RELATIONS = {"=", "<", ">", r"\leq", r"\geq", r"\neq", r"\in", r"\equiv", r"\approx"}
-_FLIPPED = {"<": ">", ">": "<", r"\leq": r"\geq", r"\geq": r"\leq"}
-_MATRIX = re.compile(r"\\begin\{([pb]?matrix|array)\}(?:\{[lcr|]*\})?((?:(?!\\begin).)*)\\end\{\1\}", re.DOTALL)
 _BUILDER = re.compile(r"\\\{([A-Za-z])(?:\\in\\mathbb\{R\})?[:|](?P<condition>[^:|]*)\\\}")
-_SCRIPTS = re.compile(r"[\^_](?:\{[^{}]*\}|\\?[A-Za-z0-9]+)")
-_CONSTANT = re.compile(r"(?:\\(?:pi|infty|emptyset|mathbb\{.\}|cdot|sqrt|frac|pm)|[-+()e{}i])*")
-_SIDES = {("<", "<"): "()", ("<", r"\leq"): "(]", (r"\leq", "<"): "[)", (r"\leq", r"\leq"): "[]"}
+_LABEL = re.compile(r"([A-Za-z])_(?:\{(\w+)\}|(\w))")
 
 
 class Unparseable(Exception):
@@ -29,15 +26,6 @@ class Unparseable(Exception):
     def __init__(self, side: str) -> None:
         super().__init__(side)
         self.side = side
-
-
-@dataclass(frozen=True)
-class Bracketed:
-    """A bracket that holds a whole text: its ends and its parts."""
-
-    opening: str
-    parts: list[str]
-    closing: str
 
 
 def same(gold: str, answer: str) -> bool:
@@ -53,83 +41,38 @@ def same(gold: str, answer: str) -> bool:
     if labelled and labelled[1] and not other:
         return same(gold, labelled[1])
     gold, answer = (_BUILDER.sub(r"\g<condition>", text) for text in (gold, answer))
-    golds, answers = _elements(gold), _elements(answer)
-    regions = _region(gold), _region(answer)
+    congruences = congruence(gold), congruence(answer)
+    if congruences[0] or congruences[1]:
+        return _same_congruence(gold, congruences[0], answer, congruences[1])
+    golds, answers = elements(gold), elements(answer)
+    regions = region(gold), region(answer)
     if regions[0] and regions[1]:
         return regions[0][0] == regions[1][0] and same(regions[0][1], regions[1][1])
-    if regions[0] and not _operators(answer):
+    if regions[0] and not operators(answer):
         return same(regions[0][1], answer)
-    if regions[1] and not _operators(gold):
+    if regions[1] and not operators(gold):
         return same(gold, regions[1][1])
     if len(golds) > 1 or len(answers) > 1:
         return _same_list(gold, golds, answer, answers)
-    if _operators(gold) or _operators(answer):
+    if operators(gold) or operators(answer):
         return _same_equation(gold, answer)
+    ratios = split_ratio(gold), split_ratio(answer)
+    if len(ratios[0]) > 1 or len(ratios[1]) > 1:
+        return _same_ratio(*ratios)
     return _same_value(gold, answer)
-
-
-# Parts ------------------------------------------------------------------------------------------
-
-
-def _split(text: str, separators: set[str]) -> list[tuple[str, str]]:
-    """A text cut at separators outside all brackets: (part, the separator after it)."""
-    parts, depth, current = [], 0, ""
-    for token in _TOKEN.findall(text):
-        if token in _OPENING or token.startswith(r"\begin{"):
-            depth += 1
-        elif token in _CLOSING or token.startswith(r"\end{"):
-            depth -= 1
-        if depth == 0 and token in separators:
-            parts.append((current.strip(), token))
-            current = ""
-        else:
-            current += token
-    return [*parts, (current.strip(), "")]
-
-
-def _elements(text: str) -> list[str]:
-    r"""Parts between commas, semicolons and "or"; ``a\pm b`` is two."""
-    found = []
-    for part, _ in _split(text, {",", ";", r"\lor"}):
-        if r"\pm" in part and not part.startswith(r"\{"):
-            found += [part.replace(r"\pm", "+").replace(r"\mp", "-"), part.replace(r"\pm", "-").replace(r"\mp", "+")]
-        else:
-            found.append(part)
-    return [part.removeprefix("+") for part in found]
-
-
-def _operators(text: str) -> list[str]:
-    return [operator for _, operator in _split(text, _RELATIONS) if operator]
-
-
-def _bracketed(text: str) -> Bracketed | None:
-    """The bracket around a whole text, if there is one."""
-    tokens, depth = _TOKEN.findall(text), 0
-    if not tokens or tokens[0] not in _OPENING or tokens[-1] not in _CLOSING:
-        return None
-    for i, token in enumerate(tokens):
-        depth += (token in _OPENING) - (token in _CLOSING)
-        if depth == 0 and i < len(tokens) - 1:
-            return None
-    return Bracketed(tokens[0], _elements("".join(tokens[1:-1])), tokens[-1])
-
-
-def _is_name(text: str, single: bool = False) -> bool:
-    """Does a side only name what is asked for: ``x``, ``f(x)``, a word, unless ``single`` also ``m+n``?"""
-    bare = _SCRIPTS.sub("", text)
-    if not re.search("[A-Za-z]", bare) or re.search(r"\d", bare) or _CONSTANT.fullmatch(bare):
-        return False
-    return not re.search(r"[-+/]|\\frac|\\cdot", bare) or (not single and r"\prime" not in text and "(" not in bare)
 
 
 # Comparison -------------------------------------------------------------------------------------
 
 
 def _same_list(gold: str, golds: list[str], answer: str, answers: list[str]) -> bool:
+    joined = [{sign for _, sign in split(text, {r"\lor", r"\land"}) if sign} for text in (gold, answer)]
+    if all(joined) and joined[0] != joined[1]:
+        return False
     if len(golds) > 1 and len(answers) > 1:
         return _same_unordered(golds, answers)
     # One of them is a bare list, the other must be the same list in brackets.
-    whole = _bracketed(gold if len(golds) == 1 else answer)
+    whole = bracketed(gold if len(golds) == 1 else answer)
     if whole is None or len(whole.parts) != max(len(golds), len(answers)) or whole.opening == "[":
         return False
     pair = (whole.parts, answers) if len(golds) == 1 else (golds, whole.parts)
@@ -141,8 +84,16 @@ def _same_ordered(golds: Sequence[str], answers: Sequence[str]) -> bool:
 
 
 def _same_unordered(golds: Sequence[str], answers: Sequence[str]) -> bool:
-    names = [{_split(part, {"="})[0][0] for part in parts if "=" in part} for parts in (golds, answers)]
-    if not all(names) and max(map(len, names)) > 1:  # x = 1, y = 2 is a tuple, no set
+    names = [{name for name, _ in map(_named, parts) if name} for parts in (golds, answers)]
+    numbered = [_numbered(parts) for parts in (golds, answers)]
+    if all(numbered) and names[0] & names[1]:  # x_1 = -2, x_2 = 3 says which is which
+        return names[0] == names[1] and all(same(g, a) for g in golds for a in answers if _named(g)[0] == _named(a)[0])
+    if any(numbered):
+        bases = [{_LABEL.sub(r"\1", name) for name in group} for group in names]
+        if max(map(len, bases)) > 1 or not (bases[0] == bases[1] or not all(bases)):
+            return False
+        golds, answers = ([_named(part)[1] for part in parts] for parts in (golds, answers))
+    elif names[0] != names[1] and max(map(len, names)) > 1:  # x = 1, y = 2 is a tuple, no set
         return False
     left = list(answers)
     for gold in golds:
@@ -153,21 +104,67 @@ def _same_unordered(golds: Sequence[str], answers: Sequence[str]) -> bool:
     return not left
 
 
+def _named(part: str) -> tuple[str, str]:
+    """The name and the value of ``x_1=3``; an empty name where there is none."""
+    sides = split(part, {"="})
+    return (sides[0][0], sides[1][0]) if len(sides) == 2 and is_name(sides[0][0]) else ("", part)
+
+
+def _numbered(parts: Sequence[str]) -> bool:
+    """Is every part named by one letter with numbers below it, each another?"""
+    labels = [_LABEL.fullmatch(_named(part)[0]) for part in parts]
+    return all(labels) and len({label[0] for label in labels if label}) == len(parts) > 1
+
+
+def _same_ratio(gold: list[str], answer: list[str]) -> bool:
+    """Up to a factor; a ratio of two and a value are the same where it is their quotient."""
+    if sorted((len(gold), len(answer))) == [1, 2]:
+        pair, (value,) = (gold, answer) if len(gold) == 2 else (answer, gold)
+        quotient = rf"\frac{{{pair[0]}}}{{{pair[1]}}}"
+        return _same_value(quotient, value) if len(gold) == 2 else _same_value(value, quotient)
+    if len(gold) != len(answer):
+        return False
+    if any(split_unit(part)[1] for part in gold + answer):
+        return _same_ordered(gold, answer)
+    return all(
+        _same_expression(rf"({gold[0]})\cdot({a})", rf"({answer[0]})\cdot({g})")
+        for g, a in zip(gold[1:], answer[1:], strict=True)
+    )
+
+
+def _same_congruence(gold: str, one: Congruence | None, answer: str, other: Congruence | None) -> bool:
+    """Residues are equal up to multiples of the modulus; a bare gold is the residue of an answer without a name."""
+    if one is None or other is None:
+        bare = one is None and other is not None and not other.name and not operators(gold)
+        return bare and other is not None and len(other.residues) == 1 and same(gold, other.residues[0])
+    if (one.name and other.name and one.name != other.name) or not same(one.modulus, other.modulus):
+        return False
+    modulus, values = number(one.modulus), [[number(r) for r in c.residues] for c in (one, other)]
+    if modulus and all(value is not None for value in values[0] + values[1]):
+        first, second = ({value % modulus for value in group if value is not None} for group in values)
+        return first == second
+    return _same_unordered(one.residues, other.residues)
+
+
 def _same_value(gold: str, answer: str) -> bool:
     """Neither lists nor equations."""
-    (gold, gold_unit), (answer, answer_unit) = split_unit(gold), split_unit(answer)
-    if units_differ(gold_unit, answer_unit) or ("%" in (gold_unit, answer_unit) and gold_unit != answer_unit):
+    (gold, gold_unit), (answer, answer_unit) = quantities(gold, answer)
+    if differ(gold_unit, answer_unit) or ("%" in (gold_unit, answer_unit) and gold_unit != answer_unit):
         return False
     if (gold_unit == "°") != (answer_unit == "°") and r"\pi" in gold + answer:
         gold, answer = (f"({t})" + (r"\cdot\frac{\pi}{180}" if u == "°" else "") for t, u in
                         ((gold, gold_unit), (answer, answer_unit)))  # fmt: skip
-    matrices = _MATRIX.fullmatch(gold), _MATRIX.fullmatch(answer)
-    if matrices[0] and matrices[1]:
-        return _same_matrix(matrices[0][2], matrices[1][2])
-    unions = [[part for part, _ in _split(text, {r"\cup"})] for text in (gold, answer)]
+    unions = [[part for part, _ in split(text, {r"\cup"})] for text in (gold, answer)]
     if len(unions[0]) > 1 and len(unions[0]) == len(unions[1]) and _same_unordered(*unions):
         return True
-    one, other = _bracketed(gold), _bracketed(answer)
+    one, other = bracketed(gold), bracketed(answer)
+    matrices = cells(gold), cells(answer)
+    if matrices[0] and matrices[1]:
+        return len(matrices[0]) == len(matrices[1]) and all(map(_same_ordered, *matrices))
+    for matrix, whole in ((matrices[0], other), (matrices[1], one)):
+        if matrix and whole and whole.opening == "(" and len(whole.parts) > 1 and 1 in (len(matrix), len(matrix[0])):
+            vector = [cell for row in matrix for cell in row]  # a row or a column is the tuple of its parts
+            return _same_ordered(whole.parts, vector) if whole is one else _same_ordered(vector, whole.parts)
     if one and len(one.parts) == 1 and (one.opening in "({" or not other):
         return same(one.parts[0], answer)
     if other and len(other.parts) == 1 and (other.opening in "({" or not one):
@@ -179,12 +176,6 @@ def _same_value(gold: str, answer: str) -> bool:
     return _same_expression(gold, answer)
 
 
-def _same_matrix(gold: str, answer: str) -> bool:
-    rows = [[row for row in re.split(r"\\\\(?:\[[^\]]*\])?", text) if row.strip()] for text in (gold, answer)]
-    cells = [[[cell.strip() for cell in row.split("&")] for row in matrix] for matrix in rows]
-    return len(cells[0]) == len(cells[1]) and all(_same_ordered(g, a) for g, a in zip(*cells, strict=True))
-
-
 def _same_equation(gold: str, answer: str) -> bool:
     golds, answers = _chain(gold), _chain(answer)
     sides = [[part for part, _ in chain] for chain in (golds, answers)]
@@ -194,10 +185,10 @@ def _same_equation(gold: str, answer: str) -> bool:
     if any(sign - {"=", r"\in", r"\approx", r"\equiv"} for sign in signs):
         return _same_relation(golds, answers)
     if len(golds) == 1:
-        values = [part for part in sides[1] if not _is_name(part)] or sides[1][-1:]
+        values = [part for part in sides[1] if not is_name(part)] or sides[1][-1:]
         return all(same(gold, value) for value in values)
     if len(answers) == 1:
-        return _is_name(sides[0][0], single=True) and same(sides[0][-1], answer)
+        return is_name(sides[0][0], single=True) and same(sides[0][-1], answer)
     if sides[0][0] == sides[1][0] and same(sides[0][-1], sides[1][-1]):
         return True
     return _same_relation(golds, answers)
@@ -205,9 +196,9 @@ def _same_equation(gold: str, answer: str) -> bool:
 
 def _chain(text: str) -> list[tuple[str, str]]:
     """Sides and signs of an equation, without what comes after a value and "about"."""
-    chain = _split(text, _RELATIONS)
+    chain = split(text, RELATIONS)
     for i, (side, sign) in enumerate(chain):
-        if sign == r"\approx" and not _is_name(side):
+        if sign == r"\approx" and not is_name(side):
             return [*chain[:i], (side, "")]
     return chain
 
@@ -221,38 +212,9 @@ def _same_relation(golds: list[tuple[str, str]], answers: list[tuple[str, str]])
     found = []
     for side, ((left, sign), (right, _)) in (("gold", golds), ("answer", answers)):
         if sign in (">", r"\geq"):
-            left, sign, right = right, _FLIPPED[sign], left
+            left, sign, right = right, FLIPPED[sign], left
         found.append((sign, _read(left, side) - _read(right, side)))
     return same_relation(*found)
-
-
-def _region(text: str) -> tuple[str, str] | None:
-    r"""The name and the interval of ``1<x\leq2``, ``x>3``, or of several joined by "or"."""
-    parts = _split(text, {r"\lor"})
-    found = [_interval(part) for part, _ in parts]
-    names = {region[0] for region in found if region}
-    if None in found or len(names) != 1:
-        return None
-    return names.pop(), r"\cup".join(region[1] for region in found if region)
-
-
-def _interval(text: str) -> tuple[str, str] | None:
-    chain = _split(text, _RELATIONS)
-    sides, signs = [part for part, _ in chain], [sign for _, sign in chain[:-1]]
-    if signs and all(sign in (">", r"\geq") for sign in signs):
-        sides, signs = sides[::-1], [_FLIPPED[sign] for sign in signs[::-1]]
-    if signs == [r"\in"] and _is_name(sides[0]):
-        return sides[0], sides[1]
-    if not signs or not all(sign in ("<", r"\leq") for sign in signs) or "," in text:
-        return None
-    if len(sides) == 3 and _is_name(sides[1]):
-        ends = _SIDES[signs[0], signs[1]]
-        return sides[1], f"{ends[0]}{sides[0]},{sides[2]}{ends[1]}"
-    if len(sides) == 2 and re.fullmatch(r"[A-Za-z]|\\[a-z]+", sides[0]) and sides[0] != r"\infty":
-        return sides[0], rf"(-\infty,{sides[1]}{')' if signs == ['<'] else ']'}"
-    if len(sides) == 2 and re.fullmatch(r"[A-Za-z]|\\[a-z]+", sides[1]) and sides[1] != r"\infty":
-        return sides[1], rf"{'(' if signs == ['<'] else '['}{sides[0]},\infty)"
-    return None
 
 
 def _read(text: str, side: str) -> Any:
@@ -278,15 +240,18 @@ def readable(gold: str) -> bool:
         return False
     if compare(gold, "0") is not None or is_word(gold) or choice(gold):
         return True
-    parts = _elements(gold)
+    if found := congruence(gold):
+        return all(readable(part) for part in (*found.residues, found.modulus))
+    parts = elements(gold)
     if len(parts) == 1:
-        parts = [part for part, _ in _split(gold, _RELATIONS | {r"\cup"})]
+        parts = [part for part, _ in split(gold, RELATIONS | {r"\cup"})]
+    if len(parts) == 1:
+        parts = split_ratio(gold)
     if len(parts) > 1:
         return all(readable(part) for part in parts)
-    matrix, whole = _MATRIX.fullmatch(gold), _bracketed(gold)
+    matrix, whole = cells(gold), bracketed(gold)
     if matrix:
-        parts = [cell.strip() for cell in re.split(r"\\\\(?:\[[^\]]*\])?|&", matrix[2]) if cell.strip()]
-        return all(readable(part) for part in parts)
+        return all(readable(cell) for row in matrix for cell in row if cell)
     if whole and (len(whole.parts) > 1 or whole.parts[0] != gold):
         return all(readable(part) for part in whole.parts)
     value, unit = split_unit(gold)

@@ -6,7 +6,9 @@ Numbers are compared as exact fractions. Nothing here imports more than the stan
 import re
 from fractions import Fraction
 
-from relax.evaluation.answers import plain
+from relax.evaluation.ratios import same_time, split_ratio
+from relax.evaluation.units import WORDS, Unit, differ, unit
+from relax.evaluation.words import choice, is_word, plain, small_choice
 
 #: A power of ten beyond this is not written out.
 _MAX_EXPONENT = 1000
@@ -30,53 +32,40 @@ _NUMBER_WORDS = {
     )
 }
 
-#: Canonical name: other spellings. A plural "s" is dropped first.
-_UNITS = {
-    "dollar": "$ usd", "cent": "¢", "euro": "€ eur", "pound": "£ lb", "degree": "deg °", "radian": "rad",
-    "percent": "%", "millimeter": "mm millimetre", "centimeter": "cm centimetre", "meter": "m metre",
-    "kilometer": "km kilometre", "inch": "in inche", "foot": "ft feet", "yard": "yd", "mile": "mi", "acre": "",
-    "milligram": "mg", "gram": "g", "kilogram": "kg", "ounce": "oz", "ton": "", "liter": "l litre",
-    "milliliter": "ml millilitre", "gallon": "gal", "second": "s sec", "minute": "min", "hour": "h hr", "day": "",
-    "week": "", "month": "", "year": "yr", "newton": "n", "joule": "j", "watt": "w", "volt": "v", "kelvin": "k",
-    "pascal": "pa", "hertz": "hz", "mole": "mol", "am": "a.m.", "pm": "p.m.", "kph": "kmh kmph", "mph": "",
-    "celsius": "c", "fahrenheit": "f",
-}  # fmt: skip
-_CANONICAL = {name: unit for unit, others in _UNITS.items() for name in (unit, *others.split())}
 _SCALES = {"hundred": 2, "thousand": 3, "million": 6, "billion": 9, "trillion": 12}
 #: Words after a number that change it, or are no units.
 _NO_UNITS = {
     "factorial", "choose", "over", "times", "plus", "minus", "squared", "cubed", "divided", "root", "modulo", "mod",
-    "dozen", "half", "score", "pair", "below", "negative", "or", "not", "if", "except", "least", "most", "than",
+    "dozen", "half", "halves", "score", "pair", "thirds", "fourths", "quarters", "fifths", "sixths", "eighths",
+    "tenth", "tenths", "hundredth", "hundredths", "thousandth", "thousandths", "tens", "hundreds", "dozens", "pairs",
+    "below", "negative", "or", "not", "if", "except", "least", "most", "than",
     "alpha", "beta", "gamma", "delta", "theta", "lambda", "sigma", "omega", "sqrt", "sinh", "cosh", "tanh", "infinity",
     "infty",
 }  # fmt: skip
 #: Units that stand without \\text{}: glued to the number only where they are no product of usual variables.
-_GLUED = "cm|mm|km|kg|mph|kph|degrees?|dollars?|cents?|percent"
-_SPACED = "|".join(sorted((name for name in _CANONICAL if len(name) > 1 and name.isalpha()), key=len, reverse=True))
-_SPACED += "|AM|PM|Hz|Pa"
-_UNIT = (
+_GLUED = "cm|mm|km|kg|mph|kph|min|sec|mins|secs|hours?|minutes?|seconds?|miles?|degrees?|dollars?|cents?|percent"
+_SPACED = "|".join(WORDS) + "|AM|PM"
+_ATOM = (
     r"(?:\\text\{[^{}]*\}|\^\\circ(?:\s?[CF](?![A-Za-z]))?|[%€£]"
     rf"|(?:(?<![A-Za-z\\])(?:{_GLUED})|(?<=[\s/])(?:{_SPACED})s?)(?![A-Za-z]))(?:\^(?:\d|\{{-?\d\}}))?"
 )
-_WITH_UNIT = re.compile(
-    rf"(?P<value>.*?[\w)}}!])(?P<unit>\s?{_UNIT}(?:(?:\s?(?:/|\\cdot|per)\s?|\s?){_UNIT}){{0,5}})", re.DOTALL
-)
+_JOIN = r"(?:\s?(?:/|\\cdot|per)\s?|\s?)"
+_CHAIN = rf"{_ATOM}(?:{_JOIN}{_ATOM}){{0,5}}"
+_FRACTION = rf"\\frac\{{(?:1|{_CHAIN})\}}\{{{_CHAIN}\}}"
+_UNIT = rf"(?:{_ATOM}|{_FRACTION}|\({_CHAIN}\))"
+_WITH_UNIT = re.compile(rf"(?P<value>.*?[\w)}}!])(?P<unit>\s?/?\s?{_UNIT}(?:{_JOIN}{_UNIT}){{0,5}})", re.DOTALL)
 _WITH_WORDS = re.compile(
     r"(?P<value>.*\d\}*) (?P<unit>(?!a?(?:sin|cos|tan|log|exp))(?:[a-z]{3,} ){0,3}[A-Za-z][a-z]{3,}(?: [a-z]+){0,5})"
 )
-_TRIGONOMETRIC = re.compile(r"\\(?:sin|cos|tan|cot|sec|csc)")
+_WORDS_WITHIN = re.compile(r"\d [A-Za-z]{3,}")
+#: Letters behind a number, which are a unit only beside the same unit in roman type.
+_BARE = re.compile(r"(?P<value>.*?[\d)}])\s?(?P<unit>(?:\\(?:mu|Omega|frac|cdot|,)|[A-Za-z])[\w\s/^{}\\().-]*)")
+_QUANTITY = re.compile(rf"({_DECIMAL}) ?\\text\{{([^{{}}]*)\}}")
+_QUANTITIES = re.compile(rf"{_QUANTITY.pattern}(?: ?{_QUANTITY.pattern})+")
+_TRIGONOMETRIC = re.compile(r"\\(?:sin|cos|tan|cot|sec|csc|cis)")
 _CURRENCY = re.compile(r"(?P<sign>-?)(?P<unit>\\\$|€|£|\\pounds(?![A-Za-z])|USD\s?)(?P<value>.*)")
-_UNIT_TOKEN = re.compile(r"[a-z.]+|[°$€£¢%]|\^-?\d+|/")
 
 _TEXT = re.compile(r"\\text\{([^{}]*)\}")
-_WORD = re.compile(r"[a-z][a-z' -]*")
-#: Short words that are no products of variables.
-_SHORT_WORDS = {"yes", "no", "odd", "even", "all", "any", "none", "red", "on", "up", "tie", "sun", "mon", "tue"}
-_CHOICE = re.compile(
-    r"(?:(?:[Oo]ption|[Cc]hoice|[Aa]nswer)[ :]*)?"
-    r"(?:\((?P<bracketed>[A-J])\)|(?P<bare>[A-J])(?=[).]|:?$))(?:[):]|\.(?=\s|$))?\s*(?P<rest>.*)"
-)
-_CHOICE_TEXT = re.compile(r"[-\d\\\"]|[A-Za-z]{2}")
 _BASED = re.compile(r"(?P<digits>[0-9A-Fa-f]+)_(?:\{?(?P<base>\d+)\}?|\{?\\text\{(?P<word>[a-z]+)\}\}?)")
 
 
@@ -131,61 +120,37 @@ def split_unit(text: str) -> tuple[str, str]:
     """
     found = _CURRENCY.fullmatch(text)
     if found:
-        value = split_unit(found["value"])[0]  # without "million", or the currency once more in words
-        return found["sign"] + value, {r"\$": "$", "USD": "$", r"\pounds": "£"}.get(
-            found["unit"].strip(), found["unit"]
-        )
-    found = _WITH_UNIT.fullmatch(text) or _WITH_WORDS.fullmatch(text)
+        value, behind = split_unit(found["value"])  # "million", "per hour", or the currency once more in words
+        currency = {"USD": "$", r"\pounds": "£"}.get(found["unit"].strip(), found["unit"].removeprefix("\\"))
+        named = unit(behind) if behind else None
+        return found["sign"] + value, f"{currency} {behind}" if named and -1 in named.values() else currency
+    found = _WITH_UNIT.fullmatch(text)
+    if not found or _WORDS_WITHIN.search(found["value"]):  # "72 clips per day" is no 72 clips of a day
+        found = _WITH_WORDS.fullmatch(text) or found
     if not found or not re.search(r"\d|\\pi", found["value"]):
         return text, ""
-    value, unit = found["value"], plain(found["unit"].replace(r"^\circ", "°"))
-    words = unit.split()
+    value, behind = found["value"], " ".join(_TEXT.sub(r" \1 ", found["unit"].replace(r"^\circ", "°")).split())
+    words = behind.casefold().split()
     if words and words[0] in _SCALES:
-        return rf"{value}\cdot10^{_SCALES[words[0]]}", " ".join(words[1:])
-    if _NO_UNITS & set(words) or (unit == "°" and _TRIGONOMETRIC.search(value)):
+        return rf"{value}\cdot10^{_SCALES[words[0]]}", " ".join(behind.split()[1:])
+    if (_NO_UNITS & set(words) and not unit(behind)) or (behind == "°" and _TRIGONOMETRIC.search(value)):
         return text, ""
-    return value.strip(), unit
+    return value.strip(), behind
 
 
-def units_differ(one: str, other: str) -> bool:
-    """Are both units known, and not the same?"""
-    first, second = _unit_key(one), _unit_key(other)
-    return first is not None and second is not None and first != second
+def quantities(gold: str, answer: str) -> tuple[tuple[str, str], tuple[str, str]]:
+    """Two cleaned answers as values and units, as :func:`split_unit` does.
 
-
-def _unit_key(unit: str) -> str | None:
-    """One spelling of a unit; None without one, or if any word of it is unknown."""
-    unit = re.sub(r"\b(?:square|sq\.?)\s+([a-z]+)", r"\1^2", unit.replace("{", "").replace("}", ""))
-    unit = re.sub(r"\bcubic\s+([a-z]+)", r"\1^3", unit).replace(" per ", "/")
-    key = ""
-    for token in _UNIT_TOKEN.findall(unit):
-        if token[0] in "^/":
-            key += token
-            continue
-        name = _CANONICAL.get(token) or _CANONICAL.get(token.removesuffix("s"))
-        if name is None:
-            return None
-        key += f" {name}"
-    return key.strip() or None
-
-
-def is_word(text: str) -> bool:
-    r"""Is a cleaned answer a word or a phrase, not a product of variables?
-
-    In ``\text{}``, of four letters or more, or one of a few short words.
+    Where one has a unit, letters behind the other's number are read as that unit, if they can be: ``5m`` is ``5 m``
+    only beside metres.
     """
-    bare = plain(text)
-    if not _WORD.fullmatch(bare):
-        return False
-    return r"\text{" in text or any(len(word) > 3 for word in bare.split()) or bare in _SHORT_WORDS
-
-
-def choice(text: str) -> tuple[str, str] | None:
-    """The letter A to J of a cleaned answer such as ``C``, ``(C)``, ``C.`` or ``(C)5``, and the text after it."""
-    found = _CHOICE.fullmatch(_TEXT.sub(r"\1", text).strip())
-    if not found or (found["rest"] and not _CHOICE_TEXT.match(found["rest"])):
-        return None
-    return found["bracketed"] or found["bare"], found["rest"]
+    found = [split_unit(text) for text in (gold, answer)]
+    for i, text in enumerate((gold, answer)):
+        known = unit(found[1 - i][1]) if found[1 - i][1] and not found[i][1] else None
+        bare = _BARE.fullmatch(text) if known else None
+        if bare and unit(bare["unit"]) == known:
+            found[i] = bare["value"], found[1 - i][1]
+    return found[0], found[1]
 
 
 def compare(gold: str, answer: str) -> bool | None:
@@ -205,12 +170,48 @@ def compare(gold: str, answer: str) -> bool | None:
         return compare(gold, other[1])
     if letter and letter[1]:
         return compare(letter[1], answer)
-    values = [number(split_unit(text)[0]) for text in (gold, answer)]
+    if letter and not other and (small := small_choice(answer)):
+        return letter[0] == small
+    verdict = same_time(gold, answer)
+    if verdict is not None:
+        return verdict
+    if ":" in gold + answer:
+        parts = [[number(part) for part in split_ratio(text)] for text in (gold, answer)]
+        if all(part is not None for part in parts[0] + parts[1]):
+            return proportional(*parts)  # type: ignore[arg-type]
+    series = _series(gold), _series(answer)
+    if series[0] and series[1]:
+        return series[0] == series[1]
+    (one, one_unit), (two, two_unit) = quantities(gold, answer)
+    values = [number(one), number(two)]
     if values[0] is not None and values[1] is not None:
-        return _same_quantity(values[0], split_unit(gold)[1], values[1], split_unit(answer)[1])
+        return _same_quantity(values[0], one_unit, values[1], two_unit)
     if is_word(gold) or is_word(answer):
         return plain(gold) == plain(answer)
     return _same_based(gold, answer)
+
+
+def proportional(gold: list[Fraction], answer: list[Fraction]) -> bool:
+    """Are two ratios equal up to a factor?
+
+    A ratio of two numbers and a fraction are the same where that is its value; an integer is the ratio to 1 alone.
+    """
+    if sorted((len(gold), len(answer))) == [1, 2]:
+        (over, under), value = (gold, answer[0]) if len(gold) == 2 else (answer, gold[0])
+        return under != 0 and over / under == value and (value.denominator > 1 or under == 1)
+    return (
+        len(gold) == len(answer)
+        and any(gold)
+        and any(answer)
+        and all(a * y == b * x for a, x in zip(gold, answer, strict=True) for b, y in zip(gold, answer, strict=True))
+    )
+
+
+def _series(text: str) -> list[tuple[Fraction, Unit]]:
+    """``1\\text{hour}30\\text{minutes}``: the values and units of a quantity in several units; else nothing."""
+    found = _QUANTITY.findall(text) if _QUANTITIES.fullmatch(text) else []
+    units = [unit(name) for _, name in found]
+    return [(_fraction(value), one) for (value, _), one in zip(found, units, strict=True) if one] if all(units) else []
 
 
 def _same_quantity(gold: Fraction, gold_unit: str, answer: Fraction, answer_unit: str) -> bool:
@@ -219,7 +220,7 @@ def _same_quantity(gold: Fraction, gold_unit: str, answer: Fraction, answer_unit
             return answer in (gold, gold / 100)
         # A gold without a sign is the percentage itself only where it cannot be a share.
         return not gold_unit and (answer / 100 == gold or (answer == gold and abs(gold) > 1))
-    return gold == answer and not units_differ(gold_unit, answer_unit)
+    return gold == answer and not differ(gold_unit, answer_unit)
 
 
 def _same_based(gold: str, answer: str) -> bool | None:

@@ -47,10 +47,12 @@ _TOKENS = [
         (r"\\gamma(?![A-Za-z])", r"\\text{gam}"),
         (r"\\Gamma(?![A-Za-z(])", r"\\text{Gam}"),
         (r"\\lg(?![A-Za-z])", r"\\log_{10}"),
+        # The parser transposes what has the exponent T, and a number or a name transposed is itself.
+        (r"\^(?:T(?![A-Za-z_])|\{T\})", r"^{1\\cdot T}"),
     ]
 ]
 _DECIMAL = re.compile(r"(\d*)\.(\d*)(?:\\(?:overline|bar|dot)\{(\d+)\})?")
-_UNREADABLE = re.compile(r"\d\s+\d|(?<!\^)\d_|(?<!\\)\\[^A-Za-z{}\\]|[\"'#@?]")
+_UNREADABLE = re.compile(r"\d\s+\d|:|(?<!\^)\d_|(?<!\\)\\[^A-Za-z{}\\]|[\"'#@?]")
 
 
 class Unreadable(Exception):
@@ -63,7 +65,7 @@ def read(text: str) -> sympy.Basic | sympy.MatrixBase:
     Raises:
         Unreadable: the parser does not know what it means, or a number in it has more than :data:`MAX_DIGITS` digits.
     """
-    text = _DECIMAL.sub(_exact, text)
+    text = _DECIMAL.sub(_exact, _without_cis(text))
     for pattern, replacement in _TOKENS:
         text = pattern.sub(replacement, text)
     if _UNREADABLE.search(text):
@@ -83,6 +85,24 @@ def read(text: str) -> sympy.Basic | sympy.MatrixBase:
     if _digits(found) > MAX_DIGITS:
         raise Unreadable(text)
     return _named(found)
+
+
+def _without_cis(text: str) -> str:
+    r"""``\cis`` of what follows it, up to a sign or another ``\cis``, as a sum of cosine and sine."""
+    before, name, rest = text.partition(r"\cis")
+    if not name:
+        return text
+    depth, end = 0, len(rest)
+    for i, character in enumerate(rest):
+        depth += (character in "{[(") - (character in "}])")
+        if depth < 0 or (depth == 0 and ((character in "+-=<>," and i) or rest.startswith(r"\cis", i))):
+            end = i
+            break
+        if depth == 0 and character == ")" and rest[0] == "(":
+            end = i + 1
+            break
+    argument = rest[:end].strip()
+    return rf"{before}(\cos({argument})+i\cdot\sin({argument})){_without_cis(rest[end:])}"
 
 
 def _exact(found: re.Match[str]) -> str:
