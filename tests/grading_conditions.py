@@ -303,5 +303,11 @@ f(x)=x^2 != f(x)=x^2 \text{ for some } x
 f(x)=x^2 != f(x)=x^2 \text{ and } f(x)=0
 f(x)=x^2 \text{ for all } x != x
 f(x)=x^2 \text{ for all } x != h(x)=x^2
+f(x)=2x-1 != f(x)=2x-1 \text{ for positive x}
+f(x)=2x-1 != f(x)=2x-1 \text{ for no x}
+f(x)=2x-1 != f(x)=2x-1 \text{ where x is positive}
+x=-2,3 != x_1=-2, x_1=3, x_2=4
+2.5 != 2.5\text{ with remainder}
+x_1=-3, x_2=2 != x_2=-3, x_2=2
 """,
 }

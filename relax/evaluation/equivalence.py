@@ -17,6 +17,7 @@ from relax.evaluation.units import differ
 from relax.evaluation.words import choice, is_word
 
 _BUILDER = re.compile(r"\\\{([A-Za-z])(?:\\in\\mathbb\{R\})?[:|](?P<condition>[^:|]*)\\\}")
+_DENIED = re.compile(r"\\not(?![A-Za-z])")
 _LABEL = re.compile(r"([A-Za-z])_(?:\{(\w+)\}|(\w))")
 
 
@@ -37,6 +38,8 @@ def same(gold: str, answer: str) -> bool:
     verdict = compare(gold, answer)
     if verdict is not None:
         return verdict
+    if _DENIED.search(gold) or _DENIED.search(answer):
+        return False
     labelled, other = choice(answer), choice(gold)
     if labelled and labelled[1] and not other:
         return same(gold, labelled[1])
@@ -90,7 +93,8 @@ def _same_unordered(golds: Sequence[str], answers: Sequence[str]) -> bool:
         return names[0] == names[1] and all(same(g, a) for g in golds for a in answers if _named(g)[0] == _named(a)[0])
     if any(numbered):
         bases = [{_LABEL.sub(r"\1", name) for name in group} for group in names]
-        if max(map(len, bases)) > 1 or not (bases[0] == bases[1] or not all(bases)):
+        twice = any(map(_LABEL.fullmatch, names[1 if numbered[0] else 0])) and not all(numbered)
+        if twice or max(map(len, bases)) > 1 or not (bases[0] == bases[1] or not all(bases)):
             return False
         golds, answers = ([_named(part)[1] for part in parts] for parts in (golds, answers))
     elif names[0] != names[1] and max(map(len, names)) > 1:  # x = 1, y = 2 is a tuple, no set

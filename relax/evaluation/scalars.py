@@ -60,6 +60,10 @@ _WITH_WORDS = re.compile(
 _WORDS_WITHIN = re.compile(r"\d [A-Za-z]{3,}")
 #: Letters behind a number, which are a unit only beside the same unit in roman type.
 _BARE = re.compile(r"(?P<value>.*?[\d)}])\s?(?P<unit>(?:\\(?:mu|Omega|frac|cdot|,)|[A-Za-z])[\w\s/^{}\\().-]*)")
+#: Words that begin a condition on what stands before them.
+_CONDITIONS = {"for", "where", "when", "whenever", "unless", "provided", "as", "with", "but", "such", "remainder"}
+#: No quantity is longer, in characters.
+_LONGEST = 300
 _QUANTITY = re.compile(rf"({_DECIMAL}) ?\\text\{{([^{{}}]*)\}}")
 _QUANTITIES = re.compile(rf"{_QUANTITY.pattern}(?: ?{_QUANTITY.pattern})+")
 _TRIGONOMETRIC = re.compile(r"\\(?:sin|cos|tan|cot|sec|csc|cis)")
@@ -124,6 +128,8 @@ def split_unit(text: str) -> tuple[str, str]:
         currency = {"USD": "$", r"\pounds": "£"}.get(found["unit"].strip(), found["unit"].removeprefix("\\"))
         named = unit(behind) if behind else None
         return found["sign"] + value, f"{currency} {behind}" if named and -1 in named.values() else currency
+    if len(text) > _LONGEST:
+        return text, ""
     found = _WITH_UNIT.fullmatch(text)
     if not found or _WORDS_WITHIN.search(found["value"]):  # "72 clips per day" is no 72 clips of a day
         found = _WITH_WORDS.fullmatch(text) or found
@@ -133,6 +139,8 @@ def split_unit(text: str) -> tuple[str, str]:
     words = behind.casefold().split()
     if words and words[0] in _SCALES:
         return rf"{value}\cdot10^{_SCALES[words[0]]}", " ".join(behind.split()[1:])
+    if words and words[0] in _CONDITIONS:
+        return text, ""
     if (_NO_UNITS & set(words) and not unit(behind)) or (behind == "°" and _TRIGONOMETRIC.search(value)):
         return text, ""
     return value.strip(), behind
@@ -199,12 +207,10 @@ def proportional(gold: list[Fraction], answer: list[Fraction]) -> bool:
     if sorted((len(gold), len(answer))) == [1, 2]:
         (over, under), value = (gold, answer[0]) if len(gold) == 2 else (answer, gold[0])
         return under != 0 and over / under == value and (value.denominator > 1 or under == 1)
-    return (
-        len(gold) == len(answer)
-        and any(gold)
-        and any(answer)
-        and all(a * y == b * x for a, x in zip(gold, answer, strict=True) for b, y in zip(gold, answer, strict=True))
-    )
+    first = next((i for i, part in enumerate(gold) if part), None)
+    if len(gold) != len(answer) or first is None or not answer[first]:
+        return False
+    return all(a * answer[first] == b * gold[first] for a, b in zip(gold, answer, strict=True))
 
 
 def _series(text: str) -> list[tuple[Fraction, Unit]]:
