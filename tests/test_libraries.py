@@ -1,4 +1,4 @@
-"""The page on what we stand on: every row names a version, a consequence, and a test that exists; findings are listed."""
+"""The page on what we stand on: every row names version, consequence and a test that exists; findings are listed."""
 
 import ast
 import re
@@ -55,5 +55,7 @@ def test_every_finding_is_listed_runs_by_itself_and_pins_what_it_installs() -> N
         assert "mktemp -d" in text, name
         assert package not in text, name
         assert not re.search(r"^\s*(?:import|from) relax\b", text, flags=re.M), name
-        installed = re.search(r"pip\" install --quiet (.+?)(?<!\\)$", text, flags=re.M | re.S)[1].replace("\\\n", " ").split()
+        installed = (
+            re.search(r"pip\" install --quiet (.+?)(?<!\\)$", text, flags=re.M | re.S)[1].replace("\\\n", " ").split()
+        )
         assert [word for word in installed if not re.fullmatch(r"[\w\[\]-]+==[\w.]+", word)] == [], name
