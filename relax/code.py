@@ -200,20 +200,24 @@ _LEFT_OUT = {"annotation", "returns", "type_comment", "type_params", "ctx", "kin
 
 def _tree(node: Any, part: _Part) -> Any:
     """Nested lists of what counts in a syntax tree, the same in every version of Python; names go to ``part``."""
-    if isinstance(node, list):
+    kind = type(node)
+    if kind is list:
         return [_tree(item, part) for item in node if not _says_only(item)]
-    if isinstance(node, ast.Import | ast.ImportFrom):
+    if kind is ast.Name:
+        part.uses.add(node.id)
+        return node.id
+    if kind is ast.Constant:
+        return ["Constant", node.value]
+    if kind is ast.Import or kind is ast.ImportFrom:
         part.imports |= _imported(node)
         return None
-    if isinstance(node, ast.Raise):
+    if kind is ast.Raise:  # not what it says
         return ["Raise", _tree(node.exc.func if isinstance(node.exc, ast.Call) else node.exc, part)]
-    if not isinstance(node, ast.AST):
-        return repr(node)
-    if isinstance(node, ast.Name):
-        part.uses.add(node.id)
-    elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+    if not hasattr(node, "_fields"):
+        return node
+    if kind is ast.Attribute and type(node.value) is ast.Name:
         part.uses.add(f"{node.value.id}.{node.attr}")
-    found: list[Any] = [type(node).__name__]
+    found: list[Any] = [kind.__name__]
     for name in node._fields:
         value = getattr(node, name, None)
         if name not in _LEFT_OUT and value is not None and value != []:
