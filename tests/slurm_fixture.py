@@ -234,8 +234,8 @@ class Experiment:
     def warn(self, pids: list[int]) -> None:
         """Slurm's warning of the time limit for the training that is under way, in the middle of its work.
 
-        Its processes stand still until the warning comes (Slurm lets them go on with it), and the limit comes near only
-        then: the training is not done before it on a quick machine, and has begun before it on a slow one.
+        Its processes stand still until the warning comes, with which they go on, and the limit comes near only then:
+        the training is not done before it on a quick machine, and has begun before it on a slow one.
         """
         assert pids
         _, job = self.of("train")[-1]

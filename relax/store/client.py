@@ -17,7 +17,7 @@ from relax.errors import MachineError
 from relax.files import cannot_write, refusal
 from relax.store.whole import complete
 from relax.tracking import ARTEFACTS, masked
-from relax.tracking_uri import sqlite_file
+from relax.tracking_uri import DATABASES, sqlite_file
 
 #: Tags of a job's run: folder of the record it shows, and version of that record.
 PATH_TAG, HASH_TAG = "relax.record", "relax.record_hash"
@@ -59,7 +59,9 @@ def faults(uri: str) -> Iterator[None]:
     """
     try:
         yield
-    except ImportError as error:  # of a database
+    except ImportError as error:
+        if not uri.startswith(DATABASES):
+            raise
         raise MachineError(
             f"{masked(uri)}: needs the Python package {error.name}, which is not installed; pip install it, or name "
             "a server or a SQLite file."
