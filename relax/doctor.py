@@ -121,7 +121,7 @@ def _snapshots(config: Config) -> Iterator[Finding]:
     wanted = list(_sources(config))
     if not wanted:
         return
-    from relax.models.hub import cached
+    from relax.data.hub_cache import cached
 
     absent = [
         source["repo"]

@@ -8,10 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import snapshot_download
-from huggingface_hub.errors import LocalEntryNotFoundError
-
 from relax.data.copies import distinct, same_text
+from relax.data.hub_cache import cached
 from relax.data.images import Archive, keep, locate
 from relax.data.problem import IMAGE, Problem
 from relax.data.splits import load_split
@@ -85,14 +83,9 @@ def _read(source: dict[str, Any], prefix: str, out: Path) -> Iterator[tuple[str,
         )
     if source["file"] is not None:
         # Where images lie beside the table, `datasets` would make a data set of the images alone.
-        try:
-            folder = Path(
-                snapshot_download(name, repo_type="dataset", revision=source["revision"], local_files_only=True)
-            )
-        except LocalEntryNotFoundError as error:
-            raise MachineError(
-                f"{name}: not in the local cache; run `relax fetch` with the same configuration."
-            ) from error
+        folder = cached(name, "dataset", source["revision"])
+        if folder is None:
+            raise MachineError(f"{name}: not in the local cache; run `relax fetch` with the same configuration.")
         rows = read_table(folder / source["file"], "problems")
         yield from _problems(rows, source, prefix, out, _archive(folder, source))
         return

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import datasets
-from huggingface_hub import snapshot_download
 
+from relax.data.hub_cache import cached
 from relax.data.tables import Row, read_file
 from relax.errors import DataError, MachineError
 
@@ -69,8 +69,10 @@ def _builder(repo: str, commit: str | None, config: str | None) -> datasets.Data
         # Offline the library takes the newest of its own cache, whatever the commit; in the hub's all have their place.
         if found.name != "cache":
             return found
-    folder = snapshot_download(repo, repo_type="dataset", revision=commit, local_files_only=True)
-    return datasets.load_dataset_builder(folder, config)
+    folder = cached(repo, "dataset", commit)
+    if folder is None:
+        raise FileNotFoundError(repo)
+    return datasets.load_dataset_builder(str(folder), config)
 
 
 def _rows(builder: datasets.DatasetBuilder, repo: str, split: Any, what: str) -> Iterator[tuple[str, Row]]:

@@ -6,11 +6,11 @@ from pathlib import Path
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from relax.data.hub_cache import cached
 from relax.data.processor import tokenizer_of
 from relax.errors import DataError, MachineError
 from relax.latent.rollouts import Rollout
 from relax.models.folder import not_a_folder
-from relax.models.hub import cached
 from relax.models.policy import load_policy
 
 

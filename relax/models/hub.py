@@ -18,28 +18,9 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
 )
 
+from relax.data.hub_cache import IGNORE, cached
 from relax.errors import ConfigError, MachineError, RelaxError
 from relax.files import atomic_folder, cannot_write, refusal
-
-#: Weights in pickled form are never fetched or copied.
-IGNORE = ["*.bin", "*.pt", "*.pth", "*.pkl", "*.ckpt", "*.msgpack", "*.h5", "original/*"]
-
-
-def cached(repo: str, kind: str = "model", revision: str | None = None) -> Path | None:
-    """Folder of a snapshot in the local cache, whole but for what is never fetched; None where there is none.
-
-    Args:
-        repo: name on the hub.
-        kind: ``"model"`` or ``"dataset"``.
-        revision: commit; None is the newest that the cache knows.
-    """
-    try:
-        # Without the patterns a snapshot that `relax fetch` has brought would count as incomplete.
-        return Path(
-            snapshot_download(repo, repo_type=kind, revision=revision, ignore_patterns=IGNORE, local_files_only=True)
-        )
-    except (LocalEntryNotFoundError, HFValidationError):
-        return None
 
 
 def snapshot(source: dict[str, Any], kind: str = "model", download: bool = False) -> Path:

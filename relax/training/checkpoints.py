@@ -298,5 +298,5 @@ def load_renamed(model: nn.Module, folder: Path) -> None:
         return
     if names <= model.state_dict().keys():
         return
-    loaded = type(model).from_pretrained(folder, dtype=model.dtype, local_files_only=True)
+    loaded = type(model).from_pretrained(folder, dtype=model.dtype, use_safetensors=True, local_files_only=True)
     model.load_state_dict(loaded.state_dict())

@@ -174,7 +174,7 @@ def _code() -> str:
     """Digest of the code that training runs through: a checkpoint of another version is not resumed."""
     package = Path(__file__).resolve().parents[1]
     files = sorted(
-        p for part in ("training", "koopman", "latent", "evaluation") for p in (package / part).rglob("*.py")
+        p for part in ("training", "koopman", "latent", "models", "evaluation") for p in (package / part).rglob("*.py")
     )
     return digest([digest_path(file) for file in files])
 
