@@ -13,13 +13,13 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from datasets import Dataset, Features, Image, List, Value
+from datasets import Dataset, Features, Image, List, Value, load_dataset_builder
 from PIL import Image as Pillow
 
 from relax import config
-from relax.data import hub, images, visual
+from relax.data import hub, images, splits, visual
 from relax.data.build import build
-from relax.data.problem import read_problems, split_of
+from relax.data.problem import Problem, read_problems, split_of
 from relax.data.visual_drawing import VARIANTS, Style, draw, style_of
 from relax.data.visual_puzzles import FAMILIES, LEVELS, Puzzle, make, row_counts
 from relax.errors import DataError
@@ -189,6 +189,10 @@ def source(**changes) -> dict:
     return full["datasets"][0]
 
 
+def read(entry: dict, out: Path) -> list[Problem]:
+    return [problem for _, problem in hub._read(entry, entry["repo"], out)]
+
+
 #: The columns of ViRL39K as its Parquet file has them: images are paths into images.zip.
 VIRL = [
     {"answer": "\\boxed{60}", "category": "(GradeSchool) Geometric", "question": "<image>What is x?",
@@ -226,7 +230,7 @@ def test_a_local_copy_may_hold_its_images_in_any_form(tmp_path: Path, kind: str)
     else:
         path = tmp_path / "rows.jsonl"
         path.write_text(json.dumps(row) + "\n")
-    (problem,) = hub._read(source(path=str(path)), tmp_path / "out")
+    (problem,) = read(source(path=str(path)), tmp_path / "out")
     assert (tmp_path / "out" / problem.images[0]).read_bytes() == png()
 
 
@@ -236,8 +240,14 @@ def test_images_of_the_hub_stay_encoded(tmp_path: Path) -> None:
             [{"question": "q", "answer": "1", "image": cell}],
             features=Features({"question": Value("string"), "answer": Value("string"), "image": feature}),
         )
-        (problem,) = hub._problems(rows, source(), tmp_path)
-        assert (tmp_path / problem.images[0]).read_bytes() == png()
+        rows.to_parquet(tmp_path / "rows.parquet")
+        rows.save_to_disk(tmp_path / "saved")
+        builder = load_dataset_builder("arrow", data_files=str(tmp_path / "saved/*.arrow"), cache_dir=str(tmp_path))
+        placed = list(splits._decoded(builder, "lab/pictures", "train"))
+        ((_, problem),) = hub._problems(placed, source(), "s", tmp_path / "library")
+        assert (tmp_path / "library" / problem.images[0]).read_bytes() == png()
+        (problem,) = read(source(path=str(tmp_path / "rows.parquet")), tmp_path / "file")
+        assert (tmp_path / "file" / problem.images[0]).read_bytes() == png()
 
 
 @pytest.mark.parametrize(
@@ -256,8 +266,8 @@ def test_an_image_that_cannot_be_used_is_refused_by_row(tmp_path: Path, cell: st
     rows = [{"question": "q", "answer": "1", "image": [base64.b64encode(png()).decode()]}]
     rows.append({"question": "q", "answer": "1", "image": [cell]})
     (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    with pytest.raises(DataError, match=f"ViRL39K, split train, row 1: .*({words})"):
-        list(hub._read(source(path=str(tmp_path / "rows.jsonl")), tmp_path / "out"))
+    with pytest.raises(DataError, match=rf"rows\.jsonl, line 2: .*({words})"):
+        read(source(path=str(tmp_path / "rows.jsonl")), tmp_path / "out")
 
 
 def test_a_decompression_bomb_is_refused_by_its_header(tmp_path: Path) -> None:
@@ -279,7 +289,7 @@ def test_a_kept_image_that_was_damaged_is_mended(tmp_path: Path) -> None:
 def test_places_in_the_prompt_and_images_must_agree(tmp_path: Path) -> None:
     row = {"question": "<image> and <image>", "answer": "1", "image": [base64.b64encode(png()).decode()]}
     (tmp_path / "rows.jsonl").write_text(json.dumps(row) + "\n")
-    with pytest.raises(DataError, match="row 0: the prompt has 2 places for 1 images"):
-        list(hub._read(source(path=str(tmp_path / "rows.jsonl")), tmp_path / "out"))
+    with pytest.raises(DataError, match=r"rows\.jsonl, line 1: the prompt has 2 places for 1 images"):
+        read(source(path=str(tmp_path / "rows.jsonl")), tmp_path / "out")
     with pytest.raises(DataError, match="no ZIP archive of images"):
-        list(hub._read(source(path=str(tmp_path / "rows.jsonl"), archive="none.zip"), tmp_path / "out"))
+        read(source(path=str(tmp_path / "rows.jsonl"), archive="none.zip"), tmp_path / "out")
