@@ -9,6 +9,7 @@ import pytest
 from relax import cli
 from relax.results.evidence.records import collect_records, read_records
 from relax.results.evidence.runs import Run
+from relax.tracking import digest_path
 from results_fixture import write_record
 
 STEPS = 200
@@ -36,7 +37,8 @@ def make_run(root, method="grpo", seed=1, policy="trap-a", end=0.02, graded=True
     settings = {"training": {"steps": STEPS, "updates_per_generation": 2}}
     metrics = {"reward": 0.4, "dsd/eigenvalues": 0.123456789, "loss": 1.0, "seconds/step": 0.5}
     write_record(folder, "train", identity, settings, metrics)
-    edit(folder, outputs={f"results/study/{folder.relative_to(root)}/metrics.jsonl": f"{seed}{method}{end}"})
+    made = digest_path(folder / "metrics.jsonl")
+    edit(folder, outputs={f"results/study/{folder.relative_to(root)}/metrics.jsonl": made})
     if graded:
         write_record(
             root / "koopman" / policy / method / f"seed-{seed}", "koopman", identity, metrics={"probe/length": 9}
@@ -179,7 +181,7 @@ def test_a_run_whose_last_numbers_are_not_finite_is_broken(root, tmp_path) -> No
          "relax.jsonl: seed 2 is another run with the same settings than the one in the results"),
         (lambda root: shutil.rmtree(root), "results/study: holds no run records"),
         (lambda root: (root / "train/trap-a/grpo/seed-1/metrics.jsonl").write_text("{"),
-         "metrics.jsonl, line 1: not JSON"),
+         "metrics.jsonl: is not what its run record says"),
     ],
 )  # fmt: skip
 def test_what_does_not_belong_is_refused_in_a_sentence_and_nothing_is_written(
