@@ -215,5 +215,6 @@ n\equiv 2\pmod 5 != n \neq 2 \pmod 5
 5 != 2 \pmod 5
 n\equiv 1,4 \pmod 5 != n\equiv 1 \pmod 5
 n\equiv 1,4 \pmod 5 != n\equiv 1,3 \pmod 5
+5 != 5\text{ mod }3
 """,
 }

@@ -147,6 +147,7 @@ D != \text{dog}
 D != dx
 \text{(A)} != \text{(b)}
 A != 4a
+2 != 2\text{nd power}
 """,
     "letters of several kinds": r"""
 \frac{\vec a+\vec b}{2} == \frac{\vec{a}+\vec{b}}{2}

@@ -140,7 +140,11 @@ def _same_congruence(gold: str, one: Congruence | None, answer: str, other: Cong
     """Residues are equal up to multiples of the modulus; a bare gold is the residue of an answer without a name."""
     if one is None or other is None:
         bare = one is None and other is not None and not other.name and not operators(gold)
-        return bare and other is not None and len(other.residues) == 1 and same(gold, other.residues[0])
+        if not bare or other is None or len(other.residues) > 1:
+            return False
+        residue, modulus = number(other.residues[0]), number(other.modulus)
+        reduced = residue is None or modulus is None or 0 <= residue < modulus  # 5 mod 3 is no 5
+        return reduced and same(gold, other.residues[0])
     if (one.name and other.name and one.name != other.name) or not same(one.modulus, other.modulus):
         return False
     modulus, values = number(one.modulus), [[number(r) for r in c.residues] for c in (one, other)]

@@ -40,7 +40,7 @@ _NO_UNITS = {
     "tenth", "tenths", "hundredth", "hundredths", "thousandth", "thousandths", "tens", "hundreds", "dozens", "pairs",
     "below", "negative", "or", "not", "if", "except", "least", "most", "than",
     "alpha", "beta", "gamma", "delta", "theta", "lambda", "sigma", "omega", "sqrt", "sinh", "cosh", "tanh", "infinity",
-    "infty",
+    "infty", "power", "st", "nd", "rd",
 }  # fmt: skip
 #: Units that stand without \\text{}: glued to the number only where they are no product of usual variables.
 _GLUED = "cm|mm|km|kg|mph|kph|min|sec|mins|secs|hours?|minutes?|seconds?|miles?|degrees?|dollars?|cents?|percent"
