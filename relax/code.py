@@ -16,23 +16,24 @@ from typing import Any
 
 from relax.config import digest
 from relax.evaluation.catalogue import names, read_task
+from relax.evaluation.workers import JUDGE
 
 PACKAGE = Path(__file__).resolve().parent
 #: Where definitions are followed to; all else, such as files and records, decides no number.
 FOLLOWED = ("relax.data", "relax.evaluation", "relax.koopman", "relax.latent.analyse", "relax.training.rewards")
 PROMPT = ("relax.data.prompt:render", "relax.data.prompt:conversation")
-#: The rest of the grader, which its child processes run.
-CHILD = "relax.evaluation.workers:serve"
+#: The rest of the grader, which its child processes run; they are told the judge by its name.
+CHILD = ("relax.evaluation.workers:serve", JUDGE)
 #: Verb -> the functions that decide its numbers.
 DECIDES: dict[str, tuple[str, ...]] = {
     "data": ("relax.data.problem:write_problems",),  # and that of its source
     "dictionary": PROMPT,
-    "train": ("relax.training.rewards:correctness", "relax.training.rewards:boxed_format", CHILD, *PROMPT),
-    "extract": ("relax.evaluation.grading:grade_response", CHILD, *PROMPT),
+    "train": ("relax.training.rewards:correctness", "relax.training.rewards:boxed_format", *CHILD, *PROMPT),
+    "extract": ("relax.evaluation.grading:grade_response", *CHILD, *PROMPT),
     "koopman": ("relax.latent.analyse:analyse",),
     "overlap": ("relax.evaluation.contamination:overlap_stage",),
     "generate": ("relax.evaluation.generate:_work",),
-    "grade": ("relax.evaluation.grades:grade_stage", CHILD),
+    "grade": ("relax.evaluation.grades:grade_stage", *CHILD),
     "evaluate": ("relax.evaluation.scores:score_stage",),
 }
 SOURCES = {

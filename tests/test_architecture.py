@@ -37,7 +37,7 @@ ARROWS = {
     "cluster": {"config", "errors", "files", "reading", "tracking_uri"},
     "logs": LEAVES | {"cluster"},
     "cost": LEAVES | {"cluster", "evaluation"},
-    "doctor": LEAVES | {"cluster", "evaluation", "models", "tracking_uri"},
+    "doctor": LEAVES | {"cluster", "data", "evaluation", "tracking_uri"},
 }
 
 
