@@ -220,6 +220,26 @@ def test_a_snapshot_without_what_is_never_fetched_is_whole(cache: Path) -> None:
     assert find_model("lab/tiny") == cache
 
 
+def test_a_data_set_without_what_is_never_fetched_is_whole(cache: Path, tmp_path: Path) -> None:
+    from huggingface_hub import _snapshot_download as library
+
+    from relax.data.hub import load_problems
+
+    place = cache.parents[2] / "datasets--lab--sums"
+    (place / "snapshots" / REVISION).mkdir(parents=True)
+    rows = [json.dumps({"question": f"{n}+{n}=", "gold": 2 * n}) for n in range(4)]
+    (place / "snapshots" / REVISION / "rows.jsonl").write_text("\n".join(rows))
+    entries = {name: library.TreeCacheEntry(size=1, blob_id="0", lfs_sha256=None, lfs_size=None, xet_hash=None)
+               for name in ("rows.jsonl", "model.bin")}  # fmt: skip
+    library.write_tree_cache(str(place), REVISION, entries)
+    source = {"repo": "lab/sums", "revision": REVISION, "config": None, "split": "train", "prompt": "question",
+              "answer": "gold", "images": None, "path": None, "archive": None, "where": {}}  # fmt: skip
+    for file in ("rows.jsonl", None):
+        settings = {"datasets": [{**source, "file": file}], "test_problems": 1, "instruction": None}
+        train, test = load_problems(settings, tmp_path)
+        assert sorted(problem.answer for problem in train + test) == ["0", "2", "4", "6"]
+
+
 @pytest.mark.parametrize(
     ("given", "code", "said"),
     [
