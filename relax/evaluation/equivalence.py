@@ -18,6 +18,8 @@ from relax.evaluation.words import choice, is_word
 
 _BUILDER = re.compile(r"\\\{([A-Za-z])(?:\\in\\mathbb\{R\})?[:|](?P<condition>[^:|]*)\\\}")
 _DENIED = re.compile(r"\\not(?![A-Za-z])")
+#: One number with separators, which as a gold is no list.
+_THOUSANDS = re.compile(r"-?\d{1,3}(?:,\d{3})+")
 _LABEL = re.compile(r"([A-Za-z])_(?:\{(\w+)\}|(\w))")
 
 
@@ -55,6 +57,8 @@ def same(gold: str, answer: str) -> bool:
         return same(regions[0][1], answer)
     if regions[1] and not operators(gold):
         return same(gold, regions[1][1])
+    if _THOUSANDS.fullmatch(gold):
+        return answer.replace(" ", "") == gold
     if len(golds) > 1 or len(answers) > 1:
         return _same_list(gold, golds, answer, answers)
     if operators(gold) or operators(answer):
@@ -166,6 +170,8 @@ def _same_value(gold: str, answer: str) -> bool:
     if len(unions[0]) > 1 and len(unions[0]) == len(unions[1]) and _same_unordered(*unions):
         return True
     one, other = bracketed(gold), bracketed(answer)
+    if any(side and side.opening != "{" and side.parts == [r"\emptyset"] for side in (one, other)):
+        return False  # what holds the empty set is not empty
     matrices = cells(gold), cells(answer)
     if matrices[0] and matrices[1]:
         return len(matrices[0]) == len(matrices[1]) and all(map(_same_ordered, *matrices))

@@ -210,14 +210,16 @@ def differ(one: str, other: str) -> bool:
     units = [unit(" ".join(words)) or _part(words) for words in (first, second)]
     if units[0] is not None or units[1] is not None:
         return units[0] != units[1]
-    return not any(_alike(a, b) for a in first for b in second)
+    return (first[0] == "per") != (second[0] == "per") or not any(_alike(a, b) for a in first for b in second)
 
 
 def _gist(text: str) -> list[str]:
     """The words of a text that say something."""
     words = text.split()
+    if len(words) > 1 and words[0].lower() in ("each", "every", "a", "an"):
+        words[0] = "per"  # 5 a day
     return [w for i, w in enumerate(words) if w.lower().strip(".,") not in _IDLE or (w == "in" and i == len(words) - 1)
-            or (w == "per" and i and i < len(words) - 1)]  # fmt: skip
+            or (w == "per" and i < len(words) - 1)]  # fmt: skip
 
 
 def _part(words: list[str]) -> Unit | None:
