@@ -242,6 +242,19 @@ def local_files(settings: Config) -> list[str]:
     return list(dict.fromkeys(named))
 
 
+def local_content(settings: Config) -> str:
+    """Digest of the content of :func:`local_files`. Snakemake compares times, and an older file may take the place of a
+    newer one."""
+    files = [Path(path) for path in local_files(settings) if Path(path).is_file()]
+    return digest([_sha256(path, path.stat().st_mtime_ns, path.stat().st_size) for path in files])
+
+
+@functools.cache
+def _sha256(path: Path, _changed: int, _size: int) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
 def check_local_files(config: Config, paths: Sequence[str | Path] = ()) -> None:
     """Refuse a configuration that names files which are not there.
 

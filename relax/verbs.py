@@ -211,7 +211,7 @@ def evaluate(a: argparse.Namespace, loaded: config.Config) -> None:
         regraded = _run(a, loaded, {}, [_expect(a.regrade, "generate")], "grade")
         grade_stage(a.regrade, a.grades, regraded, _label(a))
     settings = config.evaluate_settings(loaded)
-    score_stage(settings, a.grades, a.out, _run(a, loaded, settings, [a.grades]))
+    score_stage(settings, a.grades, a.out, _run(a, loaded, settings, [_expect(a.grades, "grade")]))
 
 
 def tables(a: argparse.Namespace) -> int:

@@ -7,6 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from relax.config import digest
+
 METHODS = ["grpo", "grpo-kl", "relax", "relax-sv", "relax-sv-no-kl"]
 STEPS, DIM = 60, 8
 #: Final entropy, final reward and the factors by which DSD grows (eigenvalues, singular values).
@@ -98,7 +100,7 @@ def write_record(folder, verb, identity, settings=None, metrics=None, wall=12.0)
         "pipeline": None,
         "identity": identity,
         "settings": settings or {},
-        "settings_hash": "0" * 12,
+        "settings_hash": digest(settings or {}),
         "config_hash": "1" * 12,
         "metrics": metrics or {},
         "seeds": {},

@@ -141,10 +141,12 @@ def test_an_unfinished_one_is_passed_over_and_stays(run: Path, caplog) -> None:
     assert {path.name for path in run.glob("checkpoint-*")} == {"checkpoint-1", "checkpoint-2-copy"}
 
 
-def test_a_mark_of_an_older_version_is_used_with_a_word(run: Path, caplog) -> None:
+def test_an_empty_mark_proves_nothing(run: Path, caplog) -> None:
+    """As a full disk or a power cut may leave one."""
     (run / "checkpoint-2" / COMPLETE).write_bytes(b"")
-    assert newest_whole(run) == run / "checkpoint-2"
-    assert "is of an older version and holds no hashes; it is used unchecked" in caplog.text
+    (run / "checkpoint-7").write_text("a file of the user's")
+    assert newest_whole(run) == run / "checkpoint-1"
+    assert "checkpoint-2: damaged (its completion mark, complete, is not what was written)" in caplog.text
 
 
 def test_where_none_is_whole_nothing_starts_from_the_beginning_by_itself(tiny_policy, tmp_path: Path, run) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import results_fixture
+from relax.config import digest
 from relax.errors import DataError
 from relax.results import figures, report
 from relax.results.collect import collect
@@ -47,6 +48,39 @@ def linked(one_seed, tmp_path):
 
 def test_records_that_fit_are_taken(linked, one_seed) -> None:
     assert collect(*linked).runs.equals(collect(*one_seed).runs)
+
+
+@pytest.mark.parametrize("what", ["data/train.jsonl", f"train/{RUN}/model", f"latent/{RUN}/statistics.safetensors"])
+def test_what_lies_further_behind_is_proved_as_well(linked, what) -> None:
+    root, config = linked
+    place = root / what
+    if place.suffix:
+        place.write_text("one\n")
+        changed = place
+    else:
+        place.mkdir(exist_ok=True)
+        (place / "config.json").write_text("{}")
+        changed = place / "config.json"
+    recorded = {f"/elsewhere/results/synthetic/{what}": digest_path(place)}
+    record = json.loads((place.parent / "run.json").read_text())
+    amend(place.parent, outputs=record["outputs"] | recorded)
+    for follower in ("train", "latent", "responses"):  # they read what was recorded
+        inputs = json.loads((root / follower / RUN / "run.json").read_text())["inputs"]
+        amend(root / follower / RUN, inputs={key: recorded.get(key, value) for key, value in inputs.items()})
+    collect(root, config)
+    changed.write_text("two\n")
+    with pytest.raises(DataError, match=f"{what}: is not what its run record says"):
+        collect(root, config)
+
+
+def test_settings_that_were_edited_in_a_record_are_named(linked) -> None:
+    root, config = linked
+    record = json.loads((root / f"train/{RUN}/run.json").read_text())
+    amend(root / f"train/{RUN}", settings={"alpha": 1}, settings_hash=digest({"alpha": 2}))
+    with pytest.raises(DataError, match=r"run\.json: its settings do not give their recorded hash"):
+        collect(root, config)
+    amend(root / f"train/{RUN}", **record)
+    collect(root, config)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from dsd_fixture import relax, relax_dsd, rows, usual_options
 from relax import ReLaXConfig, ReLaXTrainer
 from relax.data import noisy_sum
 from relax.data.problem import Problem, write_problems
-from relax.errors import DataError
+from relax.errors import DataError, NumericsError
 from relax.latent.rollouts import Rollout, sample
 from relax.latent.states import response_states
 from relax.models.policy import end_tokens, load_policy, load_processing
@@ -152,3 +152,10 @@ def test_a_token_that_the_policy_has_no_embedding_of_is_named(tiny_policy: Path,
         sample(model, processing, asked, 1, 4, 1.0, 0, "test")
     with pytest.raises(DataError, match=rf"responses from 'r' on: token {number} is not among the 15"):
         list(response_states(model, [Rollout("r", "1", [3], [number, 1], "")], processing))
+
+
+def test_a_policy_whose_weights_are_no_numbers_is_one_sentence(problems: list[Problem], tiny_policy: Path) -> None:
+    model, processing = load_policy(tiny_policy)
+    model.lm_head.weight.data.fill_(torch.nan)
+    with pytest.raises(NumericsError, match=r"^it: the policy's probabilities are not finite"):
+        sample(model, processing, problems[:2], 1, 4, 1.0, 0, "it")

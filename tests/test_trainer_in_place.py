@@ -210,11 +210,26 @@ def test_awaited_rewards_and_generators_train_as_lists_do(tiny_policy: Path, tmp
         return shape([], completions)
 
     ends = []
-    for reward in (shape, later, lambda completions, **_: (value for value in shape([], completions))):
+
+    def scalars(completions: list[str], **_: Any) -> list[torch.Tensor]:
+        found = map(torch.tensor, shape([], completions))
+        return [value.bool() if value in (0, 1) else value for value in found]
+
+    for reward in (shape, later, lambda completions, **_: (value for value in shape([], completions)), scalars):
         made = trainer(tiny_policy, tmp_path, reward=reward, dictionary=save_dictionary(tmp_path), max_steps=1)
         made.train()
         ends.append(weights(made.model))
     assert all(torch.equal(value, end[name]) for end in ends[1:] for name, value in ends[0].items())
+
+
+def test_rewards_whose_weighted_sum_is_no_number_are_refused(tiny_policy: Path, tmp_path: Path) -> None:
+    made = ReLaXTrainer(
+        str(tiny_policy), [shape, functools.partial(plain, value=3.0)],
+        arguments(ReLaXConfig, tmp_path, dictionary=save_dictionary(tmp_path), reward_weights=[1.0, 1e39]), PROMPTS,
+        processing_class=AutoTokenizer.from_pretrained(tiny_policy),
+    )  # fmt: skip
+    with pytest.raises(NumericsError, match=r"the reward of all functions, weighted, is (inf|NaN) for completion"):
+        made.train()
 
 
 def test_a_reward_model_that_gives_no_number_is_refused(tiny_policy: Path, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """What the workflow sees of the world outside it: local files, the code that decides, configurations that are none."""
 
 import json
+import os
 import shutil
 
 import pytest
@@ -29,6 +30,7 @@ def test_a_cut_benchmark_file_reruns_what_reads_it(smoke, tmp_path) -> None:
     options = overlay(folder, "local.yaml", "benchmarks: {noisy-sum: {path: bench.jsonl}}\n")
     assert snakemake(folder, "--touch", "--cores", "1", *options).returncode == 0
     rows.write_text("row\n" * 5)
+    os.utime(rows, (0, 0))  # an older file, as `cp -p` brings one
     assert planned(folder, *options) == {
         "overlap": 1, "generate": 3, "grade": 3, "evaluate": 3,
         **dict.fromkeys(("tables", "figures", "report", "track"), 1),

@@ -88,7 +88,7 @@ def text_of(cell: Any) -> str:
     if cell is not None and not isinstance(cell, str | int | float | date | time):
         raise ValueError(f"is of type {type(cell).__name__}; expected text or a number")
     text = "" if cell is None else str(cell)
-    if not text.strip():
+    if not any(character.isprintable() and not character.isspace() for character in text):
         raise ValueError("is empty")
     return text
 

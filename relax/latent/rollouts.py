@@ -2,7 +2,8 @@
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from transformers import PreTrainedModel, ProcessorMixin, StoppingCriteria, Stop
 from relax.data.problem import Problem
 from relax.data.processor import forbidden_tokens, image_inputs, pictures, render_images, tokenizer_of
 from relax.data.prompt import PLAIN, render
-from relax.errors import DataError
+from relax.errors import DataError, NumericsError
 from relax.files import atomic_write
 from relax.models.policy import Processing, check_tokens, end_tokens
 from relax.progress import Progress
@@ -68,6 +69,7 @@ def sample(
     Raises:
         DataError: problems have images and the policy takes none, an image is broken, or a prompt has a token that the
             policy has no embedding of.
+        NumericsError: the policy's probabilities are not finite.
     """
     torch.manual_seed(seed)
     tokenizer, forbidden = tokenizer_of(processing), forbidden_tokens(processing)
@@ -81,12 +83,13 @@ def sample(
         check_tokens(model, inputs["input_ids"], f"{label}, prompts from {asked[0][0].id!r} on")
         width = inputs["input_ids"].shape[1]
         tick = _Tick(progress, len(rollouts), len(asked) / max_response_length, width)
-        output = model.generate(
-            **inputs, max_new_tokens=max_response_length, do_sample=True, temperature=temperature, top_p=1.0, top_k=0,
-            repetition_penalty=1.0, pad_token_id=tokenizer.pad_token_id, eos_token_id=ends or None,
-            suppress_tokens=forbidden or None,
-            stopping_criteria=StoppingCriteriaList([tick]),
-        )  # fmt: skip
+        with _finite(label):
+            output = model.generate(
+                **inputs, max_new_tokens=max_response_length, do_sample=True, temperature=temperature, top_p=1.0,
+                top_k=0, repetition_penalty=1.0, pad_token_id=tokenizer.pad_token_id, eos_token_id=ends or None,
+                suppress_tokens=forbidden or None,
+                stopping_criteria=StoppingCriteriaList([tick]),
+            )  # fmt: skip
         for (problem, k), tokens, mask in zip(asked, output, inputs["attention_mask"], strict=True):
             response_ids = _until_end(tokens[width:].tolist(), ends)
             rollouts.append(
@@ -101,6 +104,20 @@ def sample(
             )
         progress.update(len(rollouts))
     return rollouts
+
+
+@contextmanager
+def _finite(label: str) -> Iterator[None]:
+    """torch refuses to sample from probabilities that are none, in words of its own."""
+    try:
+        yield
+    except RuntimeError as error:
+        if "probability tensor" not in str(error):
+            raise
+        raise NumericsError(
+            f"{label}: the policy's probabilities are not finite, as its weights or its arithmetic are not; take "
+            "another checkpoint, or another precision."
+        ) from error
 
 
 def _inputs(

@@ -1,7 +1,7 @@
 """Whether run records fit each other, the files beside them and the code of now: nothing is made of what does not fit.
 
-`relax why` looks at everything behind one result. This is asked for every table and figure, so it hashes what they read
-and no weights, and of all that lies further behind it compares what the records say.
+`relax why` looks at everything behind one result. This is asked for every table and figure, so it hashes no weights of
+large policies; of those it compares what the records say.
 """
 
 from collections import Counter
@@ -10,29 +10,41 @@ from pathlib import Path
 from typing import Any
 
 from relax.code import RERUN, changed
+from relax.config import digest
 from relax.errors import DataError
 from relax.results.why import Chain
 from relax.tracking import RECORD, digest_path
 
+#: Bytes of an output up to which it is hashed: all but the weights of policies of tens of millions of parameters.
+LARGEST = 100_000_000
 #: (folder, record).
 Found = tuple[Path, Mapping[str, Any]]
 
 
 def refuse_changed(folder: Path, record: Mapping[str, Any]) -> None:
-    """Refuse a file beside a record that is not what the record says; one that is missing is its reader's business.
+    """Refuse an output that is not what the record beside it says, and settings that do not give their hash.
+
+    An output that is missing is its reader's business. One larger than :data:`LARGEST` is left to `relax why`.
 
     Raises:
-        DataError: names the file.
+        DataError: names the file or folder.
     """
+    anew = f"remove {folder} and run the pipeline again, which makes it anew"
+    if (hashed := record.get("settings_hash")) and digest(record["settings"]) != hashed:
+        raise DataError(f"{folder / RECORD}: its settings do not give their recorded hash {hashed}; {anew}.")
     for path, recorded in (record.get("outputs") or {}).items():
-        # As recorded on whatever machine: a file of the folder, or of a folder in it.
+        # As recorded on whatever machine: a file or folder of this folder, or of one in it.
         places = [folder.joinpath(*Path(path).parts[-depth:]) for depth in (1, 2)]
-        file = next((place for place in places if place.is_file()), None)
-        if file is not None and (now := digest_path(file)) != recorded:
+        found = next((place for place in places if place.exists()), None)
+        if found is not None and _bytes(found) <= LARGEST and (now := digest_path(found)) != recorded:
             raise DataError(
-                f"{file}: is not what its run record says (hash {now}, recorded {recorded}); put the right file back, "
-                f"or remove {folder} and run the pipeline again, which makes it anew."
+                f"{found}: is not what its run record says (hash {now}, recorded {recorded}); put the right one back, "
+                f"or {anew}."
             )
+
+
+def _bytes(place: Path) -> int:
+    return sum(path.stat().st_size for path in [place, *place.rglob("*")] if path.is_file())
 
 
 def refuse_broken(root: Path, found: Sequence[Found], asked: Sequence[Found]) -> None:

@@ -90,7 +90,7 @@ def _facts(path: Path) -> list[int | str]:
 def fault(folder: Path) -> str | None:
     """What is wrong with a checkpoint that has a completion mark; None where all is as it was written.
 
-    Files that came later are not looked at. A mark without content, of an older version, is accepted with a warning.
+    Files that came later are not looked at. A mark without content proves nothing.
 
     Raises:
         MachineError: a file is there and may not be read.
@@ -99,11 +99,6 @@ def fault(folder: Path) -> str | None:
         content = (folder / COMPLETE).read_bytes()
     except OSError as error:
         return _unreadable(folder / COMPLETE, f"its completion mark, {COMPLETE},", error)
-    if not content:
-        logger.warning(
-            "%s: its completion mark is of an older version and holds no hashes; it is used unchecked.", folder
-        )
-        return None
     try:
         mark = json.loads(content)
         files, whole = mark["files"], digest(mark["files"]) == mark["digest"]
@@ -143,7 +138,8 @@ def _unreadable(path: Path, name: str, error: OSError) -> str:
 
 def checkpoints(folder: Path) -> list[Path]:
     """Checkpoints below a folder, finished or not, the newest first."""
-    found = [(int(n[1]), p) for p in folder.glob("checkpoint-*") if (n := re.fullmatch(r"checkpoint-(\d+)", p.name))]
+    places = filter(Path.is_dir, folder.glob("checkpoint-*"))
+    found = [(int(n[1]), p) for p in places if (n := re.fullmatch(r"checkpoint-(\d+)", p.name))]
     return [path for _, path in sorted(found, reverse=True)]
 
 

@@ -100,27 +100,37 @@ def checked_reward(function: Any, name: str) -> Any:
     return rewards
 
 
-def check_rewards(rewards: Tensor, functions: Sequence[Any], names: Sequence[str]) -> None:
-    """Refuse a reward model's output that is no number.
+def check_rewards(rewards: Tensor, functions: Sequence[Any], names: Sequence[str], weights: Tensor) -> None:
+    """Refuse a reward model's output that is no number, and finite rewards whose weighted sum is none.
 
     Args:
         rewards: (N, functions) of all processes.
         functions: what gave them; of functions :func:`checked_reward` has looked already.
         names: of the functions.
+        weights: (functions,) of the sum.
     """
     for column, function, name in zip(rewards.T, functions, names, strict=True):
         if isinstance(function, nn.Module):
             _checked(column.tolist(), name)
+    _checked((rewards * weights.to(rewards.device)).nansum(dim=1).tolist(), "of all functions, weighted,")
 
 
 def _checked(values: Iterable[float | None], name: str) -> list[float | None]:
     rewards = list(values)
     # Not "larger than": NaN is neither larger nor smaller.
-    bad = next((i for i, value in enumerate(rewards) if value is not None and not abs(value) <= LARGEST), None)
+    bad = next((i for i, value in enumerate(rewards) if not abs(_number(value)) <= LARGEST), None)
     if bad is not None:
-        value = float(rewards[bad])
+        value = _number(rewards[bad])
         raise NumericsError(
             f"the reward {name} is {'NaN' if math.isnan(value) else value} for completion {bad} of {len(rewards)}; "
             "return a number that float32 holds, or None for a completion that cannot be scored."
         )
     return rewards
+
+
+def _number(value: Any) -> float:
+    """A reward as TRL will read it: any scalar; what is none TRL refuses itself, and None is not scored."""
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return 0.0

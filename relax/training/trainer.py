@@ -240,7 +240,7 @@ class ReLaXTrainer(GRPOTrainer):
 
     def _calculate_rewards(self, *args, **kwargs):
         self._rewards = rewards = super()._calculate_rewards(*args, **kwargs)  # of all processes
-        check_rewards(rewards, self.reward_funcs, self.reward_func_names)
+        check_rewards(rewards, self.reward_funcs, self.reward_func_names, self.reward_weights)
         self._informative = informative_groups(rewards[:, 0], self._group_size)
         return rewards
 

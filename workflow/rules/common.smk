@@ -192,6 +192,11 @@ def local_files(stage):
     return lambda wildcards: settings.local_files(stage(CONFIG))
 
 
+def local_content(stage):
+    """A rule's local files as a parameter, by content."""
+    return lambda wildcards: settings.local_content(stage(CONFIG))
+
+
 def results_settings(wildcards):
     return settings.digest(settings.results_settings(CONFIG))
 

@@ -18,6 +18,7 @@ rule overlap:
         out=subpath(output.record, parent=True),
         settings=overlap_settings,
         code=code("overlap", settings.overlap_settings),
+        content=local_content(settings.overlap_settings),
     message:
         "benchmark problems in the training set"
     shell:
@@ -44,6 +45,7 @@ rule generate:
         out=subpath(output[0], parent=True),
         settings=generate_settings,
         code=code("generate", settings.generate_settings),
+        content=local_content(settings.generate_settings),
     message:
         "responses of {wildcards.policy}, {wildcards.method}, seed {wildcards.seed}"
     shell:

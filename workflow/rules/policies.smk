@@ -17,6 +17,7 @@ rule data:
         out=subpath(output.record, parent=True),
         settings=data_settings,
         code=code("data", settings.data_settings),
+        content=local_content(settings.data_settings),
     message:
         "problems to train and to test on"
     shell:
