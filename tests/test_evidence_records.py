@@ -7,6 +7,7 @@ import shutil
 import pytest
 
 from relax import cli
+from relax.config import digest
 from relax.results.evidence.records import collect_records, read_records
 from relax.results.evidence.runs import Run
 from relax.tracking import digest_path
@@ -14,6 +15,8 @@ from results_fixture import write_record
 
 STEPS = 200
 NAME = "study"
+SETTINGS = {"training": {"steps": STEPS, "updates_per_generation": 2}}
+OTHERS = {"training": {"steps": STEPS, "updates_per_generation": 3}}
 
 
 def make_run(root, method="grpo", seed=1, policy="trap-a", end=0.02, graded=True):
@@ -34,9 +37,8 @@ def make_run(root, method="grpo", seed=1, policy="trap-a", end=0.02, graded=True
     responses = [{"step": step, "prompt": "3745811:", "response": f"3+7=0 {step} {i}", "reward": 1.0}
                  for step in (1, 11, 199) for i in range(8)]  # fmt: skip
     (folder / "rollouts.jsonl").write_text("".join(json.dumps(row) + "\n" for row in responses))
-    settings = {"training": {"steps": STEPS, "updates_per_generation": 2}}
     metrics = {"reward": 0.4, "dsd/eigenvalues": 0.123456789, "loss": 1.0, "seconds/step": 0.5}
-    write_record(folder, "train", identity, settings, metrics)
+    write_record(folder, "train", identity, SETTINGS, metrics)
     made = digest_path(folder / "metrics.jsonl")
     edit(folder, outputs={f"results/study/{folder.relative_to(root)}/metrics.jsonl": made})
     if graded:
@@ -96,7 +98,7 @@ def test_a_run_is_one_small_line_with_its_curves_and_where_it_comes_from(root, t
     assert [(r["step"], r["response"][-1]) for r in record["responses"]] == [(1, "0"), (1, "1"), (199, "0"), (199, "1")]
     assert record["escape"] == 61
     assert record["made"]["commit"] == "5e4d" * 10
-    assert record["made"]["settings"] == {"evaluate": "0" * 12, "koopman": "0" * 12, "train": "0" * 12}
+    assert record["made"]["settings"] == {"evaluate": digest({}), "koopman": digest({}), "train": digest(SETTINGS)}
     run = Run(record, STEPS)
     assert (run.escape, run.broken, run.at("dsd/eigenvalues", 22), run.at("probe/eigenvalues", 41)) == (
         61, False, pytest.approx(1 / 24, rel=1e-4), pytest.approx(40 / 7, rel=1e-4))  # fmt: skip
@@ -175,8 +177,9 @@ def test_a_run_whose_last_numbers_are_not_finite_is_broken(root, tmp_path) -> No
         (lambda root: edit(root / "train/trap-a/grpo/seed-1", git={"commit": "f" * 40, "dirty": True}),
          "train/trap-a/grpo/seed-1: was made with uncommitted changes or outside a commit"),
         (lambda root: edit(root / "base/trap-a", git={"commit": None, "dirty": None}), "base/trap-a: was made with"),
-        (lambda root: edit(root / "train/trap-a/grpo/seed-1", settings_hash="a" * 12),
-         "grpo.jsonl: seed 1 was made with other settings (train 000000000000) than the run in the results (aaaaaa"),
+        (lambda root: edit(root / "train/trap-a/grpo/seed-1", settings=OTHERS, settings_hash=digest(OTHERS)),
+         f"grpo.jsonl: seed 1 was made with other settings (train {digest(SETTINGS)}) than the run in the results "
+         f"({digest(OTHERS)[:6]}"),
         (lambda root: make_run(root, "relax", 2, end=0.03),
          "relax.jsonl: seed 2 is another run with the same settings than the one in the results"),
         (lambda root: shutil.rmtree(root), "results/study: holds no run records"),
@@ -221,12 +224,10 @@ def test_another_seed_of_an_arm_with_other_settings_is_refused(root, tmp_path, c
     collect_records([root], out)
     before = files(out)
     make_run(root, "relax", 3)
-    edit(root / "train/trap-a/relax/seed-3", settings_hash="b" * 12)
+    edit(root / "train/trap-a/relax/seed-3", settings=OTHERS, settings_hash=digest(OTHERS))
     assert cli.main(["evidence", "--collect", str(root), "--records", str(out)]) == 3
-    assert (
-        "study trap-a relax 3 was made with other settings (train bbbbbbbbbbbb) than study trap-a relax 1 (000000"
-        in (capsys.readouterr().err)
-    )
+    words = f"(train {digest(OTHERS)}) than study trap-a relax 1 ({digest(SETTINGS)[:6]}"
+    assert f"study trap-a relax 3 was made with other settings {words}" in capsys.readouterr().err
     assert files(out) == before
 
 
