@@ -1,8 +1,5 @@
 """Faults of a machine, made for real: a small disk, a read-only one, a system without file locks, what a user sees."""
 
-import contextlib
-import io
-import logging
 import os
 import shutil
 import subprocess
@@ -13,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from conftest import REPOSITORY
-from relax import cli
 from workflow_fixture import ENVIRONMENT
 
 SMOKE = ("--configfile", "config/config.yaml", "config/smoke.yaml")
@@ -39,22 +35,6 @@ def relax(*words: str | Path, before: tuple[str, ...] = (), **environment: str) 
     return subprocess.run(
         command, cwd=REPOSITORY, env={**ENVIRONMENT, **environment}, capture_output=True, text=True, timeout=300
     )
-
-
-def here(*words: object) -> tuple[int, str]:
-    """The same in this process, which saves the seconds of its imports: exit code, and what was on the terminal."""
-    root, own = logging.getLogger(), logging.getLogger("relax")
-    before, environment, terminal = (root.handlers[:], own.handlers[:]), dict(os.environ), io.StringIO()
-    try:
-        with contextlib.redirect_stderr(terminal):
-            code = cli.main([str(word) for word in words])
-    except SystemExit as stop:
-        code = int(stop.code or 0)
-    finally:
-        root.handlers, own.handlers = before
-        os.environ.clear()
-        os.environ.update(environment)
-    return code, terminal.getvalue()
 
 
 def one_sentence(ended: subprocess.CompletedProcess[str], code: int, *words: str) -> str:

@@ -14,7 +14,8 @@ from transformers import AutoTokenizer
 
 import export_fixture
 from conftest import REPOSITORY
-from faults_fixture import SMOKE, here
+from dsd_fixture import relax
+from faults_fixture import SMOKE
 from relax.config import check_results_folder, load
 from relax.data.prompt import render
 from relax.errors import ConfigError, DataError
@@ -125,7 +126,7 @@ def refused(said: str, verb: str, *names: str) -> None:
 @pytest.mark.parametrize(("verb", "options", "cut"), CASES, ids=[f"{v}-{n}" for v, _, n in CASES], indirect=["cut"])
 def test_half_an_input(verb: str, options: str, cut: Path, finished: Path, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.chdir(REPOSITORY)
-    code, said = here(verb, *typed(options, finished, tmp_path / "out"))
+    code, said = relax(verb, *typed(options, finished, tmp_path / "out"))
     assert code in (2, 3, 4), said
     refused(said, verb, cut.name)
     assert [path for path in (tmp_path / "out").rglob("*") if path.is_file()] == []
@@ -146,7 +147,7 @@ def test_half_a_configuration(verb: str, tmp_path: Path, monkeypatch, capsys) ->
     path = tmp_path / "config.yaml"
     shutil.copyfile("config/config.yaml", path)
     half(path)
-    code, said = here(verb, "--configfile", path, *typed(CONFIGURED[verb], tmp_path, tmp_path / "out"))
+    code, said = relax(verb, "--configfile", path, *typed(CONFIGURED[verb], tmp_path, tmp_path / "out"))
     assert code == 2
     if verb == "doctor":  # what it is asked for is a list of findings
         said = capsys.readouterr().out.replace("fault    ", "relax doctor: ")
@@ -155,7 +156,7 @@ def test_half_a_configuration(verb: str, tmp_path: Path, monkeypatch, capsys) ->
 
 
 def test_no_verb_is_forgotten(capsys) -> None:
-    here("--help")
+    relax("--help")
     known = set(re.findall(r"^    ([a-z]+)(?: |$)", capsys.readouterr().out, re.MULTILINE))
     assert {verb for verb, *_ in CASES} | set(CONFIGURED) | {"claims", "audit"} == known
 
@@ -190,7 +191,7 @@ def test_half_a_data_set(own: tuple[Path, str], tmp_path: Path, monkeypatch) -> 
     monkeypatch.chdir(REPOSITORY)
     overlay, ending = own
     half(tmp_path / f"problems.{ending}")
-    code, said = here("data", *SMOKE, overlay, "--out", tmp_path / "out")
+    code, said = relax("data", *SMOKE, overlay, "--out", tmp_path / "out")
     assert code == 3, said
     refused(said.strip().splitlines()[-1], "data", f"problems.{ending}")  # before it `datasets` may speak
     assert list((tmp_path / "out").glob("*")) == []
@@ -202,7 +203,7 @@ def test_half_a_benchmark(verb: str, own: tuple[Path, str], finished: Path, tmp_
     overlay, ending = own
     half(tmp_path / f"questions.{ending}")
     options = next(options for name, options, _ in VERBS if name == verb)
-    code, said = here(verb, *SMOKE, overlay, *typed(options, finished, tmp_path / "out"))
+    code, said = relax(verb, *SMOKE, overlay, *typed(options, finished, tmp_path / "out"))
     assert code == 3, said
     refused(said, verb, f"questions.{ending}")
     assert list((tmp_path / "out").glob("*")) == []
@@ -216,7 +217,7 @@ def test_half_a_site_file(tmp_path: Path, monkeypatch, capsys) -> None:
     monkeypatch.chdir(tmp_path)
     for verb, options in (("doctor", ()), ("train", ("--dry-run",))):
         words = next(options for name, options, _ in VERBS if name == "train").split() if verb == "train" else ()
-        code, said = here(verb, *SMOKE, *words, *options)
+        code, said = relax(verb, *SMOKE, *words, *options)
         assert code == 2, said
         assert re.search("profiles/slurm/site.yaml.*: not valid YAML", said + capsys.readouterr().out)
 
@@ -233,7 +234,7 @@ def test_half_of_what_stands_in_the_repository(tmp_path: Path, monkeypatch, caps
     files += [("audit", path) for path in sorted(paper.glob("table*.csv"))]
     for verb, path in files:
         content = half(path)
-        code, said = here(verb, "--out", tmp_path / "page.md")
+        code, said = relax(verb, "--out", tmp_path / "page.md")
         path.write_bytes(content)
         assert code == 3, (path, said)
         refused(said, verb, path.name)
@@ -250,7 +251,7 @@ def test_half_a_block_of_responses_is_made_again(finished: Path, tmp_path: Path,
     (block,) = (out / "noisy-sum").glob("sampled-*.parquet")
     content = half(block)
     options = next(options for name, options, _ in VERBS if name == "generate")
-    code, said = here("generate", *SMOKE, *typed(options, finished, out))
+    code, said = relax("generate", *SMOKE, *typed(options, finished, out))
     assert code == 0, said
     assert f"{block}: " in said
     assert block.read_bytes() == content
@@ -267,7 +268,7 @@ def test_half_a_record_or_file_is_left_out_of_an_export_and_named(
     broken = [f"train/{RUN}/metrics.jsonl", f"koopman/{RUN}/trajectories.parquet", "data/run.json"]
     for name in broken:
         half(root / name)
-    _, said = here("track", *SMOKE, "--root", root, "--out", root / "track.json")
+    _, said = relax("track", *SMOKE, "--root", root, "--out", root / "track.json")
     assert "Traceback" not in said
     left = [line for line in said.splitlines() if "is left for the next export" in line]
     assert len(left) == 3
