@@ -57,6 +57,7 @@ _WITH_UNIT = re.compile(rf"(?P<value>.*?[\w)}}!])(?P<unit>\s?/?\s?{_UNIT}(?:{_JO
 _WITH_WORDS = re.compile(
     r"(?P<value>.*\d\}*) (?P<unit>(?!a?(?:sin|cos|tan|log|exp))(?:[a-z]{3,} ){0,3}[A-Za-z][a-z]{3,}(?: [a-z]+){0,5})"
 )
+_LETTER = re.compile(r"[A-Za-z]")
 _WORDS_WITHIN = re.compile(r"\d [A-Za-z]{3,}")
 #: Letters behind a number, which are a unit only beside the same unit in roman type.
 _BARE = re.compile(r"(?P<value>.*?[\d)}])\s?(?P<unit>(?:\\(?:mu|Omega|frac|cdot|,)|[A-Za-z])[\w\s/^{}\\().-]*)")
@@ -194,6 +195,8 @@ def compare(gold: str, answer: str) -> bool | None:
     values = [number(one), number(two)]
     if values[0] is not None and values[1] is not None:
         return _same_quantity(values[0], one_unit, values[1], two_unit)
+    if any(value is not None and _LETTER.fullmatch(text) for value, text in zip(values, (answer, gold), strict=True)):
+        return False  # a choice or a variable, and e and i are no fractions
     if is_word(gold) or is_word(answer):
         return plain(gold) == plain(answer)
     return _same_based(gold, answer)
