@@ -15,7 +15,7 @@ from pathlib import Path
 import yaml
 from common import Result, result, show
 
-from relax.evaluation.catalogue import names, read_task
+from relax.config.benchmarks import names, read_task
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PAPER = REPOSITORY / "config" / "paper_text.yaml"

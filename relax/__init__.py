@@ -13,7 +13,7 @@ __all__ = ["ReLaXConfig", "ReLaXTrainer", "__version__"]
 def __getattr__(name: str) -> Any:
     # Imported on first use: `relax --help` and the workflow must not wait for torch and TRL.
     if name == "ReLaXConfig":
-        from relax.training.config import ReLaXConfig
+        from relax.training.relax_config import ReLaXConfig
 
         return ReLaXConfig
     if name == "ReLaXTrainer":

@@ -94,7 +94,7 @@ def tiny_policy(tmp_path_factory: pytest.TempPathFactory, scratch_settings: dict
 @pytest.fixture(scope="session")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the repository in a path with spaces, in which nothing has run."""
-    from workflow_fixture import copy_repository
+    from tests.workflow.workflow_fixture import copy_repository
 
     return copy_repository(tmp_path_factory.mktemp("a path with spaces") / "relax")
 
@@ -104,7 +104,7 @@ def smoke(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Another copy, after the smoke configuration has run to its end: results/smoke is whole. Of several processes of
     `make test` one runs it, and each has a copy of its own."""
     from relax.files import lock
-    from workflow_fixture import ENVIRONMENT, PLANTED, copy_repository, snakemake
+    from tests.workflow.workflow_fixture import ENVIRONMENT, PLANTED, copy_repository, snakemake
 
     def run(folder: Path) -> Path:
         planted = {**ENVIRONMENT, **PLANTED}  # test_secrets looks for these in all that the run leaves

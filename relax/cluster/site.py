@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+from relax.config.tracking_uri import uri_fault
 from relax.errors import ConfigError
 from relax.reading import read_yaml
-from relax.tracking_uri import uri_fault
 
 #: Below the folder that Snakemake runs in.
 FOLDER = Path("profiles/slurm")

@@ -16,7 +16,7 @@ from relax.data.splits import load_split
 from relax.data.tables import Row, read_table, text_of
 from relax.data.tasks import source_of
 from relax.errors import DataError, MachineError
-from relax.tracking import Run
+from relax.records.record import Run
 
 logger = logging.getLogger("relax")
 

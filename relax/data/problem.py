@@ -10,7 +10,7 @@ from typing import Any
 from relax.errors import DataError
 from relax.files import atomic_write
 from relax.reading import read_json_lines
-from relax.tracking import check_recorded
+from relax.records.record import check_recorded
 
 #: One problem in eight is held out for evaluation.
 TEST_SHARE = 8

@@ -1,4 +1,4 @@
-"""Benchmarks through lm-eval, and the grading that training rewards share."""
+"""Benchmarks through lm-eval: questions, responses, grades, scores."""
 
 from typing import Any
 
@@ -6,9 +6,9 @@ __all__ = ["Grade", "Status", "grade", "grade_many"]
 
 
 def __getattr__(name: str) -> Any:
-    # Imported on first use: the child processes that grade import this package too, and nothing else of it.
+    # The grader is that of training rewards too, and is in a room of its own; imported on first use.
     if name in __all__:
-        from relax.evaluation import grading
+        from relax import grading
 
         return getattr(grading, name)
     raise AttributeError(f"module 'relax.evaluation' has no attribute {name!r}")

@@ -2,10 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import torch
-from lm_eval.api.instance import Instance
 from lm_eval.models.hf_vlms import HFMultimodalLM
 from lm_eval.models.huggingface import HFLM
 from PIL import Image
@@ -14,39 +13,8 @@ from relax.data.images import picture
 from relax.data.processor import forbidden_tokens, sees
 from relax.data.prompt import adds_bos
 from relax.errors import ConfigError, DataError, MachineError
+from relax.evaluation.response import Response, instances, marked, unmarked
 from relax.models.policy import end_tokens, load_policy
-
-#: Between a response and its ending, on the way through lm-eval, which hands on text alone.
-MARK = "\x1e"
-
-
-class Response(NamedTuple):
-    """A response and how it ended.
-
-    Attributes:
-        text: without special tokens.
-        tokens: generated, the end token included.
-        finish: ``"stop"`` at an end token, ``"length"`` at the limit.
-    """
-
-    text: str
-    tokens: int
-    finish: str
-
-
-def marked(text: str, tokens: int, finish: str) -> str:
-    """A response as it travels through lm-eval."""
-    return f"{text}{MARK}{tokens}{MARK}{finish}"
-
-
-def unmarked(text: str) -> Response:
-    """The response that :func:`marked` wrote.
-
-    lm-eval cuts a text at the end token written out as characters; the mark behind it is then lost, and the
-    number of tokens not known (0).
-    """
-    parts = text.rsplit(MARK, 2)
-    return Response(parts[0], int(parts[1]), parts[2]) if len(parts) == 3 else Response(text, 0, "stop")
 
 
 class Backend(Protocol):
@@ -70,14 +38,6 @@ class Backend(Protocol):
             images: of each prompt, encoded or as files, for a policy that sees; none of them for text.
         """
         ...
-
-
-def instances(prompts: Sequence[str], kwargs: Sequence[dict[str, Any]]) -> list[Instance]:
-    """Requests as lm-eval takes them."""
-    return [
-        Instance(request_type="generate_until", doc={}, arguments=(prompt, own), idx=0)
-        for prompt, own in zip(prompts, kwargs, strict=True)
-    ]
 
 
 class _Tells:

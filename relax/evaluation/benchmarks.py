@@ -16,16 +16,16 @@ from typing import Any
 
 import datasets
 
+from relax.config.benchmarks import Benchmark, find
 from relax.data.copies import asked
 from relax.data.images import check, locate
 from relax.data.splits import load_split
 from relax.data.tables import read_table
 from relax.errors import DataError
 from relax.evaluation import Grade, Status, grade_many
-from relax.evaluation.answers import clean, too_large
-from relax.evaluation.catalogue import Benchmark, find
 from relax.evaluation.questions import IMAGE, Question, convert
-from relax.evaluation.words import plain
+from relax.grading.answers import clean, too_large
+from relax.grading.words import plain
 
 logger = logging.getLogger("relax")
 

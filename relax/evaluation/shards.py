@@ -109,7 +109,7 @@ def write_questions(folder: Path, questions: Sequence[Question], source: str | S
         folder: of the benchmark.
         questions: in order.
         source: what decides how they are graded, of all or of each, see
-            :func:`relax.evaluation.grading.grade_response`.
+            :func:`relax.grading.grader.grade_response`.
     """
     table = pd.DataFrame(
         {

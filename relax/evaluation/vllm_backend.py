@@ -7,7 +7,7 @@ from typing import Any
 from lm_eval.models.vllm_causallms import VLLM
 
 from relax.data.prompt import adds_bos
-from relax.evaluation.backends import Response, instances, marked, unmarked
+from relax.evaluation.response import Response, instances, marked, unmarked
 from relax.models.folder import check_folder
 
 

@@ -8,13 +8,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from relax.koopman.arguments import check_positive, check_ridge, check_spectrum
 from relax.koopman.dictionary import Dictionary
 from relax.koopman.fitting import pad
+from relax.koopman.inputs import check_positive, check_ridge, check_spectrum
 from relax.koopman.operator import RIDGE
 from relax.koopman.projection import project
 from relax.koopman.spectrum import dsd
-from relax.koopman.statistics import trajectory_statistics
+from relax.koopman.trajectory_statistics import trajectory_statistics
 
 Array = NDArray[Any]
 

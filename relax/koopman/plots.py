@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 
 from relax.koopman.operator import RIDGE
-from relax.koopman.statistics import TrajectoryStatistics
+from relax.koopman.trajectory_statistics import TrajectoryStatistics
 
 
 def plot_eigenvalues(eigenvalues: NDArray[Any], residuals: NDArray[Any], axes: Any = None) -> Any:

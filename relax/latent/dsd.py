@@ -13,14 +13,14 @@ from relax.errors import ConfigError, DataError, MachineError
 from relax.files import writable_folder
 from relax.koopman import Dictionary, TrajectoryStatistics
 from relax.latent import dsd_output
-from relax.latent.dictionary import HELD_OUT, fit_dictionary
+from relax.latent.dictionary_stage import HELD_OUT, fit_dictionary
 from relax.latent.pretrained import check_context, find_model, load_pretrained, room_for_response, state_width
 from relax.latent.rollouts import BATCH as SAMPLED_AT_A_TIME
 from relax.latent.rollouts import Rollout, sample
 from relax.latent.states import BATCH, statistics_with_baseline
 from relax.latent.texts import read_prompts, read_responses, tokenize
 from relax.progress import Progress, logger
-from relax.tracking import Run
+from relax.records.record import Run
 
 #: m where neither a dictionary nor a number is given.
 KOOPMAN_DIM = 50

@@ -11,11 +11,11 @@ import torch
 
 from relax.files import atomic_write
 from relax.koopman import ROBUST_RIDGE, SPECTRA, Dictionary, TrajectoryStatistics
-from relax.latent.analyse import eigenvalue_table, trajectory_numbers
 from relax.latent.dsd_figures import figures
+from relax.latent.koopman_stage import eigenvalue_table, trajectory_numbers
 from relax.latent.rollouts import Rollout, write_rollouts
 from relax.progress import logger
-from relax.tracking import Run
+from relax.records.record import Run
 
 #: Characters of a response shown in the table.
 EXCERPT = 100
@@ -78,7 +78,7 @@ def write(results: Results, out: Path, run: Run) -> None:
 
 
 def trajectory_table(results: Results) -> pd.DataFrame:
-    """One row a response: id, length, the numbers of :func:`relax.latent.analyse.trajectory_numbers`, excerpt."""
+    """One row a response: id, length, the numbers of :func:`relax.latent.koopman_stage.trajectory_numbers`, excerpt."""
     return pd.DataFrame(
         {
             "id": [r.id for r in results.rollouts],

@@ -19,7 +19,7 @@ from relax.files import atomic_write
 from relax.models.policy import Processing, check_tokens, end_tokens
 from relax.progress import Progress
 from relax.reading import read_json_lines
-from relax.tracking import check_recorded
+from relax.records.record import check_recorded
 
 BATCH = 256
 

@@ -10,7 +10,7 @@ from relax.data.problem import Problem
 from relax.errors import DataError
 from relax.latent.rollouts import Rollout
 from relax.reading import read_json_lines
-from relax.tracking import check_recorded
+from relax.records.record import check_recorded
 
 
 def read_prompts(path: str | Path) -> list[Problem]:

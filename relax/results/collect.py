@@ -8,9 +8,9 @@ from typing import Any
 import pandas as pd
 
 from relax.errors import DataError
-from relax.results.links import other_code, refuse_broken, refuse_changed
+from relax.records.links import other_code, refuse_broken, refuse_changed
+from relax.records.record import RECORD, find_records
 from relax.results.model import INITIAL, KEYS, SPECTRA, Matrix, Results
-from relax.tracking import RECORD, find_records
 
 TRAJECTORY_COLUMNS = ["id", "kind", "length", "correct", "condition", "leverage", "residual",
                       "effective_rank", "dsd_eigenvalues", "dsd_singular_values", "dsd_eigenvalues_ridge_0.1",

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 
+from relax.results.intervals import Summary, paired_difference, summarise
 from relax.results.model import BASELINE, INITIAL, SPECTRA, Arm, Results
-from relax.results.statistics import Summary, paired_difference, summarise
-from relax.results.tables import WORDS, ridge_of
+from relax.results.tables.all import WORDS, ridge_of
 
 #: The same KL without DSD.
 CONTROL = "grpo-kl"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from relax.results.statistics import Summary, paired_difference, summarise
+from relax.results.intervals import Summary, paired_difference, summarise
 
 INITIAL = "initial"
 BASELINE = "grpo"

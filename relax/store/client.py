@@ -13,11 +13,11 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 from sqlalchemy.exc import SQLAlchemyError
 
+from relax.config.tracking_uri import DATABASES, sqlite_file
 from relax.errors import MachineError
 from relax.files import cannot_write, refusal
+from relax.records.record import ARTEFACTS, masked
 from relax.store.whole import complete
-from relax.tracking import ARTEFACTS, masked
-from relax.tracking_uri import DATABASES, sqlite_file
 
 #: Tags of a job's run: folder of the record it shows, and version of that record.
 PATH_TAG, HASH_TAG = "relax.record", "relax.record_hash"

@@ -24,6 +24,7 @@ from relax.config import digest
 from relax.errors import DataError
 from relax.files import lock
 from relax.progress import Progress
+from relax.records.record import ARTEFACTS, digest_path, pipeline_run, read_record, record_folders, shareable
 from relax.store import jobs
 from relax.store.artefacts import Artefacts
 from relax.store.client import (
@@ -41,7 +42,6 @@ from relax.store.client import (
     runs_of,
 )
 from relax.store.views import view_tags
-from relax.tracking import ARTEFACTS, digest_path, pipeline_run, read_record, record_folders, shareable
 
 logger = logging.getLogger("relax")
 

@@ -14,9 +14,9 @@ from mlflow.tracking import MlflowClient
 
 from relax.config import digest
 from relax.errors import DataError
+from relax.records.record import RECORD, TABLE_FILES, digest_path, flat, masked, read_record
 from relax.store.client import metric
 from relax.store.views import colour
-from relax.tracking import RECORD, TABLE_FILES, digest_path, flat, masked, read_record
 
 #: Part of every version: what is exported otherwise than before is exported again.
 FORMAT = 3

@@ -9,9 +9,9 @@ from typing import Any
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
+from relax.records.record import masked, pipeline_run
 from relax.store.client import BY_HAND, LIVE_TAG, connect, live_key, metric
 from relax.store.jobs import finite, identity_tags
-from relax.tracking import masked, pipeline_run
 
 logger = logging.getLogger("relax")
 

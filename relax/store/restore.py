@@ -7,12 +7,12 @@ from mlflow.entities import Experiment, Run
 from mlflow.tracking import MlflowClient
 
 from relax import config
+from relax.config.tracking_uri import sqlite_file, uri_fault
 from relax.errors import ConfigError, DataError
+from relax.records.record import ARTEFACTS, RECORD, TABLE_FILES, masked, read_record
 from relax.store import jobs
 from relax.store.artefacts import Artefacts
 from relax.store.client import CONFIG_FILE, CONFIG_TAG, HASH_TAG, PATH_TAG, connect, faults, runs_of
-from relax.tracking import ARTEFACTS, RECORD, TABLE_FILES, masked, read_record
-from relax.tracking_uri import sqlite_file, uri_fault
 
 logger = logging.getLogger("relax")
 

@@ -2,7 +2,7 @@
 
 The runs of a pipeline lie folded up below their parent, and MLflow draws nothing until somebody unfolds it and picks
 charts. MLflow (3.17) keeps a saved view as a tag of the experiment, in JSON of its own; nothing else depends on it,
-and tests/test_mlflow_ui.py opens the views in a browser.
+and tests/store/test_mlflow_ui.py opens the views in a browser.
 """
 
 import json

@@ -12,7 +12,7 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor
 
-from relax.training.config import ReLaXConfig
+from relax.training.relax_config import ReLaXConfig
 
 Batch = dict[str, Any]
 

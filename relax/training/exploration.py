@@ -24,7 +24,7 @@ from relax.koopman import (
     trajectory_statistics,
 )
 from relax.training import objective
-from relax.training.config import ReLaXConfig
+from relax.training.relax_config import ReLaXConfig
 
 Note = Callable[[str, float], None]
 
@@ -41,7 +41,7 @@ class Exploration:
     Attributes:
         dictionary: the frozen dictionary, None before the first rollouts where none was given.
         xi: the limit as a number; None where there is none, or before the first rollouts gave a percentile.
-        matched_length: see :class:`~relax.training.config.ReLaXConfig`; None before the first rollouts.
+        matched_length: see :class:`~relax.training.relax_config.ReLaXConfig`; None before the first rollouts.
 
     The first rollouts are the first with a response that the loss does not mask; the dictionary's fit asks for two
     states of it. Until then nothing is fixed, and no term is added.

@@ -17,8 +17,8 @@ from transformers import ProcessorMixin
 from relax.data.problem import Problem
 from relax.data.processor import forbidden_tokens, image_inputs, pictures
 from relax.data.prompt import conversation, render
-from relax.training.config import ReLaXConfig
 from relax.training.dynamic_sampling import Batch
+from relax.training.relax_config import ReLaXConfig
 
 #: Number of a row in the data set; a column of the data set and of the batches.
 ROW = "relax_row"

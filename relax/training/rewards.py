@@ -5,8 +5,8 @@ from typing import Any
 
 from relax.data import answer_prior
 from relax.errors import DataError
-from relax.evaluation.answers import boxes, last_box
-from relax.evaluation.grading import VERIFIED, Grade, Status, grade_many, grade_response, unreadable
+from relax.grading.answers import boxes, last_box
+from relax.grading.grader import VERIFIED, Grade, Status, grade_many, grade_response, unreadable
 
 #: Gold answers that the grader may fail to read before a training set is refused.
 UNREADABLE_SHARE = 0.01

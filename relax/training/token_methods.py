@@ -14,9 +14,7 @@ import torch
 from torch import Tensor
 
 if TYPE_CHECKING:
-    from relax.training.config import ReLaXConfig
-
-TOKEN_METHODS = ("none", "clip_cov", "kl_cov")
+    from relax.training.relax_config import ReLaXConfig
 
 
 def token_covariance(logps: Tensor, advantages: Tensor, mask: Tensor) -> Tensor:

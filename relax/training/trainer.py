@@ -1,6 +1,6 @@
 """ReLaXTrainer: the exact ReLaX objective on TRL's GRPOTrainer.
 
-Every private name of TRL 1.16 that the project binds to is in this file; tests/test_trl_contract.py
+Every private name of TRL 1.16 that the project binds to is in this file; tests/training/test_trl_contract.py
 says in a sentence which one moved when TRL changes. Nothing of TRL is copied: each override wraps
 ``super()``.
 
@@ -28,10 +28,10 @@ from relax.latent.rollouts import Rollout, images_of
 from relax.latent.states import BATCH, completion_states, padded
 from relax.training.checkpoints import load_renamed, load_state, resumable, save_state, sealed
 from relax.training.checks import check_batch, check_dataset, check_policy, check_rewards, checked_reward
-from relax.training.config import ReLaXConfig, checked_arguments
 from relax.training.dynamic_sampling import Batch, PromptCursor, Resampling, informative_groups, take_rows
 from relax.training.exploration import Exploration, first_rows
 from relax.training.pictures import Pictures, forbid_image_tokens, numbered
+from relax.training.relax_config import ReLaXConfig, checked_arguments
 from relax.training.sample import RolloutSample
 from relax.training.token_methods import chosen_tokens
 from relax.training.window import check_window
@@ -40,7 +40,7 @@ from relax.training.window import check_window
 class ReLaXTrainer(GRPOTrainer):
     """TRL's GRPOTrainer with the latent exploration term and the adaptive KL.
 
-    Takes what GRPOTrainer takes, in its order, with a :class:`~relax.training.config.ReLaXConfig` as ``args``.
+    Takes what GRPOTrainer takes, in its order, with a :class:`~relax.training.relax_config.ReLaXConfig` as ``args``.
     With ``alpha = 0`` and no KL but TRL's own it is GRPOTrainer bit for bit, DSD is logged all the same.
 
     Raises:

@@ -167,9 +167,9 @@ apptainer_local() {
 
 apptainer_slurm() {
   cd "$cache/clone"
-  local start=$repository/tests/slurm/start.sh state
+  local start=$repository/tests/cluster/slurm/start.sh state
   [ -x "$start" ] && command -v slurmd > /dev/null && command -v munged > /dev/null ||
-    { echo "tests/slurm/start.sh, slurm-wlm and munge are needed"; exit 77; }
+    { echo "tests/cluster/slurm/start.sh, slurm-wlm and munge are needed"; exit 77; }
   rm -rf results/smoke .snakemake
   state=$(mktemp --directory --tmpdir relax-slurm-XXXXXX)  # munged's user may not enter a home folder
   mkfifo "$cache/slurm.stdin.$$"

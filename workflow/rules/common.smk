@@ -12,7 +12,7 @@ from pathlib import Path
 from relax import config as settings
 from relax.cluster.resources import layout, needs
 from relax.cluster.site import read_site
-from relax.code import code_of
+from relax.records.code import code_of
 from relax.errors import ConfigError, MachineError, RelaxError
 from relax.files import lock, writable_folder
 

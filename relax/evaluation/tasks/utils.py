@@ -8,11 +8,11 @@ from typing import Any
 import datasets
 from PIL import Image
 
+from relax.config.benchmarks import Benchmark
 from relax.data.images import picture
 from relax.errors import DataError
 from relax.evaluation import Grade
 from relax.evaluation.benchmarks import as_dataset, grade_responses, load_questions
-from relax.evaluation.catalogue import Benchmark
 
 
 def load(**metadata: Any) -> datasets.DatasetDict:

@@ -1,0 +1,117 @@
+"""The ``dictionary`` stage: W fitted on the initial policy's rollouts, then frozen for every run."""
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import PreTrainedModel
+
+from relax.data.problem import read_problems
+from relax.errors import DataError
+from relax.files import atomic_write
+from relax.koopman import SPECTRA, Dictionary
+from relax.latent.rollouts import Rollout, sample, write_rollouts
+from relax.latent.states import BATCH, response_states, statistics_of
+from relax.models.policy import Processing, load_policy
+from relax.progress import Progress
+from relax.records.record import Run
+
+#: One rollout in four is held out to judge the fit.
+HELD_OUT = 4
+
+
+def build(settings: dict[str, Any], base: str | Path, data: str | Path, out: str | Path, run: Run, label: str) -> None:
+    """Write ``dictionary.safetensors``, ``probes.jsonl`` and ``initial_dsd.json`` below ``out``.
+
+    ``initial_dsd.json`` holds the percentiles 1 to 99 of the initial policy's DSD under both spectra:
+    the scale on which a limit such as ``q90`` is read.
+
+    Args:
+        settings: the configuration's ``dictionary`` with ``max_response_length`` and ``temperature``.
+        base: folder of the initial policy.
+        data: problem file whose prompts are answered.
+        out: folder.
+        run: the record to finish.
+        label: for the progress lines.
+
+    Raises:
+        DataError: too few problems, or no response with a transition.
+    """
+    out = Path(out)
+    model, processing = load_policy(base)
+    problems = read_problems(data)[: settings["rollouts"]]
+    per_problem = -(-settings["rollouts"] // len(problems))
+    rollouts = sample(
+        model, processing, problems, per_problem, settings["max_response_length"], settings["temperature"],
+        settings["seed"], f"{label}: rollouts", prompt=settings["prompt"],
+    )[: settings["rollouts"]]  # fmt: skip
+    dictionary, report = fit_dictionary(model, rollouts, settings, processing, label)
+    statistics = statistics_of(model, rollouts, dictionary, processing)
+    percentiles = {}
+    for spectrum in SPECTRA:
+        values = statistics.dsd(spectrum, settings["ridge"])
+        points = torch.quantile(values, torch.arange(1, 100, dtype=torch.float64) / 100)
+        percentiles[spectrum] = {f"q{i + 1}": value.item() for i, value in enumerate(points)}
+        run.metrics[f"dsd_{spectrum}"] = values.mean().item()
+    dictionary.save(out / "dictionary.safetensors")
+    write_rollouts(out / "probes.jsonl", _probes(rollouts, settings["probes"]))
+    atomic_write(out / "initial_dsd.json", json.dumps(percentiles, indent=1) + "\n")
+    run.metrics.update(report, length=statistics.length.double().mean().item(), rollouts=len(rollouts))
+    run.seeds["dictionary"] = settings["seed"]
+    names = ("dictionary.safetensors", "probes.jsonl", "initial_dsd.json")
+    run.finish(out, [out / name for name in names], dictionary_hash=dictionary.hash)
+
+
+def fit_dictionary(
+    model: PreTrainedModel,
+    rollouts: list[Rollout],
+    settings: dict[str, Any],
+    processing: Processing,
+    label: str,
+    batch: int = BATCH,
+) -> tuple[Dictionary, dict[str, float]]:
+    """Fit W on three quarters of the responses, whose states are all held, and report on the others.
+
+    Args:
+        model: whose states these are.
+        rollouts: responses.
+        settings: ``koopman_dim``, ``objective``, ``ridge``, ``learning_rate``, ``epochs``, ``batch_size``,
+            ``position`` and ``seed``; see :meth:`relax.koopman.Dictionary.fit`.
+        processing: the policy's tokenizer or processor.
+        label: for the progress lines.
+        batch: responses that pass through the model at a time.
+
+    Raises:
+        DataError: too few responses have a transition.
+    """
+    states = [
+        hidden[i, : int(length)].clone()  # a view would hold its whole batch, padding included
+        for hidden, mask in response_states(model, rollouts, processing, batch, settings["position"])
+        for i, length in enumerate(mask.sum(dim=1))
+        if length > 1
+    ]
+    if len(states) < 2 * HELD_OUT:
+        raise DataError(f"{label}: only {len(states)} responses have two tokens or more; ask for more rollouts.")
+    fitted_on = [s for i, s in enumerate(states) if i % HELD_OUT]
+    progress = Progress(f"{label}: fit", settings["epochs"] * -(-len(fitted_on) // settings["batch_size"]))
+    dictionary = Dictionary.fit(
+        fitted_on,
+        koopman_dim=settings["koopman_dim"],
+        objective=settings["objective"],
+        ridge=settings["ridge"],
+        lr=settings["learning_rate"],
+        epochs=settings["epochs"],
+        batch=settings["batch_size"],
+        seed=settings["seed"],
+        position=settings["position"],
+        progress=lambda step, loss: progress.update(step, loss=loss),
+    )
+    return dictionary, dictionary.report(states[::HELD_OUT])
+
+
+def _probes(rollouts: list[Rollout], n: int) -> list[Rollout]:
+    """The first ``n`` responses with a transition; they carry no judgement."""
+    with_transition = [r for r in rollouts if len(r.response_ids) > 1]
+    return [dataclasses.replace(r, id=f"probe/{i}") for i, r in enumerate(with_transition[:n])]

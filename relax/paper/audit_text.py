@@ -1,0 +1,124 @@
+"""The words of ``relax audit``: what it prints, and the page it is kept in."""
+
+from collections.abc import Sequence
+
+from relax.paper.audit import Audit, Check, finer
+from relax.paper.marks import NOTHING, SECOND, TOP, Mark
+from relax.paper.printed import LAYOUTS
+
+INTRODUCTION = """\
+# What does not follow from the paper's own numbers
+
+Written by `relax audit --out docs/audit.md` from the printed numbers in [results/paper/](../results/paper/README.md).
+Each printed average is set beside the mean of its row, each printed gain beside the difference of its two rows, each
+printed increase in cost beside the seconds. Nothing else is used, and no number is corrected in the files. A printed
+value follows if it is within half of its last digit. The numbers it is computed from are rounded as well; where that
+alone could explain a difference, the finding says so.
+
+A finding says that two printed numbers do not fit each other, not which of them is wrong, and a slip in our
+transcription would look the same. The benchmark scores themselves cannot be checked so.
+
+## In plain words
+
+- **Table 2 averages six columns and divides by seven.** All twelve printed averages are the sum of the six scores of
+  their row over 7, so each is a seventh too low: ReLaX on Qwen2.5-Math-base has 49.1 in print and 57.3 by its columns.
+  Table 1 has seven columns and divides by seven. The order of the methods in Table 2 stays as it is, since all are
+  divided by the same number; the distances shrink (ReLaX less FR3E on Qwen2.5-Math-base: 6.3 in print, 7.4 by the
+  columns), and no average of Table 2 can be set beside one of another table or paper.
+- **Two values of Table 5 do not follow.** The average of ReLaX on Qwen3-Base is 52.3 in print and 52.4 by its columns
+  (52.38); scores rounded to one digit could account for it. Its gain over GRPO on MATH500 is 6.2 in print, but
+  90.2 - 83.0 = 7.2; no rounding accounts for that. The other averages and gains of Table 5 follow.
+- **Tables 1 and 6 follow**: eleven averages, four increases in cost.
+- **Bold and runner-up marks** are colours in print and not in the files. By the captions and the numbers they must
+  stand as the last table says. There ReLaX is not the best everywhere: on AIME24 and AIME25 with both 7B models, and
+  on MathVerse and MathVision, others lead.
+
+Whoever compares with these tables should recompute the averages and show both, as our tables do
+([tables.md](tables.md)).
+
+## What was checked
+"""
+
+
+def to_markdown(found: Audit) -> str:
+    """The findings, every value checked, and the rows that were not; readable as plain text."""
+    parts = [_summary(found), "## Findings"]
+    parts += [_finding(check) for check in found.findings] or ["None."]
+    head = ["Table", "Row", "Value", "Printed", "Follows", ""]
+    body = [
+        [c.table, c.row, c.quantity, str(c.printed), c.expected, "" if c.follows else "differs"] for c in found.checks
+    ]
+    parts += ["## Every value checked", _grid([head, *body])]
+    if found.notes:
+        parts += ["## Differences of printed averages", "\n".join(f"- {note}" for note in found.notes)]
+    parts += ["## Bold and runner-up marks", *_marks(found.marks)]
+    if found.skipped:
+        skipped = [f"- {table}, {row}: {why}." for table, row, why in found.skipped]
+        parts += ["## Rows not checked", "\n".join(skipped)]
+    return "\n\n".join(parts) + "\n"
+
+
+def to_page(found: Audit) -> str:
+    """The same with an introduction, as kept in ``docs/audit.md``."""
+    return f"{INTRODUCTION}\n{to_markdown(found)}"
+
+
+def _summary(found: Audit) -> str:
+    right, checked = found.rows()
+    lines = [
+        f"{len(found.checks)} printed values in {checked} rows checked, {len(found.findings)} do not follow. "
+        f"Everything follows in {right} of {checked} rows:",
+        "",
+    ]
+    for table in dict.fromkeys(layout.table for layout in LAYOUTS):
+        right, checked = found.rows(table)
+        skipped = sum(name == table for name, *_ in found.skipped)
+        lines.append(f"- {table}: {right} of {checked}" + (f" ({skipped} more not checked)." if skipped else "."))
+    return "\n".join(lines)
+
+
+def _finding(check: Check) -> str:
+    lines = [
+        f"- {check.table}, {check.row}: {check.quantity} {check.printed} is printed, {check.expected} follows.",
+        f"  {check.arithmetic}.",
+    ]
+    if check.cause:
+        lines.append(f"  {check.cause}")
+    if check.rounding:
+        ends = " and ".join(finer(end, check.printed) for end in (check.lowest, check.highest))
+        lines.append(f"  Rounding may explain it: before rounding, the value lies between {ends}.")
+    return "\n".join(lines)
+
+
+MARKS = """\
+The marks are not in the files. The captions say where they go: in Table 1, for reasoning models of the 7B scale, to the
+best and the runner-up of each column; in Table 2, for each base model, to those of the methods of reinforcement
+learning; Table 5 marks the gains over GRPO, which are checked above. By the printed numbers they must stand as follows;
+whoever has the print can hold it against this. A dash takes no part; equal numbers share a place."""
+
+
+def _marks(found: Sequence[Mark]) -> list[str]:
+    """Where the marks must stand, and where ReLaX does not lead."""
+    head = ["Table", "Rows ranked", "Column", "Best", "Runner-up", "ReLaX"]
+    body = [[m.table, m.block, m.column, m.shown(m.top), m.shown(m.runner_up), m.place] for m in found]
+    counts = ", ".join(
+        f"{sum(mark.place == TOP for mark in found if mark.table == table)} of "
+        f"{sum(mark.table == table for mark in found)} columns of {table}"
+        for table in dict.fromkeys(mark.table for mark in found)
+    )
+    behind = [
+        f"- {m.table}, {m.block}, {m.column}: {m.place}, {m.values[m.ours]}, behind {m.shown(m.top)}"
+        + ("." if m.place == SECOND else f" and {m.shown(m.runner_up)}.")
+        for m in found
+        if m.place not in (TOP, NOTHING)
+    ]
+    return [MARKS, _grid([head, *body]), f"ReLaX is the best in {counts} (averages counted in). It is not in:",
+            "\n".join(behind) or "- none."]  # fmt: skip
+
+
+def _grid(lines: Sequence[Sequence[str]]) -> str:
+    """A Markdown table with padded cells; the first line is the header."""
+    widths = [max(3, *map(len, column)) for column in zip(*lines, strict=True)]
+    padded = [[text.ljust(width) for text, width in zip(line, widths, strict=True)] for line in lines]
+    rule = ["-" * width for width in widths]
+    return "\n".join("| " + " | ".join(line) + " |" for line in (padded[0], rule, *padded[1:]))

@@ -1,0 +1,1 @@
+"""Run records: what a verb did, from what, with what code; the chain behind a result; what is tracked of a run."""

@@ -1,0 +1,1 @@
+"""What finished runs show of each claim of the paper."""

@@ -1,0 +1,1 @@
+"""Tables of finished runs, and the paper's tables with ours beside what is printed."""

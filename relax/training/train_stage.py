@@ -1,0 +1,239 @@
+"""The ``train`` stage: one policy, one method, one seed, resumed where an earlier run stopped."""
+
+import contextlib
+import json
+import logging
+import os
+import statistics
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import PartialState
+from accelerate.utils import broadcast_object_list
+from transformers import PrinterCallback, TrainerCallback
+
+from relax.config import digest
+from relax.data.copies import distinct
+from relax.data.problem import Problem, read_problems
+from relax.data.processor import tokenizer_of
+from relax.errors import DataError, Interrupted
+from relax.files import atomic_folder, atomic_write, writable_folder
+from relax.grading.golds import agree
+from relax.koopman import Dictionary
+from relax.latent.rollouts import read_rollouts
+from relax.models.policy import load_policy
+from relax.progress import Progress
+from relax.records.record import Run, digest_path
+from relax.training.checkpoints import remove_all, remove_unfinished
+from relax.training.pictures import training_set
+from relax.training.probes import Follow, Probes
+from relax.training.resume import StopSafely, sole_user
+from relax.training.rewards import check_golds
+from relax.training.sample import FILE, RolloutSample
+from relax.training.trainer import ReLaXTrainer
+from relax.training.trl_arguments import reward_functions, trainer_arguments
+
+logger = logging.getLogger("relax")
+
+#: TRL's names of what the record keeps, and ours.
+SERIES = {
+    "rewards/correctness/mean": "reward",
+    "entropy": "entropy",
+    "completions/mean_length": "length",
+    "loss": "loss",
+    "grad_norm": "grad_norm",
+    "learning_rate": "learning_rate",
+    "kl": "kl",
+    "clip_ratio/region_mean": "clip_ratio",
+    "frac_reward_zero_std": "zero_variance_groups",
+    "share_above_xi": "share_above_xi",
+    "step_time": "seconds/step",
+}
+OWN = ("dsd/", "probe/", "relax/", "seconds/", "sampling/", "token_method/", "grade/", "strategy/")
+
+
+def train(
+    settings: dict[str, Any],
+    seed: int,
+    data: str | Path,
+    base: str | Path,
+    dictionary: str | Path,
+    out: str | Path,
+    checkpoints: str | Path,
+    run: Run,
+    label: str,
+    tell: Callable[[dict[str, float]], None] | None = None,
+    stop: Path | None = None,
+) -> None:
+    """Train and write ``model/``, ``metrics.jsonl``, ``rollouts.jsonl`` and the record below ``out``.
+
+    Args:
+        settings: ``method``, ``training``, ``ridge`` and ``prompt`` of the configuration.
+        seed: of everything random in the run.
+        data: problem file to train on.
+        base: folder of the initial policy.
+        dictionary: folder of the ``dictionary`` stage (W, probes, initial DSD).
+        out: folder of the results.
+        checkpoints: folder below which this run keeps its checkpoints, under a hash of all that
+            decides it; removed when the results are written.
+        run: the record to finish.
+        label: for the progress lines.
+        tell: given every row of ``metrics.jsonl`` as soon as it is known.
+        stop: a file that asks for a safe stop, like a signal, when it appears.
+
+    Raises:
+        Interrupted: a signal asked to stop; a checkpoint was written.
+        ConfigError, DataError, MachineError: an input does not fit, the folder is in use, or no checkpoint of
+            those that are there is whole.
+
+    Started by ``accelerate launch`` or ``torchrun`` on several devices, each process calls this; all train,
+    the first one writes.
+    """
+    ranks = PartialState(cpu=not torch.cuda.is_available())
+    decides = [settings, seed, list(run.digests.values()), _code()]
+    if ranks.num_processes > 1:  # each keeps its own random state and rollouts
+        decides.append(ranks.num_processes)
+    out, folder = Path(out), Path(checkpoints) / digest(decides)
+    found = [False]
+    # Of several processes the first alone locks, cleans up and writes.
+    with sole_user(folder) if ranks.is_main_process else contextlib.nullcontext():
+        if ranks.is_main_process:
+            writable_folder(out)  # not found out after the training
+            found = [remove_unfinished(folder)]
+        broadcast_object_list(found)
+        trainer, probes, start = _trainer(settings, seed, read_problems(data), base, Path(dictionary), folder)
+        if tell is not None and ranks.is_main_process:
+            tell(start)
+            trainer.add_callback(_Tell(tell))
+        _run(trainer, probes, found[0], settings, label, stop)
+        rows = [start, *_series(trainer.state.log_history)]
+        _save_model(trainer, out / "model")
+        if ranks.is_main_process:
+            atomic_write(out / "metrics.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+            atomic_write(out / FILE, trainer.sample.text())
+            run.seeds["training"] = seed
+            run.metrics.update(_last_means(rows), steps=trainer.state.global_step)
+            if trainer.exploration.xi is not None:
+                run.metrics["xi"] = trainer.exploration.xi
+            frozen = trainer.exploration.dictionary
+            several = _processes(trainer)
+            run.finish(out, [out / name for name in ("model", "metrics.jsonl", FILE)],
+                       dictionary_hash=frozen.hash, **({"processes": several} if several else {}))  # fmt: skip
+            remove_all(folder)
+
+
+def _trainer(
+    settings: dict[str, Any], seed: int, problems: list[Problem], base: str | Path, dictionary: Path, folder: Path
+) -> tuple[ReLaXTrainer, Probes, dict[str, float]]:
+    """The trainer, the probes and the row of step 0."""
+    # Weights in float32 whatever the checkpoint holds: at a learning rate of 1e-6 updates would round
+    # away in bfloat16. Lower precision is autocast's business.
+    model, processing = load_policy(base, torch.float32)
+    found = Dictionary.load(dictionary / "dictionary.safetensors")  # first, as its fault says which stage to run
+    asked = settings["method"]["koopman_dim"]
+    if asked not in (None, found.settings.koopman_dim):
+        raise DataError(
+            f"{dictionary}: its dictionary has m = {found.settings.koopman_dim}, the method asks for {asked}; "
+            f"make one with `relax dictionary --koopman-dim {asked}`."
+        )
+    arguments = trainer_arguments(settings, seed, folder, dictionary)
+    check_golds((p.answer for p in problems), (p.source for p in problems))
+    distinct(((f"problem {p.id!r}", p) for p in problems), agree)  # a contradiction stops here; copies may be meant
+    needed = arguments.generation_batch_size // arguments.num_generations
+    if len(problems) < needed:
+        raise DataError(f"{len(problems)} problems to train on, one batch of rollouts takes {needed}.")
+    rollouts = read_rollouts(dictionary / "probes.jsonl")
+    arguments.matched_length = max(2, int(statistics.median(len(r.response_ids) for r in rollouts)))
+    trainer = ReLaXTrainer(
+        model=model,
+        reward_funcs=reward_functions(settings),
+        args=arguments,
+        train_dataset=training_set(problems, processing, settings["prompt"]),
+        processing_class=processing,
+    )
+    if trainer.accelerator.is_main_process:
+        t = settings["training"]
+        trainer.sample = RolloutSample(
+            t["steps"], t["probe_every"], t["updates_per_generation"], t["rollouts_per_prompt"],
+            tokenizer_of(processing), trainer.reward_func_names,
+        )  # fmt: skip
+    probes = Probes(rollouts, trainer)
+    return trainer, probes, {"step": 0, **probes.measure()}
+
+
+def _save_model(trainer: ReLaXTrainer, path: Path) -> None:
+    """Every process takes part where weights are sharded; the first one writes."""
+    with atomic_folder(path) if trainer.accelerator.is_main_process else contextlib.nullcontext(path) as target:
+        trainer.save_model(str(target))
+        (target / "training_args.bin").unlink(missing_ok=True)  # pickled, and nobody reads it
+
+
+def _code() -> str:
+    """Digest of the code that training runs through: a checkpoint of another version is not resumed."""
+    package = Path(__file__).resolve().parents[1]
+    files = sorted(
+        p
+        for part in ("training", "koopman", "latent", "models", "grading", "evaluation")
+        for p in (package / part).rglob("*.py")
+    )
+    return digest([digest_path(file) for file in files])
+
+
+def _processes(trainer: ReLaXTrainer) -> dict[str, Any]:
+    """How many trained, on how many nodes, how they shared the policy, and the GPUs of the vLLM server that the job
+    started; for the record, empty where one process did it all."""
+    accelerator, server = trainer.accelerator, int(os.environ.get("RELAX_VLLM_GPUS", "0"))
+    count = accelerator.num_processes
+    if count == 1 and not server:
+        return {}
+    nodes = count // int(os.environ.get("LOCAL_WORLD_SIZE", count))
+    return {"count": count, "nodes": nodes, "way": accelerator.distributed_type.value.lower(), "vllm_gpus": server}
+
+
+def _run(
+    trainer: ReLaXTrainer, probes: Probes, goes_on: bool, settings: dict[str, Any], label: str, asks: Path | None
+) -> None:
+    steps = settings["training"]["steps"]
+    progress, stop = Progress(label, steps), StopSafely(asks)
+    trainer.remove_callback(PrinterCallback)
+    trainer.add_callback(Follow(probes, settings["training"]["probe_every"], progress))
+    trainer.add_callback(stop)
+    with stop.installed():
+        trainer.train(resume_from_checkpoint=goes_on)
+    if trainer.state.global_step < steps:
+        trainer.accelerator.wait_for_everyone()  # the first process to leave ends the others
+        raise Interrupted(f"{label}: stopped safely after step {trainer.state.global_step}; run it again to go on.")
+
+
+class _Tell(TrainerCallback):
+    def __init__(self, tell: Callable[[dict[str, float]], None]) -> None:
+        self.tell = tell
+
+    def on_log(self, args, state, control, logs=None, **kwargs):
+        for row in _series([{"step": state.global_step, **(logs or {})}]):
+            self.tell(row)
+
+
+def _series(history: list[dict[str, Any]]) -> list[dict[str, float]]:
+    """TRL's log as one row a step under the names of the records."""
+    rows = []
+    for entry in history:
+        if "grad_norm" not in entry:  # TRL's closing summary; the reward stands on steps that generated
+            continue
+        row = {SERIES[name]: float(value) for name, value in entry.items() if name in SERIES}
+        row |= {name: float(value) for name, value in entry.items() if name.startswith(OWN)}
+        rows.append({"step": entry["step"], **row})
+    return rows
+
+
+def _last_means(rows: list[dict[str, float]]) -> dict[str, float]:
+    """Means over the last tenth of the steps, name by name."""
+    last = [row for row in rows if row["step"] > 0.9 * rows[-1]["step"]]
+    names = {name for row in last for name in row if name != "step"}
+    means = {}
+    for name in sorted(names):
+        values = [row[name] for row in last if name in row]
+        means[name] = sum(values) / len(values)
+    return means

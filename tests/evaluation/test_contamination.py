@@ -1,0 +1,60 @@
+"""The overlap stage: what stands in the training set is found, the instruction alone is no overlap."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from relax.data.problem import Problem, write_problems
+from relax.evaluation.overlap_stage import older_than, overlap_stage
+from relax.evaluation.questions import BOXED
+from relax.records.record import Run
+
+SHARED = "A baker has twelve trays with nine loaves each and sells a third of them before noon; how many are left?"
+OTHER = "The sum of two consecutive odd numbers is eighty four, and what is the larger of the two numbers then?"
+UNSEEN = "Seven friends sit around a table so that two of them never sit side by side; in how many ways?"
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> dict:
+    rows = [{"problem": text, "answer": "1", "unique_id": f"q{i}", "subject": "Algebra", "level": 1, "solution": ""}
+            for i, text in enumerate((SHARED, UNSEEN))]  # fmt: skip
+    (tmp_path / "math.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    entry = {"task": "math500", "path": str(tmp_path / "math.jsonl"), "rows": 2}
+    return {
+        "benchmarks": {"math": entry, "held-out": {"task": "noisy_sum", "path": None, "rows": None}},
+        "instruction": BOXED,
+        "released": {"new": "2024-09-19", "old": "2020-01-01", "scratch": None},
+    }
+
+
+def test_a_problem_in_the_training_set_is_found_below_its_instruction(settings: dict, tmp_path: Path) -> None:
+    for name, texts in (("train", (SHARED, OTHER)), ("test", (OTHER.upper(),))):
+        problems = [Problem(f"{name}/{i}", f"{text}\n{BOXED}", "1", "lab/math") for i, text in enumerate(texts)]
+        write_problems(tmp_path / f"{name}.jsonl", problems)
+    run = Run("overlap", {}, settings)
+    overlap_stage(settings, tmp_path / "train.jsonl", tmp_path / "test.jsonl", tmp_path / "out", run)
+    written = json.loads((tmp_path / "out" / "overlap.json").read_text())
+    math, held_out = written["overlaps"]
+    assert (math["benchmark"], math["problems"], math["shared"], math["duplicated"]) == ("math", 2, 1, 1)
+    assert math["duplicates"] == [["q0", "train/0"]]
+    assert held_out["duplicates"] == [["test/0", "train/1"]]
+    assert written["older"] == {"math": {"new": True, "old": False}, "held-out": {}}
+    assert (tmp_path / "out" / "run.json").exists()
+
+
+def test_rendered_problems_are_the_same_by_their_facts_and_not_by_their_words(settings: dict, tmp_path: Path) -> None:
+    words = "What is the sum of the heights of all the bars in this picture?"
+    for name, clusters in (("train", ("bars/1/2-3", "bars/1/4-5")), ("test", ("bars/1/4-5", "bars/1/2-2"))):
+        write_problems(
+            tmp_path / f"{name}.jsonl",
+            [Problem(f"{name}/{i}", words, "5", "visual", cluster=c) for i, c in enumerate(clusters)],
+        )
+    overlap_stage(settings, tmp_path / "train.jsonl", tmp_path / "test.jsonl", tmp_path / "out", Run("overlap", {}, {}))
+    held_out = json.loads((tmp_path / "out" / "overlap.json").read_text())["overlaps"][1]
+    assert held_out["duplicates"] == [["test/0", "train/1"]]
+    assert (held_out["shared"], held_out["mostly"]) == (0, 0)
+
+
+def test_a_benchmark_is_older_than_what_was_published_after_it() -> None:
+    assert older_than("aime25", {"qwen2.5": "2024-09-19", "later": "2025-04-29"}) == {"qwen2.5": False, "later": True}

@@ -1,0 +1,27 @@
+"""The benchmark runs and writes what it measured; what it measured is nobody's business here."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import REPOSITORY
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("name", "least"), [("koopman", 10), ("training", 6), ("grading", 4), ("images", 1)])
+def test_the_benchmark_runs_and_writes_its_numbers(tmp_path: Path, name: str, least: int) -> None:
+    command = [sys.executable, f"benchmarks/{name}.py", "--quick", "--out", str(tmp_path / "bench.json")]
+    ended = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=300, check=False)
+    assert ended.returncode == 0, ended.stderr
+    written = json.loads((tmp_path / "bench.json").read_text())
+    assert written["quick"] is True
+    assert {"cpu", "cores", "threads", "load", "gpu", "versions"} <= written["machine"].keys()
+    assert len(written["results"]) > least
+    for line in written["results"]:
+        assert {"name", "value", "target", "met", "detail"} == line.keys()
+        assert line["name"] in ended.stdout
+        assert line["value"] is not None or line["detail"]["skipped"]
+    assert any(line["name"].startswith("GPU") for line in written["results"]) == (name not in ("grading", "images"))
