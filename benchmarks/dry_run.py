@@ -28,8 +28,10 @@ TARGET = 20
 
 def matrix() -> dict:
     """An overlay of the paper's text configuration."""
-    policies = {name.lower(): {"hub": {"repo": f"Qwen/{name}", "revision": "unpinned", "parameters": size}}
-                for name, size in VISION.items()}  # fmt: skip
+    policies = {
+        name.lower(): {"hub": {"repo": f"Qwen/{name}", "revision": "unpinned", "parameters": size}}
+        for name, size in VISION.items()
+    }
     paper = yaml.safe_load(PAPER.read_text(encoding="utf-8"))["matrix"]
     benchmarks = [name for name in names() if "repo" in read_task(name)["metadata"]]  # not those of the generated tasks
     return {
@@ -49,8 +51,9 @@ def matrix() -> dict:
 
 def seconds(*command: str) -> float:
     start = time.perf_counter()
-    ended = subprocess.run([Path(sys.executable).parent / command[0], *command[1:]], cwd=REPOSITORY,
-                           capture_output=True, text=True)  # fmt: skip
+    ended = subprocess.run(
+        [Path(sys.executable).parent / command[0], *command[1:]], cwd=REPOSITORY, capture_output=True, text=True
+    )
     if ended.returncode:
         sys.exit(ended.stderr[-2000:])
     return time.perf_counter() - start

@@ -55,9 +55,10 @@ def plain(cases: list[Case]) -> None:
 
     for response, gold in cases:
         verify(
-            parse(rf"\boxed{{{gold}}}", parsing_timeout=None), parse(response, parsing_timeout=None),
+            parse(rf"\boxed{{{gold}}}", parsing_timeout=None),
+            parse(response, parsing_timeout=None),
             timeout_seconds=None,
-        )  # fmt: skip
+        )
 
 
 def ours(cases: list[Case], workers: int) -> None:
@@ -71,18 +72,22 @@ def everything(sizes: Sizes, quick: bool) -> list[Result]:
     simple, algebra = easy(sizes["easy"]), hard(sizes["hard"])
     part = simple[: max(1, len(simple) // 100)]
     # One child first: the pool only grows.
-    one = seconds(sizes, easy=lambda: ours(simple, 1), hard=lambda: ours(algebra, 1), plain=lambda: plain(algebra),
-                  plain_easy=lambda: plain(part))  # fmt: skip
+    one = seconds(
+        sizes,
+        easy=lambda: ours(simple, 1),
+        hard=lambda: ours(algebra, 1),
+        plain=lambda: plain(algebra),
+        plain_easy=lambda: plain(part),
+    )
     two = seconds(sizes, hard=lambda: ours(algebra, 2))
     rate = len(simple) / one["easy"]
     return [
         result("easy answers a second", rate, ">= 2000", rate >= 2000),
-        result("easy answers: times faster than plain math-verify",
-               one["plain_easy"] / len(part) * rate, "", None),
+        result("easy answers: times faster than plain math-verify", one["plain_easy"] / len(part) * rate, "", None),
         result("hard answers a second, one child", len(algebra) / one["hard"], "", None),
         result("hard answers: time of one child over plain math-verify's", one["hard"] / one["plain"], "", None),
         result("hard answers: times faster with two children", one["hard"] / two["hard"], "", None),
-    ]  # fmt: skip
+    ]
 
 
 if __name__ == "__main__":

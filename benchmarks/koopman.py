@@ -84,8 +84,15 @@ def whole_term(sizes: Sizes) -> list[Result]:
                    loop_s=seconds["loop"], dsd_s=seconds[spectrum]),
         ]  # fmt: skip
     times = seconds["indexed_loop"] / seconds["singular_values"]
-    lines.append(result("the same, of a loop over hidden[i] (a zero gradient per slice)", times, "", None,
-                        loop_s=seconds["indexed_loop"]))  # fmt: skip
+    lines.append(
+        result(
+            "the same, of a loop over hidden[i] (a zero gradient per slice)",
+            times,
+            "",
+            None,
+            loop_s=seconds["indexed_loop"],
+        )
+    )
     return lines
 
 
@@ -204,8 +211,17 @@ def gpu(sizes: Sizes, quick: bool) -> list[Result]:
     lines = []
     for name, spectrum in zip(names, SPECTRA, strict=True):
         own = _gpu_seconds(lambda s=spectrum: term(s), sizes["repeats"])
-        lines.append(result(name, own / whole, "< 0.02", own / whole < 0.02, term_s=own, step_s=whole,
-                            device=torch.cuda.get_device_name(0)))  # fmt: skip
+        lines.append(
+            result(
+                name,
+                own / whole,
+                "< 0.02",
+                own / whole < 0.02,
+                term_s=own,
+                step_s=whole,
+                device=torch.cuda.get_device_name(0),
+            )
+        )
     return lines
 
 

@@ -77,11 +77,13 @@ def batch(sizes: Sizes, device: torch.device) -> dict[str, torch.Tensor]:
     generator = torch.Generator().manual_seed(1)
     ids = torch.randint(2, sizes["vocabulary"], (sizes["B"], PROMPT + sizes["T"]), generator=generator)
     made = {
-        "prompt_ids": ids[:, :PROMPT], "prompt_mask": torch.ones(sizes["B"], PROMPT, dtype=torch.long),
-        "completion_ids": ids[:, PROMPT:], "completion_mask": torch.ones(sizes["B"], sizes["T"], dtype=torch.long),
+        "prompt_ids": ids[:, :PROMPT],
+        "prompt_mask": torch.ones(sizes["B"], PROMPT, dtype=torch.long),
+        "completion_ids": ids[:, PROMPT:],
+        "completion_mask": torch.ones(sizes["B"], sizes["T"], dtype=torch.long),
         "advantages": torch.tensor([1.0, -1.0]).repeat(sizes["B"] // 2),
         "num_items_in_batch": torch.tensor(sizes["B"] * sizes["T"]),
-    }  # fmt: skip
+    }
     return {name: value.to(device) for name, value in made.items()}
 
 
@@ -144,8 +146,16 @@ def time_of(work: dict[str, Callable[[], None]], sizes: Sizes) -> list[Result]:
     lines = []
     for spectrum in SPECTRA:
         ratio = seconds[spectrum] / seconds["grpo"]
-        lines.append(result(f"{where}loss with the term, {spectrum}: times GRPO's", ratio, "<= 1.03", ratio <= 1.03,
-                            relax_s=seconds[spectrum], grpo_s=seconds["grpo"]))  # fmt: skip
+        lines.append(
+            result(
+                f"{where}loss with the term, {spectrum}: times GRPO's",
+                ratio,
+                "<= 1.03",
+                ratio <= 1.03,
+                relax_s=seconds[spectrum],
+                grpo_s=seconds["grpo"],
+            )
+        )
     ratio = seconds["logging"] / seconds["grpo"]
     lines.append(result(f"{where}loss without the term, DSD logged: times GRPO's", ratio, "", None))
     ratio = seconds["pass_heard"] / seconds["pass"]
@@ -180,8 +190,16 @@ def memory(sizes: Sizes) -> list[Result]:
     lines = []
     for spectrum in SPECTRA:
         ratio = peaks[spectrum] / peaks["grpo"]
-        lines.append(result(f"peak memory of the loss, {spectrum}: times GRPO's", ratio, "<= 1.02", ratio <= 1.02,
-                            relax_mb=peaks[spectrum] / 1e6, grpo_mb=peaks["grpo"] / 1e6))  # fmt: skip
+        lines.append(
+            result(
+                f"peak memory of the loss, {spectrum}: times GRPO's",
+                ratio,
+                "<= 1.02",
+                ratio <= 1.02,
+                relax_mb=peaks[spectrum] / 1e6,
+                grpo_mb=peaks["grpo"] / 1e6,
+            )
+        )
     return lines
 
 

@@ -138,12 +138,34 @@ def _parser() -> argparse.ArgumentParser:
         "out",
     )
     sub.add_argument("--koopman-dim", type=_whole(2), metavar="N", help="functions m, in place of the configuration's")
-    sub = verb("train", verbs.train, "train one policy with one method and seed", "policy", "method", "seed", "data",
-               "base", "dictionary", "checkpoints", "out")  # fmt: skip
-    sub.add_argument("--dry-run", action="store_true",
-                     help="print the commands of a training in several processes and start nothing")  # fmt: skip
-    verb("extract", verbs.extract, "hidden states of a policy's responses, as statistics", "policy", "method", "seed",
-         "model", "data", "dictionary", "out")  # fmt: skip
+    sub = verb(
+        "train",
+        verbs.train,
+        "train one policy with one method and seed",
+        "policy",
+        "method",
+        "seed",
+        "data",
+        "base",
+        "dictionary",
+        "checkpoints",
+        "out",
+    )
+    sub.add_argument(
+        "--dry-run", action="store_true", help="print the commands of a training in several processes and start nothing"
+    )
+    verb(
+        "extract",
+        verbs.extract,
+        "hidden states of a policy's responses, as statistics",
+        "policy",
+        "method",
+        "seed",
+        "model",
+        "data",
+        "dictionary",
+        "out",
+    )
     verb(
         "koopman",
         verbs.koopman,
@@ -155,14 +177,32 @@ def _parser() -> argparse.ArgumentParser:
         "out",
     )
     verb("overlap", verbs.overlap, "benchmark problems in the training set", "train", "test", "out")
-    sub = verb("generate", verbs.generate, "a policy's responses to every benchmark", "policy", "method", "seed",
-               "model", "data", "out")  # fmt: skip
-    sub.add_argument("--part", type=_part, default=(1, 1), metavar="I/N",
-                     help="make every N-th block, from the I-th; several jobs share the work so")  # fmt: skip
+    sub = verb(
+        "generate",
+        verbs.generate,
+        "a policy's responses to every benchmark",
+        "policy",
+        "method",
+        "seed",
+        "model",
+        "data",
+        "out",
+    )
+    sub.add_argument(
+        "--part",
+        type=_part,
+        default=(1, 1),
+        metavar="I/N",
+        help="make every N-th block, from the I-th; several jobs share the work so",
+    )
     verb("grade", verbs.grade, "grade kept responses, without a model", "policy", "method", "seed", "responses", "out")
     sub = verb("evaluate", verbs.evaluate, "scores from grades", "policy", "method", "seed", "grades", "out")
-    sub.add_argument("--regrade", type=Path, metavar="RESPONSES",
-                     help="grade the responses of this folder first, into --grades; no model is needed")  # fmt: skip
+    sub.add_argument(
+        "--regrade",
+        type=Path,
+        metavar="RESPONSES",
+        help="grade the responses of this folder first, into --grades; no model is needed",
+    )
     _tables_options(subparsers.add_parser("tables", help=TABLES_HELP, description=TABLES_HELP, epilog=EXIT_CODES))
     verb("figures", verbs.figures, "draw the figures from the run records", "root", "out")
     verb("report", verbs.report, "write the report", "root", "figures", "pages", "out")
@@ -174,10 +214,12 @@ def _parser() -> argparse.ArgumentParser:
     _why_options(subparsers.add_parser("why", help=WHY_HELP, description=WHY_HELP, epilog=EXIT_CODES))
     _audit_options(subparsers.add_parser("audit", help=AUDIT_HELP, description=AUDIT_HELP, epilog=EXIT_CODES))
     _claims_options(subparsers.add_parser("claims", help=CLAIMS_HELP, description=CLAIMS_HELP, epilog=EXIT_CODES))
-    _evidence_options(subparsers.add_parser("evidence", help=EVIDENCE_HELP, description=EVIDENCE_HELP,
-                                            epilog=EXIT_CODES))  # fmt: skip
-    _reference_options(subparsers.add_parser("reference", help=REFERENCE_HELP, description=REFERENCE_HELP,
-                                             epilog=EXIT_CODES))  # fmt: skip
+    _evidence_options(
+        subparsers.add_parser("evidence", help=EVIDENCE_HELP, description=EVIDENCE_HELP, epilog=EXIT_CODES)
+    )
+    _reference_options(
+        subparsers.add_parser("reference", help=REFERENCE_HELP, description=REFERENCE_HELP, epilog=EXIT_CODES)
+    )
     return parser
 
 
@@ -190,8 +232,9 @@ def _tables_options(sub: argparse.ArgumentParser) -> None:
     sub.set_defaults(run=verbs.tables)
     sub.add_argument("--configfile", nargs="+", type=Path, metavar="FILE", help="configuration files, later ones win")
     sub.add_argument("--root", type=Path, metavar="PATH", help=HELP["root"])
-    sub.add_argument("--from-mlflow", metavar="URI",
-                     help="in place of both: an MLflow store, e.g. sqlite:///results/demo/mlflow.db")  # fmt: skip
+    sub.add_argument(
+        "--from-mlflow", metavar="URI", help="in place of both: an MLflow store, e.g. sqlite:///results/demo/mlflow.db"
+    )
     sub.add_argument("--experiment", metavar="NAME", help="of the MLflow store, where it holds several")
     sub.add_argument("--out", type=Path, required=True, metavar="PATH", help=HELP["out"])
     _messages(sub)
@@ -199,19 +242,32 @@ def _tables_options(sub: argparse.ArgumentParser) -> None:
 
 def _doctor_options(sub: argparse.ArgumentParser) -> None:
     sub.set_defaults(run=verbs.doctor)
-    sub.add_argument("--configfile", nargs="+", type=Path, default=[], metavar="FILE",
-                     help="configuration files, over config/config.yaml")  # fmt: skip
+    sub.add_argument(
+        "--configfile",
+        nargs="+",
+        type=Path,
+        default=[],
+        metavar="FILE",
+        help="configuration files, over config/config.yaml",
+    )
     sub.add_argument("--slurm", action="store_true", help="look at the cluster as well; nothing is submitted")
     _messages(sub)
 
 
 def _cost_options(sub: argparse.ArgumentParser) -> None:
     sub.set_defaults(run=verbs.cost)
-    sub.add_argument("--configfile", nargs="+", type=Path, default=[], metavar="FILE",
-                     help="configuration files, over config/config.yaml")  # fmt: skip
+    sub.add_argument(
+        "--configfile",
+        nargs="+",
+        type=Path,
+        default=[],
+        metavar="FILE",
+        help="configuration files, over config/config.yaml",
+    )
     sub.add_argument("--gpus", type=_whole(1), metavar="N", help="GPUs at the same time (default: no limit)")
-    sub.add_argument("--jobs", type=_whole(1), metavar="N",
-                     help="jobs at the same time (default: that of profiles/slurm)")  # fmt: skip
+    sub.add_argument(
+        "--jobs", type=_whole(1), metavar="N", help="jobs at the same time (default: that of profiles/slurm)"
+    )
     _messages(sub)
 
 
@@ -245,12 +301,29 @@ def _reference_options(sub: argparse.ArgumentParser) -> None:
 
 def _evidence_options(sub: argparse.ArgumentParser) -> None:
     sub.set_defaults(run=verbs.evidence)
-    sub.add_argument("--collect", type=Path, nargs="+", default=[], metavar="DIR",
-                     help="results folders whose runs are added to those tracked, e.g. results/study")  # fmt: skip
-    sub.add_argument("--records", type=Path, default=config.REPOSITORY / "results" / "reference" / "study",
-                     metavar="DIR", help="the tracked runs (results/reference/study)")  # fmt: skip
-    sub.add_argument("--configfile", type=Path, nargs="+", default=[], metavar="FILE",
-                     help="another plan than config/study.yaml with its controls, over config/config.yaml")  # fmt: skip
+    sub.add_argument(
+        "--collect",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="DIR",
+        help="results folders whose runs are added to those tracked, e.g. results/study",
+    )
+    sub.add_argument(
+        "--records",
+        type=Path,
+        default=config.REPOSITORY / "results" / "reference" / "study",
+        metavar="DIR",
+        help="the tracked runs (results/reference/study)",
+    )
+    sub.add_argument(
+        "--configfile",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help="another plan than config/study.yaml with its controls, over config/config.yaml",
+    )
     sub.add_argument("--out", type=Path, metavar="FILE", help="write it to this file, as Markdown, with its figures")
     _messages(sub)
 
@@ -263,8 +336,12 @@ def _dsd_options(sub: argparse.ArgumentParser) -> None:
 
     sub.add_argument("--model", required=True, metavar="PATH_OR_NAME", help="folder, or name in the local hub cache")
     sub.add_argument("--prompts", type=Path, required=True, metavar="FILE", help='JSON lines with "prompt" (and "id")')
-    sub.add_argument("--responses", type=Path, metavar="FILE",
-                     help='JSON lines with "response" and "id" or "prompt"; nothing is sampled then')  # fmt: skip
+    sub.add_argument(
+        "--responses",
+        type=Path,
+        metavar="FILE",
+        help='JSON lines with "response" and "id" or "prompt"; nothing is sampled then',
+    )
     sub.add_argument("--dictionary", type=Path, metavar="FILE", help="dictionary.safetensors; fitted here if not given")
     sub.add_argument("--out", type=Path, required=True, metavar="DIR", help=HELP["out"])
     number("koopman-dim", _whole(2), None, "functions m of the dictionary (50, or those of --dictionary)")
@@ -273,8 +350,12 @@ def _dsd_options(sub: argparse.ArgumentParser) -> None:
     number("max-response-length", _whole(2), 512, "tokens of a sampled response (512, or what fits the context)")
     number("temperature", _above_zero, 1.0, "of sampling (1.0)")
     number("seed", _whole(0), 0, "of sampling, fit and shuffling (0)")
-    sub.add_argument("--dtype", choices=("auto", "float32", "bfloat16"), default="auto",
-                     help="of the weights; auto is that of the checkpoint")  # fmt: skip
+    sub.add_argument(
+        "--dtype",
+        choices=("auto", "float32", "bfloat16"),
+        default="auto",
+        help="of the weights; auto is that of the checkpoint",
+    )
     _messages(sub)
 
 

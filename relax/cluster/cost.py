@@ -54,8 +54,11 @@ def cost(paths: Sequence[Path], gpus: int | None = None, at_once: int | None = N
     loaded = settings.load(settings.over_base(paths))
     root = Path("results") / loaded["name"]
     planned, took = jobs(loaded), _measured(root / "benchmarks")
-    asked = {(job.rule, job.policy): needs(loaded, job.rule, job.policy, 1, Site())
-             for job in planned if job.rule not in LOCAL}  # fmt: skip
+    asked = {
+        (job.rule, job.policy): needs(loaded, job.rule, job.policy, 1, Site())
+        for job in planned
+        if job.rule not in LOCAL
+    }
 
     def hours(job: Job) -> float:
         if (job.rule, job.policy) in took:
@@ -149,15 +152,17 @@ KINDS = {"policies": "policy", "methods": "method", "seeds": "seed", "benchmarks
 
 def _text(
     config: Config, root: Path, stages: dict[str, Stage], times: dict[Job, tuple[float, float]], room: str
-) -> str:  # fmt: skip
+) -> str:
     rows = [HEAD, *(_row(rule, stages[rule]) for rule in STAGES)]
     rows.append(_total(list(stages.values()), max(ends for _, ends in times.values())))
     widths = [max(len(row[column]) for row in rows) for column in range(len(HEAD))]
     lines = [
-        "  ".join(cell.ljust(width) if not number else cell.rjust(width)
-                  for number, (cell, width) in enumerate(zip(row, widths, strict=True))).rstrip()
+        "  ".join(
+            cell.ljust(width) if not number else cell.rjust(width)
+            for number, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
         for row in rows
-    ]  # fmt: skip
+    ]
     sizes = {kind: len(config["matrix"][kind]) for kind in KINDS}
     counts = ", ".join(f"{n} {kind if n != 1 else KINDS[kind]}" for kind, n in sizes.items())
     return "\n".join(

@@ -71,8 +71,11 @@ def _versions() -> Iterator[Finding]:
     different = [f"{name} {_installed(name)}, not {pin}" for name, pin in pins if _installed(name) != pin]
     if different:
         more = f" and {len(different) - 3} more" if len(different) > 3 else ""
-        yield Finding("fault", f"packages are not those of envs/{kind}.lock: {', '.join(different[:3])}{more}",
-                      f"envs/setup.sh {kind}")  # fmt: skip
+        yield Finding(
+            "fault",
+            f"packages are not those of envs/{kind}.lock: {', '.join(different[:3])}{more}",
+            f"envs/setup.sh {kind}",
+        )
     else:
         yield Finding("ok", f"{len(pins)} packages are those of envs/{kind}.lock")
 
@@ -146,8 +149,11 @@ def _tracking(uri: str) -> Iterator[Finding]:
     except ImportError as error:
         yield Finding("fault", f"tracking: {masked(uri)} needs the Python package {error.name}", "pip install it")
     except SQLAlchemyError as error:
-        yield Finding("fault", f"tracking: {masked(uri)} is no address of a database ({masked(str(error))})",
-                      "write kind://host/name")  # fmt: skip
+        yield Finding(
+            "fault",
+            f"tracking: {masked(uri)} is no address of a database ({masked(str(error))})",
+            "write kind://host/name",
+        )
 
 
 def _sources(config: Config) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -178,8 +184,11 @@ def _shared(site: Site) -> Iterator[Finding]:
         if not (kind := _file_system(path)).startswith(SHARED)
     ]
     if own:
-        yield Finding("warning", f"on disks that look like this machine's own: {', '.join(own)}",
-                      "compute nodes must see them; move them to a shared disk")  # fmt: skip
+        yield Finding(
+            "warning",
+            f"on disks that look like this machine's own: {', '.join(own)}",
+            "compute nodes must see them; move them to a shared disk",
+        )
     else:
         yield Finding("ok", "clone, environment, hub cache and scratch are on shared disks")
 

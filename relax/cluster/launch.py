@@ -41,8 +41,9 @@ class Command:
 
     def __str__(self) -> str:
         """As it would be typed."""
-        return " ".join([*(f"{name}={shlex.quote(value)}" for name, value in self.environment.items()),
-                         shlex.join(self.words)])  # fmt: skip
+        return " ".join(
+            [*(f"{name}={shlex.quote(value)}" for name, value in self.environment.items()), shlex.join(self.words)]
+        )
 
 
 @dataclass(frozen=True)
@@ -164,10 +165,23 @@ def _over_nodes(
 def _accelerate(parallel: str, processes: int, nodes: int, rank: int, host: str, port: int) -> tuple[str, ...]:
     file = REPOSITORY / "config" / "accelerate" / f"{parallel}.yaml"
     return (
-        "accelerate", "launch", "--config_file", str(file), "--num_processes", str(processes),
-        "--num_machines", str(nodes), "--machine_rank", str(rank), "--main_process_ip", host,
-        "--main_process_port", str(port), "-m", "relax",
-    )  # fmt: skip
+        "accelerate",
+        "launch",
+        "--config_file",
+        str(file),
+        "--num_processes",
+        str(processes),
+        "--num_machines",
+        str(nodes),
+        "--machine_rank",
+        str(rank),
+        "--main_process_ip",
+        host,
+        "--main_process_port",
+        str(port),
+        "-m",
+        "relax",
+    )
 
 
 def _vllm(base: str | Path, gpus: int, port: int) -> tuple[str, ...]:
@@ -177,9 +191,16 @@ def _vllm(base: str | Path, gpus: int, port: int) -> tuple[str, ...]:
 def _step(job: str, node: str) -> tuple[str, ...]:
     """One task on a node, with all that the job has there, beside the steps that are there already."""
     return (
-        "srun", f"--jobid={job}", f"--nodelist={node}", "--nodes=1", "--ntasks=1", "--overlap", "--mem=0",
-        "--cpu-bind=none", "--input=none",
-    )  # fmt: skip
+        "srun",
+        f"--jobid={job}",
+        f"--nodelist={node}",
+        "--nodes=1",
+        "--ntasks=1",
+        "--overlap",
+        "--mem=0",
+        "--cpu-bind=none",
+        "--input=none",
+    )
 
 
 def _visible() -> list[str]:

@@ -66,8 +66,10 @@ def _of_policy(config: Config, policy: str, data: Job) -> Iterator[Job]:
     methods = config["matrix"]["methods"]
     own = {method: own_dimension(config, method) for method in methods}
     # The policies' spectra are measured in the common one, whatever methods there are.
-    dictionaries = {m: job("dictionary", *([] if m is None else [f"m{m}"]), after=[base])
-                    for m in dict.fromkeys([None, *own.values()])}  # fmt: skip
+    dictionaries = {
+        m: job("dictionary", *([] if m is None else [f"m{m}"]), after=[base])
+        for m in dict.fromkeys([None, *own.values()])
+    }
     yield from (base, *dictionaries.values())
     policies = {("initial", "0"): base}
     for method, seed in itertools.product(methods, map(str, config["matrix"]["seeds"])):

@@ -100,11 +100,17 @@ def _accounting(site: Site, settings: dict[str, str]) -> Iterator[Finding]:
     if code:
         yield Finding("warning", "accounting is on, but sacctmgr does not answer", "check the account by hand")
     elif account and account.lower() not in known:
-        yield Finding("fault", f"account {account}: not one of {user}'s ({', '.join(known) or 'there are none'})",
-                      "set slurm_account to one of them")  # fmt: skip
+        yield Finding(
+            "fault",
+            f"account {account}: not one of {user}'s ({', '.join(known) or 'there are none'})",
+            "set slurm_account to one of them",
+        )
     elif not account:
-        yield Finding("warning", f"slurm_account is none, {user} has {', '.join(known) or 'none'}",
-                      "jobs are charged to the cluster's default account")  # fmt: skip
+        yield Finding(
+            "warning",
+            f"slurm_account is none, {user} has {', '.join(known) or 'none'}",
+            "jobs are charged to the cluster's default account",
+        )
     else:
         yield Finding("ok", f"account {account}")
 
@@ -136,8 +142,11 @@ def _idle(config: Config, site: Site) -> Iterator[Finding]:
     for policy in config["matrix"]["policies"]:
         count = gpus(config, "train", policy)
         if count > 1 and layout(config, policy, site).processes == 1:
-            yield Finding("warning", f"train {policy}: {count} GPUs, but one process",
-                          "set training.parallel to ddp, fsdp2 or zero3")  # fmt: skip
+            yield Finding(
+                "warning",
+                f"train {policy}: {count} GPUs, but one process",
+                "set training.parallel to ddp, fsdp2 or zero3",
+            )
 
 
 def _partitions(config: Config, site: Site) -> Iterator[Finding]:
@@ -162,14 +171,20 @@ def _partition(name: str | None, key: str, kinds: list[tuple[str, dict[str, Any]
         return
     shown = dict(pair.split("=", 1) for pair in ask("scontrol", "-o", "show", "partition", name).split() if "=" in pair)
     if shown.get("State") != "UP":
-        yield Finding("fault", f"partition {name}: is {shown.get('State', 'in no known state')}",
-                      f"wait, or set {key} to another ({known})")  # fmt: skip
+        yield Finding(
+            "fault",
+            f"partition {name}: is {shown.get('State', 'in no known state')}",
+            f"wait, or set {key} to another ({known})",
+        )
         return
     limit = minutes(shown.get("MaxTime", ""))
     label, longest = max(kinds, key=lambda kind: kind[1]["runtime"])
     if limit is not None and longest["runtime"] > limit:
-        yield Finding("fault", f"partition {name}: {shown['MaxTime']} at most, {label} asks for "
-                      f"{longest['runtime'] / 60:.1f} h", f"set max_hours: {limit / 60:g}")  # fmt: skip
+        yield Finding(
+            "fault",
+            f"partition {name}: {shown['MaxTime']} at most, {label} asks for {longest['runtime'] / 60:.1f} h",
+            f"set max_hours: {limit / 60:g}",
+        )
     else:
         yield Finding("ok", f"partition {name}: up, time limit {shown.get('MaxTime', 'unknown')}")
 
@@ -220,8 +235,11 @@ def _limits(config: Config, site: Site) -> Iterator[Finding]:
         label, options = jobs[0]
         said = " ".join(line.split("error: ")[-1] for line in answers[options][1].splitlines() if line.strip())
         more = f" and {len(jobs) - 1} more" if len(jobs) > 1 else ""
-        yield Finding("fault", f"jobs {label}{more}: {said} (sbatch {' '.join(options)})",
-                      "set max_memory_gb, gpus_per_node, gpu_type or the partition, or change `resources`")  # fmt: skip
+        yield Finding(
+            "fault",
+            f"jobs {label}{more}: {said} (sbatch {' '.join(options)})",
+            "set max_memory_gb, gpus_per_node, gpu_type or the partition, or change `resources`",
+        )
     if not refused:
         yield Finding("ok", f"jobs: all {len(answers)} kinds would be accepted (sbatch --test-only)")
 
@@ -231,8 +249,11 @@ def _polling(settings: dict[str, str]) -> Iterator[Finding]:
     age = int((settings.get("MinJobAge", "0").split() or ["0"])[0])
     no_accounting = settings.get("AccountingStorageType", "").endswith("/none")
     if no_accounting and age < 3 * profile["slurm-init-seconds-before-status-checks"]:
-        yield Finding("warning", f"finished jobs are forgotten after {age} s (MinJobAge) and accounting is off",
-                      "Snakemake may miss the end of a job; ask the cluster's support for 300 s")  # fmt: skip
+        yield Finding(
+            "warning",
+            f"finished jobs are forgotten after {age} s (MinJobAge) and accounting is off",
+            "Snakemake may miss the end of a job; ask the cluster's support for 300 s",
+        )
 
 
 def earlier(root: Path) -> Iterator[Finding]:
@@ -244,8 +265,11 @@ def earlier(root: Path) -> Iterator[Finding]:
         return
     if alive:
         numbers = " ".join(job.number for job in alive)
-        yield Finding("fault", f"{root}: {len(alive)} jobs of an earlier run are in Slurm",
-                      f"if its Snakemake is dead, wait or scancel {numbers}")  # fmt: skip
+        yield Finding(
+            "fault",
+            f"{root}: {len(alive)} jobs of an earlier run are in Slurm",
+            f"if its Snakemake is dead, wait or scancel {numbers}",
+        )
     else:
         yield Finding("ok", f"{root}: no job of an earlier run is alive")
 

@@ -119,8 +119,14 @@ def _start(command: Command, folder: Path, output: int | None = None) -> subproc
     environment.pop("RELAX_STOPPED", None)  # the launcher tells the job, once
     try:
         # A session of its own: Ctrl-C in a terminal is for the launcher alone, and what is left is ended together.
-        return subprocess.Popen(command.words, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
-                                start_new_session=True)  # fmt: skip
+        return subprocess.Popen(
+            command.words,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
     except OSError as error:
         raise MachineError(f"{command.words[0]}: cannot be started ({error.strerror}).") from error
 

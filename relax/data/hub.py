@@ -46,8 +46,10 @@ def load_problems(
     if copies:
         logger.warning(
             "data: %d of %d rows ask what an earlier row asks and are left out, the first is %s",
-            len(copies), len(copies) + len(problems), copies[0],
-        )  # fmt: skip
+            len(copies),
+            len(copies) + len(problems),
+            copies[0],
+        )
     if run is not None:
         run.metrics["copies_left_out"] = len(copies)
     if len(problems) <= settings["test_problems"]:

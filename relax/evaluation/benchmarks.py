@@ -88,8 +88,11 @@ def load_questions(source: Benchmark, path: str | Path | None = None) -> list[Qu
     if source.digest not in (None, digest(loaded)) and source.rows == find(source.benchmark).rows:
         logger.warning(
             "%s: prompts or golds differ from the copy that task version %s was written for; SHA-256 %s, expected %s",
-            path or source.repo, source.version, digest(loaded), source.digest,
-        )  # fmt: skip
+            path or source.repo,
+            source.version,
+            digest(loaded),
+            source.digest,
+        )
     return loaded
 
 

@@ -178,8 +178,11 @@ def _generate(
     total = sum(len(block.requests) for _, block in missing)
     logger.info(
         "%s: %d responses in %d blocks, at most %d tokens",
-        label, total, len(missing), total * settings["max_response_length"],
-    )  # fmt: skip
+        label,
+        total,
+        len(missing),
+        total * settings["max_response_length"],
+    )
     backend = load_backend(settings, policy)
     progress, done, tokens = Progress(label, total, unit="responses"), 0, 0
     for work, block in missing:

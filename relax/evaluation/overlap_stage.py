@@ -40,8 +40,12 @@ def overlap_stage(settings: dict[str, Any], train: str | Path, test: str | Path,
         }
         logger.info(
             "overlap: %s: of %d problems %d stand in the training set, %d mostly do, %d share 13 words in a row",
-            result.benchmark, result.problems, result.duplicated, result.mostly, result.shared,
-        )  # fmt: skip
+            result.benchmark,
+            result.problems,
+            result.duplicated,
+            result.mostly,
+            result.shared,
+        )
     content = {
         "overlaps": [asdict(result) for result in found],
         "older": {

@@ -22,9 +22,12 @@ class VLLMBackend(VLLM):
     def __init__(self, policy: str | Path, memory: float) -> None:
         check_folder(policy)
         super().__init__(
-            pretrained=str(policy), dtype="auto", batch_size="auto", gpu_memory_utilization=memory,
+            pretrained=str(policy),
+            dtype="auto",
+            batch_size="auto",
+            gpu_memory_utilization=memory,
             load_format="safetensors",
-        )  # fmt: skip
+        )
         self.add_bos_token = adds_bos(self.tokenizer)
 
     def answer(

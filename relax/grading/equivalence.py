@@ -164,8 +164,10 @@ def _same_value(gold: str, answer: str) -> bool:
     if differ(gold_unit, answer_unit) or ("%" in (gold_unit, answer_unit) and gold_unit != answer_unit):
         return False
     if (gold_unit == "°") != (answer_unit == "°") and r"\pi" in gold + answer:
-        gold, answer = (f"({t})" + (r"\cdot\frac{\pi}{180}" if u == "°" else "") for t, u in
-                        ((gold, gold_unit), (answer, answer_unit)))  # fmt: skip
+        gold, answer = (
+            f"({t})" + (r"\cdot\frac{\pi}{180}" if u == "°" else "")
+            for t, u in ((gold, gold_unit), (answer, answer_unit))
+        )
     unions = [[part for part, _ in split(text, {r"\cup"})] for text in (gold, answer)]
     if len(unions[0]) > 1 and len(unions[0]) == len(unions[1]) and _same_unordered(*unions):
         return True

@@ -144,18 +144,28 @@ REWRITES: list[Rewrite] = [
         (r"\\(?:rangle|rgroup)(?![A-Za-z])\s*", ")"),
         (rf"^\s*(?i:\\text\{{\s*{_LABEL}\s*\}}\s*[:=]?|{_LABEL})\s*(?=\S)(?!\}})", ""),
         (rf"^\s*\\text\{{\s*(?i:{_LABEL})\s*(?=[-+(\d]|[A-Z]\s*\}})", r"\\text{"),
-        (r"^\s*(?:\\(?:approx|sim|simeq|thickapprox)(?![A-Za-z])"
-         r"|(?i:\\text\{\s*(?:approximately|approx\.?|about|roughly|around)\s*\}|(?:approximately|about)(?=\s)))", ""),
+        (
+            r"^\s*(?:\\(?:approx|sim|simeq|thickapprox)(?![A-Za-z])"
+            r"|(?i:\\text\{\s*(?:approximately|approx\.?|about|roughly|around)\s*\}|(?:approximately|about)(?=\s)))",
+            "",
+        ),
         (r"^\s*\\text\{\s*(\d[^{}]*)\}\s*$", r"\1"),
-        (rf"(?P<value>[\w)}}!^%]\s?|\\pi\s?)(?P<unit>/?\s?{_UNIT}(?:\s?(?:/|\\cdot(?![A-Za-z])|\\,)?\s?{_UNIT}){{0,5}})"
-         rf"(?P<argument>{_ARGUMENT})?", _unit),
-        (rf"\\text\{{\s*(min|sec)\s*\}}{_ARGUMENT}|(?<![\d)}}])(?<![\d)}}]\s)\\text\{{\s*(min|sec)\s*\}}"
-         rf"|\\operatorname\*?\{{\s*(min|sec)\s*\}}|\\(?:operatorname\*?|text)\{{\s*({_OTHERS}|{_ARCS})\s*\}}",
-         lambda m: rf"\{m[m.lastindex]} "),
+        (
+            rf"(?P<value>[\w)}}!^%]\s?|\\pi\s?)(?P<unit>/?\s?{_UNIT}(?:\s?(?:/|\\cdot(?![A-Za-z])|\\,)?\s?{_UNIT}){{0,5}})"
+            rf"(?P<argument>{_ARGUMENT})?",
+            _unit,
+        ),
+        (
+            rf"\\text\{{\s*(min|sec)\s*\}}{_ARGUMENT}|(?<![\d)}}])(?<![\d)}}]\s)\\text\{{\s*(min|sec)\s*\}}"
+            rf"|\\operatorname\*?\{{\s*(min|sec)\s*\}}|\\(?:operatorname\*?|text)\{{\s*({_OTHERS}|{_ARCS})\s*\}}",
+            lambda m: rf"\{m[m.lastindex]} ",
+        ),
         (r"(?<=[\d)}])\s?\\(min|sec)(?=\s*$)", r"\\text{\1}"),
         (r"\\operatorname\*?\{", r"\\text{"),
-        (rf"(?:{_AND}|,?(?<![A-Za-z\\])\s+and\s+(?![A-Za-z]{{2}}))(?=[^,]*(?:[<>]|\\(?:leq?|geq?|lt|gt|neq?)(?![a-z])))",
-         r" \\land "),
+        (
+            rf"(?:{_AND}|,?(?<![A-Za-z\\])\s+and\s+(?![A-Za-z]{{2}}))(?=[^,]*(?:[<>]|\\(?:leq?|geq?|lt|gt|neq?)(?![a-z])))",
+            r" \\land ",
+        ),
         (r"\\text\{\s*([:;])\s*\}", r"\1"),
         (r"\\text\{\s*(,?\s*and|,)\s*\}|,?(?<![A-Za-z\\])\s+and\s+(?![A-Za-z]{2})", ", "),
         (r"\\text\{\s*,?\s*or\s*\}|,?(?<![A-Za-z\\])\s+or\s+(?![A-Za-z]{2})|\\vee(?![A-Za-z])", r" \\lor "),
@@ -164,16 +174,21 @@ REWRITES: list[Rewrite] = [
         (r"(?<=\d)\s+(?:\\text\{\s*x\s*\}|x)\s+(?=\d)", r"\\times "),
         (r"\\text\{\s*([-+]?[\d.,/]+|\([A-Za-z]\))\s*\}", r"\1"),
         # A base in words, a number in brackets before its base.
-        (rf"(?<=[\dA-F)])(?:_\{{?)?\s*\(?\\text\{{\s*\(?base\s*(?:({_BASE})\s*\)?\}}|\}}\s*(\d+))[}})]?"
-         r"|(?<=\d)\s+base\s+(\d+)$", _base),
+        (
+            rf"(?<=[\dA-F)])(?:_\{{?)?\s*\(?\\text\{{\s*\(?base\s*(?:({_BASE})\s*\)?\}}|\}}\s*(\d+))[}})]?"
+            r"|(?<=\d)\s+base\s+(\d+)$",
+            _base,
+        ),
         (r"(?<![A-Za-z}\d])\(\s*([0-9A-Fa-f]*\d[0-9A-Fa-f]*)\s*\)(?=_)", r"\1"),
         (rf"(?<=[0-9A-Fa-f])_\{{\s*(?:\((\d+)\)|({_BASE}))\s*\}}", _base),
         # A letter in roman type is a unit where it follows a value.
         (r"(?<![\d)}/])(?<![\d)}/]\s)\\text\{\s*([A-Za-z])\s*\}", r"\1"),
         (r"\\text\{\s*([^mgslhJNWVKACFHLMSTdΩ\W\d_])\s*\}", r"\1"),
         (r"(?<=[A-Za-z])_\{\s*1\s*,\s*2\s*\}(?=\s*=)", ""),
-        (r"^\s*\\text\{\s*(?:all|any) (?:real numbers|reals|real)(?: [a-z])? except(?: for)?\s*\}\s*(.*)$",
-         r"\\mathbb{R}\\setminus\\{\1\\}"),
+        (
+            r"^\s*\\text\{\s*(?:all|any) (?:real numbers|reals|real)(?: [a-z])? except(?: for)?\s*\}\s*(.*)$",
+            r"\\mathbb{R}\\setminus\\{\1\\}",
+        ),
         # Ordinals.
         (rf"(?<=\d)\s?\^?\s?(?:{_SUFFIX}|\{{\s*{_SUFFIX}\s*\}})", r"\\text{th}"),
         # Names.
@@ -228,8 +243,10 @@ REWRITES: list[Rewrite] = [
         # Binomials.
         (r"\{([^{}]*)\\choose(?![A-Za-z])([^{}]*)\}", r"\\binom{\1}{\2}"),
         (r"^(\(?)([^{}()]*)\\choose(?![A-Za-z])([^{}()]*)(\)?)$", r"\\binom{\2}{\3}"),
-        (r"(?<![\w.\\])(\d+|[a-z])\s*(?:\\text\{\s*choose\s*\}|(?<=\s)choose(?=\s))\s*(\d+|[a-z])(?![\w.])",
-         r"\\binom{\1}{\2}"),
+        (
+            r"(?<![\w.\\])(\d+|[a-z])\s*(?:\\text\{\s*choose\s*\}|(?<=\s)choose(?=\s))\s*(\d+|[a-z])(?![\w.])",
+            r"\\binom{\1}{\2}",
+        ),
         (rf"(?<![\w)}}\]])(?:\{{\}})?[_^]\s*{_N}\s*(?:\\text\{{\s*)?(?P<letter>[CP])(?:\s*\}})?\s*_\s*{_K}", _chosen),
         (rf"(?<![A-Za-z\\])(?:{_LETTER}|nCr|\\text\{{nCr\}})\s*\(\s*(?P<n>\d+)\s*,\s*(?P<k>\d+)\s*\)", _binomial),
         (r"(?<![\w\\.{])(?P<n>\d+)\s?C\s?(?P<k>\d+)(?![\w.])", _binomial),
@@ -245,4 +262,4 @@ REWRITES: list[Rewrite] = [
         (r"(\\[A-Za-z]+) (?![A-Za-z])", r"\1"),
         (r"(?P<open>[\[\]])(?P<a>[^\[\],;]+)[,;] ?(?P<b>[^\[\],;]+)(?P<close>[\[\]])", _french),
     ]
-]  # fmt: skip
+]

@@ -143,8 +143,12 @@ def unit(text: str) -> Unit | None:
     Returns:
         None if a part of it is no unit that is known.
     """
-    text = re.sub(r"(?:°|degrees?)\s*(C(?:elsius|elcius)?|F(?:ahrenheit)?)(?![a-z])",
-                  lambda found: f"°{found[1][0].upper()} ", flat(text), flags=re.I)  # fmt: skip
+    text = re.sub(
+        r"(?:°|degrees?)\s*(C(?:elsius|elcius)?|F(?:ahrenheit)?)(?![a-z])",
+        lambda found: f"°{found[1][0].upper()} ",
+        flat(text),
+        flags=re.I,
+    )
     tokens = _TOKEN.findall(text)
     if not tokens or len(tokens) > 40:
         return None
@@ -218,8 +222,13 @@ def _gist(text: str) -> list[str]:
     words = text.split()
     if len(words) > 1 and words[0].lower() in ("each", "every", "a", "an"):
         words[0] = "per"  # 5 a day
-    return [w for i, w in enumerate(words) if w.lower().strip(".,") not in _IDLE or (w == "in" and i == len(words) - 1)
-            or (w == "per" and i < len(words) - 1)]  # fmt: skip
+    return [
+        w
+        for i, w in enumerate(words)
+        if w.lower().strip(".,") not in _IDLE
+        or (w == "in" and i == len(words) - 1)
+        or (w == "per" and i < len(words) - 1)
+    ]
 
 
 def _part(words: list[str]) -> Unit | None:

@@ -9,14 +9,21 @@ _PHRASES = [
     for pattern, spelling in [
         (rf"{_THERE}no (?:such )?(?:solutions?|roots?)(?: exists?)?|none|(?:the )?(?:empty ?|null )set", r"\emptyset"),
         (rf"{_THERE}no real (?:solutions?|roots?)(?: exists?)?", r"\text{no real solution}"),
-        (r"(?:(?:it|the limit) )?(?:does not|doesn(?:'|\^\{\\prime\})t) exist|dne|d\.n\.e\.?|(?:there is )?no limit",
-         r"\text{does not exist}"),
-        (rf"{_THERE}(?:infinitely many|an infinite number(?: of)?|infinite)(?: solutions?)|infinitely many",
-         r"\text{infinitely many}"),
-        (r"(?:all|any|every|the)(?: of the)? (?:real numbers?|reals)(?: [a-z])?|all real|all real values(?: of [a-z])?",
-         r"\mathbb{R}"),
+        (
+            r"(?:(?:it|the limit) )?(?:does not|doesn(?:'|\^\{\\prime\})t) exist|dne|d\.n\.e\.?|(?:there is )?no limit",
+            r"\text{does not exist}",
+        ),
+        (
+            rf"{_THERE}(?:infinitely many|an infinite number(?: of)?|infinite)(?: solutions?)|infinitely many",
+            r"\text{infinitely many}",
+        ),
+        (
+            r"(?:all|any|every|the)(?: of the)? (?:real numbers?|reals)(?: [a-z])?|all real"
+            r"|all real values(?: of [a-z])?",
+            r"\mathbb{R}",
+        ),
     ]
-]  # fmt: skip
+]
 _ORDINALS = [
     "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth", "eleventh",
     "twelfth",

@@ -44,9 +44,16 @@ def build(settings: dict[str, Any], base: str | Path, data: str | Path, out: str
     problems = read_problems(data)[: settings["rollouts"]]
     per_problem = -(-settings["rollouts"] // len(problems))
     rollouts = sample(
-        model, processing, problems, per_problem, settings["max_response_length"], settings["temperature"],
-        settings["seed"], f"{label}: rollouts", prompt=settings["prompt"],
-    )[: settings["rollouts"]]  # fmt: skip
+        model,
+        processing,
+        problems,
+        per_problem,
+        settings["max_response_length"],
+        settings["temperature"],
+        settings["seed"],
+        f"{label}: rollouts",
+        prompt=settings["prompt"],
+    )[: settings["rollouts"]]
     dictionary, report = fit_dictionary(model, rollouts, settings, processing, label)
     statistics = statistics_of(model, rollouts, dictionary, processing)
     percentiles = {}

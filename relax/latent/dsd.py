@@ -129,9 +129,16 @@ def _sampled(
         logger.info("dsd: at most %d tokens a response, not %d: the model's context has no more room", length, wanted)
     width = max(tokens for _, tokens in counts) + length
     return sample(
-        model, tokenizer, prompts, settings["samples"], length, settings["temperature"], settings["seed"],
-        "dsd: sampling", batch=_rows(SAMPLED_AT_A_TIME, width),
-    )  # fmt: skip
+        model,
+        tokenizer,
+        prompts,
+        settings["samples"],
+        length,
+        settings["temperature"],
+        settings["seed"],
+        "dsd: sampling",
+        batch=_rows(SAMPLED_AT_A_TIME, width),
+    )
 
 
 def _fitted(
@@ -149,8 +156,11 @@ def _fitted(
     states = sum(len(rollout.response_ids) for rollout in chosen)
     logger.info(
         "dsd: no --dictionary given, fitting W on %d of these %d responses, %d more held out (%d states in all)",
-        len(chosen) - held_out, len(rollouts), held_out, states,
-    )  # fmt: skip
+        len(chosen) - held_out,
+        len(rollouts),
+        held_out,
+        states,
+    )
     options = {
         "koopman_dim": settings["koopman_dim"],
         "ridge": settings["ridge"],

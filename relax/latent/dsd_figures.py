@@ -81,14 +81,28 @@ def _length_panel(axes: matplotlib.axes.Axes, table: pd.DataFrame, spectrum: str
     axes.collections[-1].set(label="states in their order", alpha=0.6)
     # Many responses have the same length: a few points aside, or one kind would hide the other.
     aside = ScaledTranslation(6 / 72, 0, axes.figure.dpi_scale_trans)
-    axes.scatter(table.length[seen], shuffled[seen], s=10, color=GREY, alpha=0.6, transform=axes.transData + aside,
-                 label="the same states, shuffled (drawn a little aside)")  # fmt: skip
+    axes.scatter(
+        table.length[seen],
+        shuffled[seen],
+        s=10,
+        color=GREY,
+        alpha=0.6,
+        transform=axes.transData + aside,
+        label="the same states, shuffled (drawn a little aside)",
+    )
     # What is drawn with an offset does not count for the limits by itself.
     axes.update_datalim(table.loc[seen, ["length", f"shuffled_{spectrum}"]].to_numpy())
     axes.autoscale_view()
     axes.axvline(m + 1, color="0.6", linewidth=0.8, linestyle=":", zorder=0)
-    axes.annotate("T = m + 1", (m + 1, 1), xycoords=("data", "axes fraction"), xytext=(2, -8),
-                  textcoords="offset points", fontsize=7, color="0.4")  # fmt: skip
+    axes.annotate(
+        "T = m + 1",
+        (m + 1, 1),
+        xycoords=("data", "axes fraction"),
+        xytext=(2, -8),
+        textcoords="offset points",
+        fontsize=7,
+        color="0.4",
+    )
 
 
 def _canvas(width: float, height: float, columns: int = 1) -> tuple[Figure, list[matplotlib.axes.Axes]]:

@@ -155,8 +155,13 @@ def _names() -> list[tuple[str, str]]:
             (f"dsd_{spectrum}_ridge_{ROBUST_RIDGE}", f"  at ridge {ROBUST_RIDGE}"),
             (f"shuffled_{spectrum}", "  of the same states, shuffled"),
         ]
-    return [*shown, ("residual", "residual, median of the m"), ("effective_rank", "effective rank, of m"),
-            ("condition", "condition of the Gram matrix"), ("leverage", "leverage of the last state")]  # fmt: skip
+    return [
+        *shown,
+        ("residual", "residual, median of the m"),
+        ("effective_rank", "effective rank, of m"),
+        ("condition", "condition of the Gram matrix"),
+        ("leverage", "leverage of the last state"),
+    ]
 
 
 def _line(name: str, row: dict[str, float]) -> str:
@@ -172,10 +177,13 @@ def _dictionary_lines(dictionary: dict[str, Any]) -> list[str]:
         f"{'':34}{'fitted':>10}{'random W':>10}",
         *(
             f"{name:34}{dictionary[key]:>10.3g}{dictionary[f'random_{key}']:>10.3g}"
-            for key, name in (("residual_q50", "residual, median"),
-                              ("condition", "condition"), ("effective_rank", "effective rank"))
+            for key, name in (
+                ("residual_q50", "residual, median"),
+                ("condition", "condition"),
+                ("effective_rank", "effective rank"),
+            )
         ),
-    ]  # fmt: skip
+    ]
 
 
 def _warnings(summary: dict[str, Any], m: int, total: int) -> list[str]:

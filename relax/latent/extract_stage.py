@@ -51,9 +51,16 @@ def extract(
     probes = read_rollouts(Path(dictionary) / "probes.jsonl")  # before hours of sampling
     model, processing = load_policy(policy)
     own = sample(
-        model, processing, problems, settings["responses_per_prompt"], settings["max_response_length"],
-        settings["temperature"], settings["seed"], label, prompt=settings["prompt"],
-    )  # fmt: skip
+        model,
+        processing,
+        problems,
+        settings["responses_per_prompt"],
+        settings["max_response_length"],
+        settings["temperature"],
+        settings["seed"],
+        label,
+        prompt=settings["prompt"],
+    )
     rollouts = own + probes
     kinds = ["policy"] * len(own) + ["probe"] * (len(rollouts) - len(own))
     tensors = _statistics(model, rollouts, frozen, processing, settings["seed"])

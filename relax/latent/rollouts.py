@@ -85,11 +85,18 @@ def sample(
         tick = _Tick(progress, len(rollouts), len(asked) / max_response_length, width)
         with _finite(label):
             output = model.generate(
-                **inputs, max_new_tokens=max_response_length, do_sample=True, temperature=temperature, top_p=1.0,
-                top_k=0, repetition_penalty=1.0, pad_token_id=tokenizer.pad_token_id, eos_token_id=ends or None,
+                **inputs,
+                max_new_tokens=max_response_length,
+                do_sample=True,
+                temperature=temperature,
+                top_p=1.0,
+                top_k=0,
+                repetition_penalty=1.0,
+                pad_token_id=tokenizer.pad_token_id,
+                eos_token_id=ends or None,
                 suppress_tokens=forbidden or None,
                 stopping_criteria=StoppingCriteriaList([tick]),
-            )  # fmt: skip
+            )
         for (problem, k), tokens, mask in zip(asked, output, inputs["attention_mask"], strict=True):
             response_ids = _until_end(tokens[width:].tolist(), ends)
             rollouts.append(

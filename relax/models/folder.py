@@ -49,9 +49,10 @@ def check_folder(folder: str | Path, name: str | None = None) -> None:
         raise cannot_load(name, "config.json names no model_type")
     if foreign := sorted(_own_code(found)):
         raise cannot_load(
-            name, f"it brings code of its own (auto_map: {', '.join(foreign)}), and such code is never run; take a "
-            "model whose class is part of transformers"
-        )  # fmt: skip
+            name,
+            f"it brings code of its own (auto_map: {', '.join(foreign)}), and such code is never run; take a "
+            "model whose class is part of transformers",
+        )
     if (folder / "adapter_config.json").exists():
         raise cannot_load(name, "it holds an adapter (adapter_config.json); merge it into its model")
     _check_weights(folder, found.get(INDEX), name)

@@ -133,9 +133,14 @@ def _open(path: str | Path, name: str, **how: Any) -> tuple[PreTrainedModel, Pro
     kind = AutoModelForImageTextToText if isinstance(processing, ProcessorMixin) else AutoModelForCausalLM
     with _refused(name), _no_report():
         model, found = kind.from_pretrained(
-            path, use_safetensors=True, trust_remote_code=False, local_files_only=True, output_loading_info=True,
-            ignore_mismatched_sizes=True, **how,
-        )  # fmt: skip
+            path,
+            use_safetensors=True,
+            trust_remote_code=False,
+            local_files_only=True,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,
+            **how,
+        )
     _check_weights(model, found, name)
     _check_head(model, name)
     _check_vocabulary(model, tokenizer_of(processing), name)
@@ -164,8 +169,14 @@ def _check_head(model: PreTrainedModel, name: str) -> None:
 
 def _check_vocabulary(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, name: str) -> None:
     known = model.get_input_embeddings().weight.shape[0]
-    used = {**_vocabulary(tokenizer), **{token: tokenizer.convert_tokens_to_ids(token)
-                                         for token in (tokenizer.pad_token, tokenizer.eos_token) if token}}  # fmt: skip
+    used = {
+        **_vocabulary(tokenizer),
+        **{
+            token: tokenizer.convert_tokens_to_ids(token)
+            for token in (tokenizer.pad_token, tokenizer.eos_token)
+            if token
+        },
+    }
     token, number = max(used.items(), key=lambda item: item[1])
     if number >= known:
         raise cannot_load(

@@ -157,8 +157,15 @@ def warm_up(settings: dict[str, Any], task: dict[str, Any], workdir: str | Path,
     """
     tokenizer, seed, warmup = make_tokenizer(alphabet_of(task), context_of(task)), settings["seed"], settings["warmup"]
     model = make_model(settings, tokenizer, context_of(task))
-    trainer = _train(model, tokenizer, warmup, seed, demonstrations(task, warmup, f"demonstrations/{seed}", tokenizer),
-                     workdir, label)  # fmt: skip
+    trainer = _train(
+        model,
+        tokenizer,
+        warmup,
+        seed,
+        demonstrations(task, warmup, f"demonstrations/{seed}", tokenizer),
+        workdir,
+        label,
+    )
     if "second_stage" in warmup:
         stage, before = warmup["second_stage"], trainer.state.log_history
         more = demonstrations(task, stage, f"demonstrations/{seed}/second-stage", tokenizer)
@@ -169,9 +176,14 @@ def warm_up(settings: dict[str, Any], task: dict[str, Any], workdir: str | Path,
 
 
 def _train(
-    model: Qwen2ForCausalLM, tokenizer: PreTrainedTokenizerFast, warmup: dict[str, Any], seed: int, data: Dataset,
-    workdir: str | Path, label: str,
-) -> SFTTrainer:  # fmt: skip
+    model: Qwen2ForCausalLM,
+    tokenizer: PreTrainedTokenizerFast,
+    warmup: dict[str, Any],
+    seed: int,
+    data: Dataset,
+    workdir: str | Path,
+    label: str,
+) -> SFTTrainer:
     arguments = SFTConfig(
         **warmup_arguments(warmup, seed, workdir),
         bf16=False,

@@ -56,9 +56,14 @@ def make_processor(settings: dict[str, Any]) -> ImageTextProcessor:
     tokenizer.decoder = decoders.Fuse()
     vision = {name: f"<|{name}|>" for name in ("vision_start", "vision_end", "image_pad", "video_pad")}
     fast = PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, pad_token="<pad>", eos_token="<eos>", unk_token="<unk>", padding_side="left",
-        model_max_length=CONTEXT, extra_special_tokens={f"{name}_token": token for name, token in vision.items()},
-    )  # fmt: skip
+        tokenizer_object=tokenizer,
+        pad_token="<pad>",
+        eos_token="<eos>",
+        unk_token="<unk>",
+        padding_side="left",
+        model_max_length=CONTEXT,
+        extra_special_tokens={f"{name}_token": token for name, token in vision.items()},
+    )
     side = settings["patch_size"] * MERGE
     images = Qwen2VLImageProcessorPil(
         patch_size=settings["patch_size"],
@@ -198,9 +203,14 @@ def warm_up(settings: dict[str, Any], task: dict[str, Any], workdir: str | Path,
 
 
 def _train(
-    model: Qwen2_5_VLForConditionalGeneration, processor: ImageTextProcessor, stage: dict[str, Any], seed: int,
-    data: Demonstrations, workdir: str | Path, label: str,
-) -> Trainer:  # fmt: skip
+    model: Qwen2_5_VLForConditionalGeneration,
+    processor: ImageTextProcessor,
+    stage: dict[str, Any],
+    seed: int,
+    data: Demonstrations,
+    workdir: str | Path,
+    label: str,
+) -> Trainer:
     arguments = TrainingArguments(
         **warmup_arguments(stage, seed, workdir), max_grad_norm=1.0, remove_unused_columns=False
     )

@@ -112,8 +112,12 @@ def _marks(found: Sequence[Mark]) -> list[str]:
         for m in found
         if m.place not in (TOP, NOTHING)
     ]
-    return [MARKS, _grid([head, *body]), f"ReLaX is the best in {counts} (averages counted in). It is not in:",
-            "\n".join(behind) or "- none."]  # fmt: skip
+    return [
+        MARKS,
+        _grid([head, *body]),
+        f"ReLaX is the best in {counts} (averages counted in). It is not in:",
+        "\n".join(behind) or "- none.",
+    ]
 
 
 def _grid(lines: Sequence[Sequence[str]]) -> str:

@@ -140,8 +140,12 @@ def to_markdown(claims: list[Claim], contents: Mapping[str, Mapping[str, Any]]) 
     """
     lines = ["| Claim | Paper | Command | Cost | Status |", "| --- | --- | --- | --- | --- |"]
     for claim in claims:
-        cells = [claim.claim, claim.place, f"`{claim.command}`" if claim.command else "none yet",
-                 *_standing(claim, contents)]  # fmt: skip
+        cells = [
+            claim.claim,
+            claim.place,
+            f"`{claim.command}`" if claim.command else "none yet",
+            *_standing(claim, contents),
+        ]
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     lines += ["", "Cost: hours of all runs behind the status, from data to scores; those of one experiment share them."]
     lines += ["", "## What a status says", "", *(f"- *{status}*: {words}." for status, words in MEANING.items())]

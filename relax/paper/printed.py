@@ -21,8 +21,15 @@ TEXT = ("MATH500", "Minerva", "AMC22", "AMC23", "AIME24", "AIME25")
 MULTIMODAL = ("MathVista", "MathVerse", "MathVision", "DynaMath", "MMMU", "MMStar", "EMMA")
 
 #: What the printed scores are, in per cent; the multimodal ones are greedy.
-METRICS = {"MATH500": "mean@1", "Minerva": "mean@1", "AMC22": "mean@32", "AMC23": "mean@32", "AIME24": "mean@32",
-           "AIME25": "mean@32", **dict.fromkeys(MULTIMODAL, "mean@1")}  # fmt: skip
+METRICS = {
+    "MATH500": "mean@1",
+    "Minerva": "mean@1",
+    "AMC22": "mean@32",
+    "AMC23": "mean@32",
+    "AIME24": "mean@32",
+    "AIME25": "mean@32",
+    **dict.fromkeys(MULTIMODAL, "mean@1"),
+}
 
 _NUMBER = re.compile(r"-?\d+(\.\d+)?", re.ASCII)
 

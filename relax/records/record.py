@@ -32,8 +32,20 @@ logger = logging.getLogger("relax")
 
 RECORD = "run.json"
 #: Packages whose versions can change a number.
-PACKAGES = ("torch", "transformers", "trl", "accelerate", "datasets", "lm-eval", "math-verify", "mlflow",
-            "numpy", "scipy", "snakemake", "vllm")  # fmt: skip
+PACKAGES = (
+    "torch",
+    "transformers",
+    "trl",
+    "accelerate",
+    "datasets",
+    "lm-eval",
+    "math-verify",
+    "mlflow",
+    "numpy",
+    "scipy",
+    "snakemake",
+    "vllm",
+)
 REPOSITORY = Path(__file__).resolve().parents[2]
 #: Folder of a local MLflow store's files below the results; it holds copies of the records.
 ARTEFACTS = "mlartifacts"

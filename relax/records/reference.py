@@ -17,8 +17,19 @@ from relax.records.why import Chain, configuration
 
 RUNS = "runs.json"
 #: Of a record, beside what all records may share.
-KEPT = ("verb", "identity", "settings_hash", "config_hash", "seeds", "inputs", "outputs", "started", "wall_seconds",
-        "cpu_seconds", "peak_memory_mb")  # fmt: skip
+KEPT = (
+    "verb",
+    "identity",
+    "settings_hash",
+    "config_hash",
+    "seeds",
+    "inputs",
+    "outputs",
+    "started",
+    "wall_seconds",
+    "cpu_seconds",
+    "peak_memory_mb",
+)
 #: What all records of a run usually share; where they do not, each has its own.
 SHARED = ("configuration", "git", "versions", "machine")
 
@@ -67,8 +78,12 @@ def _runs(chain: Chain, records: Mapping[str, Mapping[str, Any]]) -> dict[str, A
 
 def _about(record: Mapping[str, Any]) -> dict[str, Any]:
     machine = record.get("machine") or {}
-    return {"configuration": configuration(record), "git": record["git"], "versions": record["versions"],
-            "machine": {key: machine.get(key) for key in ("processor", "cpus", "accelerator")}}  # fmt: skip
+    return {
+        "configuration": configuration(record),
+        "git": record["git"],
+        "versions": record["versions"],
+        "machine": {key: machine.get(key) for key in ("processor", "cpus", "accelerator")},
+    }
 
 
 def _common(values: Sequence[Any]) -> Any:

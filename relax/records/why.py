@@ -133,8 +133,16 @@ class Chain:
 
 
 def _whole(folder: Path, record: Any) -> Mapping[str, Any]:
-    kinds = {"verb": str, "identity": dict, "settings": dict, "settings_hash": str, "seeds": dict, "inputs": dict,
-             "outputs": dict, "started": str}  # fmt: skip
+    kinds = {
+        "verb": str,
+        "identity": dict,
+        "settings": dict,
+        "settings_hash": str,
+        "seeds": dict,
+        "inputs": dict,
+        "outputs": dict,
+        "started": str,
+    }
     for key, kind in kinds.items():
         if not isinstance(record, dict) or not isinstance(record.get(key), kind):
             raise DataError(
@@ -160,8 +168,10 @@ def why(path: str | Path, only: Mapping[str, Any]) -> tuple[str, int]:
         raise DataError(f"{path}: no such file or folder; give one below results/<name>/.")
     root = next((parent for parent in (path, *path.parents) if (parent / "data" / RECORD).is_file()), None)
     if root is None:
-        raise DataError(f"{path}: not below a results folder (none of its parents holds data/{RECORD}); give a file or "
-                        "folder below results/<name>/.")  # fmt: skip
+        raise DataError(
+            f"{path}: not below a results folder (none of its parents holds data/{RECORD}); give a file or "
+            "folder below results/<name>/."
+        )
     chain = Chain(root)
     _check_names(chain, only)
     place = chain.place(path)

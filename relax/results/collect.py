@@ -56,13 +56,22 @@ def collect(root: str | Path, config: Mapping[str, Any]) -> Results:
     series = _stack([_series(f, r) for f, r in by_verb["train"]], [*KEYS, "step"])
     score_columns = [*KEYS, "benchmark", "metric", "value", "stderr", "rerun", "problems"]
     scores = _stack([_scores(f, r) for f, r in by_verb["evaluate"]], score_columns)
-    trajectories = _stack([_parquet(f / "trajectories.parquet", r, TRAJECTORY_COLUMNS)
-                           for f, r in by_verb["koopman"]], KEYS + TRAJECTORY_COLUMNS)  # fmt: skip
-    eigenvalues = _stack([_parquet(f / "eigenvalues.parquet", r, EIGENVALUE_COLUMNS)
-                          for f, r in by_verb["koopman"]], KEYS + EIGENVALUE_COLUMNS)  # fmt: skip
-    matrices = _stack([_parquet(f / "matrices.parquet", r, MATRIX_COLUMNS) for f, r in by_verb["koopman"]
-                       if (f / "matrices.parquet").is_file()],  # older runs have none
-                      KEYS + MATRIX_COLUMNS)  # fmt: skip
+    trajectories = _stack(
+        [_parquet(f / "trajectories.parquet", r, TRAJECTORY_COLUMNS) for f, r in by_verb["koopman"]],
+        KEYS + TRAJECTORY_COLUMNS,
+    )
+    eigenvalues = _stack(
+        [_parquet(f / "eigenvalues.parquet", r, EIGENVALUE_COLUMNS) for f, r in by_verb["koopman"]],
+        KEYS + EIGENVALUE_COLUMNS,
+    )
+    matrices = _stack(
+        [
+            _parquet(f / "matrices.parquet", r, MATRIX_COLUMNS)
+            for f, r in by_verb["koopman"]
+            if (f / "matrices.parquet").is_file()
+        ],  # older runs have none
+        KEYS + MATRIX_COLUMNS,
+    )
     grades = _stack(
         [
             _parquet(f / name / "grades.parquet", r, GRADE_COLUMNS).assign(benchmark=name)

@@ -61,8 +61,10 @@ def to_markdown(found: list[Finding]) -> str:
 
 def _entropy(results: Results, policy: str) -> Iterator[Finding]:
     question = "Does token entropy fall under GRPO?"
-    labels = {"train/entropy": "token entropy (nats, training rollouts)",
-              "train/reward": "reward (share correct, training rollouts)"}  # fmt: skip
+    labels = {
+        "train/entropy": "token entropy (nats, training rollouts)",
+        "train/reward": "reward (share correct, training rollouts)",
+    }
     details = [change_along(results, policy, question, label, key) for key, label in labels.items()]
     yield _summary(question, f"Under {BASELINE}", dict(zip(("token entropy", "reward"), details, strict=True)))
     yield from details

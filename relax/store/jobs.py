@@ -153,8 +153,10 @@ def _metrics(folder: Path, record: Mapping[str, Any]) -> list[Metric]:
     for step, time, row in _rows(folder / "metrics.jsonl", start):
         points += [metric(before + name, value, step, time) for name, value in row.items() if finite(value)]
         curves |= {before + name for name in row}
-    final = {f"final/{name}" if verb == "train" or before + name in curves else before + name: value
-             for name, value in record["metrics"].items()}  # fmt: skip
+    final = {
+        f"final/{name}" if verb == "train" or before + name in curves else before + name: value
+        for name, value in record["metrics"].items()
+    }
     final |= {f"cost/{name}": record[name] for name in COSTS}
     return points + [metric(name, value, 0, end) for name, value in final.items() if finite(value)]
 

@@ -45,8 +45,11 @@ class Live:
         except Exception as error:  # whatever a server or its network does must not stop a training
             self.silent = True
             reason = (masked(str(error)).strip().splitlines() or [type(error).__name__])[0][:200]
-            logger.warning("%s: not told of this training (%s); it goes on, `relax track` tells all of it at the end.",
-                           masked(self.uri), reason)  # fmt: skip
+            logger.warning(
+                "%s: not told of this training (%s); it goes on, `relax track` tells all of it at the end.",
+                masked(self.uri),
+                reason,
+            )
 
     def _take(self, row: Mapping[str, float]) -> None:
         self._waiting.append(row)

@@ -10,8 +10,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 #: What training is read by; names as in docs/metrics.md.
-CURVES = ("reward", "entropy", "length", "dsd/eigenvalues", "dsd/singular_values", "probe/eigenvalues",
-          "probe/singular_values", "share_above_xi", "kl", "grad_norm")  # fmt: skip
+CURVES = (
+    "reward",
+    "entropy",
+    "length",
+    "dsd/eigenvalues",
+    "dsd/singular_values",
+    "probe/eigenvalues",
+    "probe/singular_values",
+    "share_above_xi",
+    "kl",
+    "grad_norm",
+)
 #: Of methods, in the order of the matrix, as in the figures; MLflow alone gives two methods the same colour.
 COLOURS = ("#000000", "#e69f00", "#0068a8", "#009e73", "#882255", "#7cc8f2", "#c24a00", "#d483b0")
 #: Final numbers of training that stand in the list of runs.
@@ -70,18 +80,44 @@ def _view(verb: str, chart: str, charts: Sequence[str], columns: Sequence[str], 
         "selectedColumns": [*labels[: 2 if verb == "train" else 3], *(f"metrics.`{name}`" for name in columns)],
         "runsHiddenMode": "SHOW_ALL",
         "groupBy": group and {"aggregateFunction": "average", "groupByKeys": [{"mode": "tag", "groupByData": group}]},
-        "compareRunSections": [{"uuid": "relax", "name": verb, "display": True, "isReordered": True, "deleted": False,
-                                "isGenerated": False}],
+        "compareRunSections": [
+            {
+                "uuid": "relax",
+                "name": verb,
+                "display": True,
+                "isReordered": True,
+                "deleted": False,
+                "isGenerated": False,
+            }
+        ],
         "compareRunCharts": [_chart(chart, name) for name in charts],
         "isAccordionReordered": True,
-    }  # fmt: skip
+    }
 
 
 def _chart(kind: str, name: str) -> dict[str, Any]:
-    chart = {"uuid": f"relax-{name}", "type": kind, "metricKey": name, "displayName": name, "deleted": False,
-             "isGenerated": False, "metricSectionId": "relax", "runsCountToCompare": 100}  # fmt: skip
+    chart = {
+        "uuid": f"relax-{name}",
+        "type": kind,
+        "metricKey": name,
+        "displayName": name,
+        "deleted": False,
+        "isGenerated": False,
+        "metricSectionId": "relax",
+        "runsCountToCompare": 100,
+    }
     if kind == "LINE":
-        chart |= {"lineSmoothness": 0, "xAxisKey": "step", "xAxisScaleType": "linear", "scaleType": "linear",
-                  "range": {}, "selectedXAxisMetricKey": "", "yAxisKey": "metric", "yAxisExpressions": [],
-                  "ignoreOutliers": False, "useGlobalXaxisKey": True, "useGlobalLineSmoothing": True}  # fmt: skip
+        chart |= {
+            "lineSmoothness": 0,
+            "xAxisKey": "step",
+            "xAxisScaleType": "linear",
+            "scaleType": "linear",
+            "range": {},
+            "selectedXAxisMetricKey": "",
+            "yAxisKey": "metric",
+            "yAxisExpressions": [],
+            "ignoreOutliers": False,
+            "useGlobalXaxisKey": True,
+            "useGlobalLineSmoothing": True,
+        }
     return chart

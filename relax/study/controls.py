@@ -33,9 +33,12 @@ def what_controls_say(sides: Mapping[str, Study]) -> list[str]:
         less, more = (_named([t for t in tests if t.p_value <= LEVEL and side * t.value > 0]) for side in (-1, 1))
         said.append(
             f"Where entropy stays by itself (Countdown, {_how(whole[COUNTDOWN])}) "
-            + (f"less reward than `{BASELINE}` has: {less or 'none'}; more: {more or 'none'}."
-               if less or more else f"no arm is shown to differ from `{BASELINE}`.")
-        )  # fmt: skip
+            + (
+                f"less reward than `{BASELINE}` has: {less or 'none'}; more: {more or 'none'}."
+                if less or more
+                else f"no arm is shown to differ from `{BASELINE}`."
+            )
+        )
     return said
 
 
@@ -57,8 +60,11 @@ def _how(study: Study) -> str:
 def controls_section(sides: Mapping[str, Study]) -> str:
     """Reward of every arm less that of ``grpo``, and whether entropy on Countdown stays."""
     ready = {name: study for name, study in sides.items() if study.seeds}
-    words = [f"{name[0].upper()}{name[1:]}: not run by all arms yet, {len(study.runs)} of {study.asked} runs."
-             for name, study in sides.items() if name not in ready]  # fmt: skip
+    words = [
+        f"{name[0].upper()}{name[1:]}: not run by all arms yet, {len(study.runs)} of {study.asked} runs."
+        for name, study in sides.items()
+        if name not in ready
+    ]
     if not ready:
         return " ".join(words)
     titles = (title for name in ready for title in (name, "p", "greedy", "pass@16"))
@@ -129,8 +135,12 @@ def _entropy(studies: Mapping[str, Study]) -> str:
     if stays is None:
         return f"Entropy of `{BASELINE}` on Countdown and on the noisy sum is compared once each has two runs of it."
     so_far = "" if all(map(_whole, studies.values())) else "so far "
-    said = "it stays higher, as was expected of the control" if stays else (
-        "it is not clearly higher on Countdown, which is then no such control and counts as none"
-    )  # fmt: skip
-    return (f"Entropy of `{BASELINE}` at the end over that at the start: {factor(countdown)} on Countdown "
-            f"(n = {countdown.n}), {factor(noisy)} on the noisy sum (n = {noisy.n}); {so_far}{said}.")  # fmt: skip
+    said = (
+        "it stays higher, as was expected of the control"
+        if stays
+        else ("it is not clearly higher on Countdown, which is then no such control and counts as none")
+    )
+    return (
+        f"Entropy of `{BASELINE}` at the end over that at the start: {factor(countdown)} on Countdown "
+        f"(n = {countdown.n}), {factor(noisy)} on the noisy sum (n = {noisy.n}); {so_far}{said}."
+    )

@@ -37,8 +37,8 @@ def falls_first(study: Study) -> str:
         + table(["runs", "DSD", "n", "entropy", "DSD", "lag (steps)", "mean correlation"], rows)
         + (
             f"\nFirst {foresight.EARLY} steps. Entropy and DSD: level at their end over that at their start, "
-            "95 % interval over runs. Lag: where the changes of log DSD and of entropy of a run correlate most; positive: DSD moves "
-            "first. Mean correlation: largest value of the mean over runs and its lag; in the band: no larger than "
+            "95 % interval over runs. Lag: where the changes of log DSD and of entropy of a run correlate most; positive: "
+            "DSD moves first. Mean correlation: largest value of the mean over runs and its lag; in the band: no larger than "
             "unrelated series leave in 95 % of draws. All arms: their runs with one seed and initial policy share "
             "problems and start, so intervals and band are too narrow there. An order in time is no cause, and a DSD "
             "that does not fall cannot warn."
@@ -71,8 +71,11 @@ def tells_beforehand(study: Study) -> str:
     by = {(f.name, f.step): f for f in found}
     rows = [[name, *(cell for step in foresight.ASKED for cell in _auc(by[name, step]))] for name in names]
     asked = [f for f in found if f.name.startswith("DSD") and f.pairs]
-    told = [f"{f.name}, step {f.step} (the {'higher' if f.auc > 0.5 else 'lower'} escapes)"
-            for f, p in zip(asked, holm([f.p_value for f in asked]), strict=True) if p <= hypotheses.LEVEL]  # fmt: skip
+    told = [
+        f"{f.name}, step {f.step} (the {'higher' if f.auc > 0.5 else 'lower'} escapes)"
+        for f, p in zip(asked, holm([f.p_value for f in asked]), strict=True)
+        if p <= hypotheses.LEVEL
+    ]
     words = (
         f"Of {len(asked)} readings of DSD, {len(told) or 'none'} tell{'s' * (len(told) == 1)} escape apart after "
         f"Holm's correction over them{': ' * bool(told)}{'; '.join(told)}.\n\n"
@@ -119,12 +122,15 @@ def left_under_controls(study: Study) -> str:
         + table(["arm", "against", *foresight.KINDS], gains)
         + "\nA gain that only the training ridge sees is no change of dynamics; one that is gone at matched length was "
         "length; one on policy and not on probes is a change of what is written.\n\n"
-        + (f"Rank correlation with the step of escape within arm and policy, at step {step}, runs not yet escaped "
-           "(negative: the higher, the earlier; bootstrap over pairs of policy and seed, too narrow with fewer than "
-           f"{FEW}):\n\n"
-           + table(["at that step", "correlation", "runs", "pairs"], ties) if ties else "No two runs of one arm and "
-           f"initial policy have different steps of escape after step {step}, so there is nothing to correlate DSD "
-           "with.\n")
+        + (
+            f"Rank correlation with the step of escape within arm and policy, at step {step}, runs not yet escaped "
+            "(negative: the higher, the earlier; bootstrap over pairs of policy and seed, too narrow with fewer than "
+            f"{FEW}):\n\n" + table(["at that step", "correlation", "runs", "pairs"], ties)
+            if ties
+            else "No two runs of one arm and "
+            f"initial policy have different steps of escape after step {step}, so there is nothing to correlate DSD "
+            "with.\n"
+        )
         + "\nThis cannot tell a cause: KL is measured only in arms that have one, length and strategy go together, and "
         "arms that differ in one term differ in all that follows from it."
-    )  # fmt: skip
+    )

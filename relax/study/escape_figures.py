@@ -17,8 +17,13 @@ from relax.study.hypotheses import clopper_pearson
 from relax.study.plan import Run, Study, escapes
 
 #: Column -> label of its axis.
-SHOWN = {"strategy/chain": "chains (share)", "reward": "reward", "entropy": "entropy (nats)",
-         "dsd/eigenvalues": "DSD, eigenv.", "dsd/singular_values": "DSD, sing. v."}  # fmt: skip
+SHOWN = {
+    "strategy/chain": "chains (share)",
+    "reward": "reward",
+    "entropy": "entropy (nats)",
+    "dsd/eigenvalues": "DSD, eigenv.",
+    "dsd/singular_values": "DSD, sing. v.",
+}
 #: An escaped run and one that stays: told apart by line and lightness, without a colour.
 ESCAPED: dict[str, Any] = {"color": "#0068a8", "linestyle": "-"}
 TRAPPED: dict[str, Any] = {"color": "#c98a3a", "linestyle": (0, (2.5, 1.2))}
@@ -64,8 +69,10 @@ def escapes_drawing(study: Study) -> Drawing | None:
     ax.set_xlim(-0.02, 1.02)
     ax.set_xlabel("runs that leave the trap (share)")
     handles = [Line2D([], [], color="black", marker="|", label="all, 95 % interval")]
-    handles += [Line2D([], [], color=GREY, marker=marker, fillstyle="none", linestyle="", markersize=4, label=policy)
-                for policy, marker in zip(study.matrix.policies, MARKERS, strict=False)]  # fmt: skip
+    handles += [
+        Line2D([], [], color=GREY, marker=marker, fillstyle="none", linestyle="", markersize=4, label=policy)
+        for policy, marker in zip(study.matrix.policies, MARKERS, strict=False)
+    ]
     canvas.legend(handles=handles, loc="outside upper center", ncols=len(handles))
     return Drawing("escapes", "Escapes", "Share of runs that leave the trap.", canvas)
 
@@ -89,8 +96,9 @@ def curves_drawing(study: Study) -> Drawing | None:
             plain_log(columns[0][row].yaxis)
         elif column != "entropy":
             columns[0][row].set_ylim(-0.03, 1.03)
-    handles = [Line2D([], [], **look, linewidth=1.6, label=name) for look, name in
-               ((ESCAPED, "escaped"), (TRAPPED, "trapped"))]  # fmt: skip
+    handles = [
+        Line2D([], [], **look, linewidth=1.6, label=name) for look, name in ((ESCAPED, "escaped"), (TRAPPED, "trapped"))
+    ]
     canvas.legend(handles=handles, loc="outside upper center", ncols=2, handlelength=3.6)
     return Drawing("curves", "Curves", "Curves of every run.", canvas)
 

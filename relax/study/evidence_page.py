@@ -65,9 +65,12 @@ def _loaded(names: Sequence[str | Path]) -> config.Config:
 
 
 def to_page(
-    main: Mapping[str, Any], controls: Mapping[str, Mapping[str, Any]], records: Mapping[Key, Record],
-    pictures: str = "evidence", tuning: Mapping[str, Any] | None = None,
-) -> str:  # fmt: skip
+    main: Mapping[str, Any],
+    controls: Mapping[str, Mapping[str, Any]],
+    records: Mapping[Key, Record],
+    pictures: str = "evidence",
+    tuning: Mapping[str, Any] | None = None,
+) -> str:
     """``docs/evidence.md``.
 
     Args:
@@ -108,15 +111,19 @@ def _joined(parts: Sequence[tuple[str, str]]) -> str:
 def _conclusion(study: Study, controls: Sequence[str], limits: Sequence[str]) -> str:
     verdict, asked = hypotheses.conclude(study), len(study.matrix.seeds)
     if verdict.outcome == "not run":
-        return (f"Not yet: {len(study.runs)} of {study.asked} runs of the study are there, and no seed has been run by "
-                "all arms. Nothing follows from them.")  # fmt: skip
+        return (
+            f"Not yet: {len(study.runs)} of {study.asked} runs of the study are there, and no seed has been run by "
+            "all arms. Nothing follows from them."
+        )
     n, policies = len(study.seeds), len(study.matrix.policies)
     counted = n * policies
     label = OUTCOMES[verdict.outcome]
     if n < asked:
         label = f"Preliminary, {n} of {asked} seeds. {label}"
-    words = [f"Runs that count: {counted} of each of {len(study.matrix.methods)} arms, {seeds(study.seeds)} of "
-             f"{policies} initial polic{'ies' if policies > 1 else 'y'}."]  # fmt: skip
+    words = [
+        f"Runs that count: {counted} of each of {len(study.matrix.methods)} arms, {seeds(study.seeds)} of "
+        f"{policies} initial polic{'ies' if policies > 1 else 'y'}."
+    ]
     told = {
         "Tracked runs that do not count, since not all arms have their seeds": len(study.runs) - len(study.counted()),
         "Runs that ended in non-finite numbers and count as not escaped": sum(run.broken for run in study.counted()),
@@ -125,8 +132,14 @@ def _conclusion(study: Study, controls: Sequence[str], limits: Sequence[str]) ->
         ),
     }
     words += [f"{what}: {count}." for what, count in told.items() if count]
-    words += ["Pages before the last seed are reports on the way: their p-values are not corrected for looking several "
-              "times."] if n < asked else []  # fmt: skip
+    words += (
+        [
+            "Pages before the last seed are reports on the way: their p-values are not corrected for looking several "
+            "times."
+        ]
+        if n < asked
+        else []
+    )
     parts = [" ".join([f"**{label}.**", *verdict.sentences, *_rises(study)]), " ".join(controls), " ".join(words)]
     parts += ["What this cannot say: " + " ".join(limits)] if limits else []
     return "\n\n".join(filter(None, parts))
@@ -166,10 +179,14 @@ def _arms(study: Study, pictures: str, note: str) -> str:
         scores = [mean_score(some, name) for some, name in ((gone, REWARD), (stay, REWARD), (runs, HARD))]
         wide = (_end(runs, f"{kind}/{s}", "#.3g") for kind in DSDS for s in SPECTRA)
         ends.append([f"`{method}`", *scores, _end(runs, "entropy", ".3f"), *wide])
-    further = [[f"`{method}`", *(_end(study.arm(method), name, spec) for name, spec in EXPLAIN.values())]
-               for method in study.matrix.methods]  # fmt: skip
-    start = "; ".join(f"{policy}: reward {scores[REWARD]:.2f}, pass@16 on hard problems {scores[HARD]:.2f}"
-                      for policy, scores in study.initial.items())  # fmt: skip
+    further = [
+        [f"`{method}`", *(_end(study.arm(method), name, spec) for name, spec in EXPLAIN.values())]
+        for method in study.matrix.methods
+    ]
+    start = "; ".join(
+        f"{policy}: reward {scores[REWARD]:.2f}, pass@16 on hard problems {scores[HARD]:.2f}"
+        for policy, scores in study.initial.items()
+    )
     names = policies if len(policies) > 1 else []
     titles = [f"{words}, {NARROW[s]}" for words in DSDS.values() for s in SPECTRA]
     return (
@@ -225,7 +242,8 @@ def _second(study: Study) -> str:
     return table(titles, rows) + (
         f"\nMean paired differences; p after Holm's correction over the {len(family)} tests of this table. Above: in "
         f"the confirmatory family. At most {hypotheses.LEVEL:g}: "
-        f"{sum(t.p_corrected <= hypotheses.LEVEL for t in family)} of them, {sum(t.p_value <= hypotheses.LEVEL for t in family)} before correction."
+        f"{sum(t.p_corrected <= hypotheses.LEVEL for t in family)} of them, "
+        f"{sum(t.p_value <= hypotheses.LEVEL for t in family)} before correction."
     )
 
 

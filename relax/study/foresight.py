@@ -21,9 +21,14 @@ ASKED = (21, 41)
 ENDS = 3
 #: Arms that raise DSD -> the arm they are compared with, and their spectrum; without ``relax-window``, whose DSD is
 #: that of windows and has no like in ``grpo``.
-RELAX = {"relax": (BASELINE, "eigenvalues"), "relax-alpha-0.03": (BASELINE, "eigenvalues"),
-         "relax-no-shaping": (BASELINE, "eigenvalues"), "relax-sv": (BASELINE, "singular_values"),
-         "relax-sv-no-kl": (BASELINE, "singular_values"), "relax-sv-kl": (KL, "singular_values")}  # fmt: skip
+RELAX = {
+    "relax": (BASELINE, "eigenvalues"),
+    "relax-alpha-0.03": (BASELINE, "eigenvalues"),
+    "relax-no-shaping": (BASELINE, "eigenvalues"),
+    "relax-sv": (BASELINE, "singular_values"),
+    "relax-sv-no-kl": (BASELINE, "singular_values"),
+    "relax-sv-kl": (KL, "singular_values"),
+}
 #: Words -> column, beside the spectrum's.
 KINDS: dict[str, Callable[[str], str]] = {
     "on policy": lambda s: f"dsd/{s}",
@@ -116,8 +121,9 @@ class Foresight:
 
 def foresight(study: Study) -> list[Foresight]:
     """DSD of both spectra, on policy and on probes; share of chains and entropy as yardsticks."""
-    columns = {f"DSD, {words}, {s.replace('_', ' ')}": KINDS[words](s) for s in SPECTRA
-               for words in ("on policy", "probes")}  # fmt: skip
+    columns = {
+        f"DSD, {words}, {s.replace('_', ' ')}": KINDS[words](s) for s in SPECTRA for words in ("on policy", "probes")
+    }
     columns |= {"share of chains": "strategy/chain", "entropy": "entropy"}
     found = []
     for step in ASKED:

@@ -133,9 +133,14 @@ def confirmatory(study: Study) -> dict[str, Test]:
 def second_family(study: Study) -> list[Test]:
     """All arms against ``grpo`` and against ``grpo-kl`` in all three measures, but for the confirmatory tests."""
     methods = study.matrix.methods
-    asked = [(a, b, measure) for b in (BASELINE, KL) if b in methods
-             for a in methods if a != b and (a, b) != (BASELINE, KL)
-             for measure in (ESCAPES, STEPS, PASS)]  # fmt: skip
+    asked = [
+        (a, b, measure)
+        for b in (BASELINE, KL)
+        if b in methods
+        for a in methods
+        if a != b and (a, b) != (BASELINE, KL)
+        for measure in (ESCAPES, STEPS, PASS)
+    ]
     return corrected([compare_arms(study, *arms) for arms in asked if arms not in CONFIRMATORY.values()])
 
 
@@ -183,9 +188,14 @@ def conclude(study: Study) -> Verdict:
             f"{LITTLE:g} for `relax` and for `relax-sv`)."
         )
     kl = compare_arms(study, KL, BASELINE, ESCAPES)
-    told = f", more often than `{BASELINE}`." if kl.value > 0 else (
-        f", no more often than `{BASELINE}`: {'' if whole else 'so far '}the study cannot tell good exploration from "
-        "bad.")  # fmt: skip
+    told = (
+        f", more often than `{BASELINE}`."
+        if kl.value > 0
+        else (
+            f", no more often than `{BASELINE}`: {'' if whole else 'so far '}the study cannot tell good exploration "
+            "from bad."
+        )
+    )
     said += [_escapes(study, KL) + told] if kl.n else []
     against = len(asked) == 2 and max(t.high for t in asked) < LITTLE and kl.value > 0
     return Verdict("against" if against else "undecided", tuple(said))
@@ -200,9 +210,11 @@ def _too_few(tests: Sequence[Test]) -> list[str]:
     n, needed = min((t.n for t in tests), default=0), LEVEL / max(1, len(tests))
     if not n or 2.0 ** (1 - n) <= needed:
         return []
-    return [f"{n} pair{'s' * (n > 1)} cannot do otherwise: no p can be below {2.0 ** (1 - n):.3g}, and the smallest "
-            f"must be at most {needed:.3g}, which takes {1 + math.ceil(-math.log2(needed))} pairs that differ, all in "
-            "one direction."]  # fmt: skip
+    return [
+        f"{n} pair{'s' * (n > 1)} cannot do otherwise: no p can be below {2.0 ** (1 - n):.3g}, and the smallest "
+        f"must be at most {needed:.3g}, which takes {1 + math.ceil(-math.log2(needed))} pairs that differ, all in "
+        "one direction."
+    ]
 
 
 def _held(holds: dict[str, bool]) -> str:

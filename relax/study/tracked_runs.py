@@ -28,15 +28,26 @@ RECORDS = REPOSITORY / "results" / "reference" / "study"
 DIGITS = 5
 #: Kept of every generation, and of about one in ten steps.
 CURVES = ("reward", "entropy", "strategy/chain", *(f"dsd/{s}" for s in SPECTRA))
-THINNED = ("length", "strategy/rote", "strategy/neither", "kl", "share_above_xi", "grad_norm", "zero_variance_groups",
-           *(f"dsd/{s}/{kind}" for s in SPECTRA for kind in ("ridge_0.1", "matched")))  # fmt: skip
+THINNED = (
+    "length",
+    "strategy/rote",
+    "strategy/neither",
+    "kl",
+    "share_above_xi",
+    "grad_norm",
+    "zero_variance_groups",
+    *(f"dsd/{s}/{kind}" for s in SPECTRA for kind in ("ridge_0.1", "matched")),
+)
 EVERY = 10
 PROBES = tuple(f"probe/{s}{ridge}" for s in SPECTRA for ridge in ("", "/ridge_0.1"))
 #: Scores: of all problems, and by difficulty.
 SCORES = re.compile(r"(subset/\w+/)?(mean|pass)@\d+")
 #: Of the koopman stage, which draws responses anew after training.
-LATENT = tuple(f"{kind}/{name}" for kind in ("policy", "probe") for name in
-               ("length", *(f"dsd_{s}{ridge}" for s in SPECTRA for ridge in ("", "_ridge_0.1"))))  # fmt: skip
+LATENT = tuple(
+    f"{kind}/{name}"
+    for kind in ("policy", "probe")
+    for name in ("length", *(f"dsd_{s}{ridge}" for s in SPECTRA for ridge in ("", "_ridge_0.1")))
+)
 #: Verbs behind a run, by the folder of their stage; those that all runs of a policy share stand with the initial one.
 OF_A_RUN = ("train", "latent", "koopman", "responses", "grades", "evaluate")
 SHARED = ("data", "base", "dictionary")
@@ -71,8 +82,11 @@ def collect_records(roots: Iterable[str | Path], out: str | Path = RECORDS) -> d
         found[key] = _joined(out, key, tracked[key], found[key])
     _check_foundation(tracked | found)
     _check_settings(tracked | found)
-    counts = {"added": len(found.keys() - tracked.keys()), "known": len(found.keys() & tracked.keys()),
-              "kept": len(tracked.keys() - found.keys())}  # fmt: skip
+    counts = {
+        "added": len(found.keys() - tracked.keys()),
+        "known": len(found.keys() & tracked.keys()),
+        "kept": len(tracked.keys() - found.keys()),
+    }
     lines: dict[Path, list[str]] = {}
     for key, record in sorted((tracked | found).items()):
         lines.setdefault(_path(out, key), []).append(json.dumps(record, ensure_ascii=False, separators=(",", ":")))
@@ -238,11 +252,13 @@ def _curves(path: Path, updates: int) -> Record:
     """Columns of the steps that generate, which have a reward, and of the probes."""
     rows = [row for _, _, row in read_json_lines(path, "training steps")]
     generations = [row for row in rows if "reward" in row]
-    few = [row for i, row in enumerate(generations)
-           if i % max(1, EVERY // updates) == 0 or i == len(generations) - 1]  # fmt: skip
+    few = [row for i, row in enumerate(generations) if i % max(1, EVERY // updates) == 0 or i == len(generations) - 1]
     probed = [row for row in rows if PROBES[0] in row]
-    return {"curves": _columns(generations, CURVES), "thinned": _columns(few, THINNED),
-            "probes": _columns(probed, PROBES)}  # fmt: skip
+    return {
+        "curves": _columns(generations, CURVES),
+        "thinned": _columns(few, THINNED),
+        "probes": _columns(probed, PROBES),
+    }
 
 
 def _columns(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> Record:

@@ -95,16 +95,18 @@ def about(studies: Sequence[Study]) -> str:
         "Collect in another checkout than the one that runs: a changed page there is an uncommitted change, and runs "
         "made with one are refused.",
         "",
-        *(f"- {study.matrix.name}: {len(study.runs)} of {study.asked} runs tracked, {seeds(study.seeds)} by all arms."
-          for study in studies),
-    ]  # fmt: skip
+        *(
+            f"- {study.matrix.name}: {len(study.runs)} of {study.asked} runs tracked, {seeds(study.seeds)} by all arms."
+            for study in studies
+        ),
+    ]
     if made:
         lines += [
             f"- Commits: {commits}.",
             f"- Machines: {'; '.join(machines)}; {' to '.join(sorted({dates[0], dates[-1]}))}.",
             f"- Time: {hours:.1f} CPU hours in all, {sum(trained) / max(1, len(trained)):.0f} CPU seconds a run with "
             "its spectra, responses and grades.",
-        ]  # fmt: skip
+        ]
     failed = [record for record in records if "ended" in record["made"]]
     lines += [f"- Broke down: {r['policy']}, {r['method']}, seed {r['seed']}: {r['made']['ended']}" for r in failed]
     return "\n".join(lines)

@@ -130,10 +130,13 @@ class Resampling:
 def take_rows(batch: Batch, rows: Tensor) -> Batch:
     """Some trajectories of a batch: tensors and lists by row, numbers as they are."""
     return {
-        name: value[rows] if isinstance(value, Tensor) and value.ndim else
-        [value[i] for i in rows.tolist()] if isinstance(value, list) else value
+        name: value[rows]
+        if isinstance(value, Tensor) and value.ndim
+        else [value[i] for i in rows.tolist()]
+        if isinstance(value, list)
+        else value
         for name, value in batch.items()
-    }  # fmt: skip
+    }
 
 
 def join(batches: Iterable[Batch], pad: int) -> Batch:

@@ -119,8 +119,12 @@ def train(
                 run.metrics["xi"] = trainer.exploration.xi
             frozen = trainer.exploration.dictionary
             several = _processes(trainer)
-            run.finish(out, [out / name for name in ("model", "metrics.jsonl", FILE)],
-                       dictionary_hash=frozen.hash, **({"processes": several} if several else {}))  # fmt: skip
+            run.finish(
+                out,
+                [out / name for name in ("model", "metrics.jsonl", FILE)],
+                dictionary_hash=frozen.hash,
+                **({"processes": several} if several else {}),
+            )
             remove_all(folder)
 
 
@@ -156,9 +160,13 @@ def _trainer(
     if trainer.accelerator.is_main_process:
         t = settings["training"]
         trainer.sample = RolloutSample(
-            t["steps"], t["probe_every"], t["updates_per_generation"], t["rollouts_per_prompt"],
-            tokenizer_of(processing), trainer.reward_func_names,
-        )  # fmt: skip
+            t["steps"],
+            t["probe_every"],
+            t["updates_per_generation"],
+            t["rollouts_per_prompt"],
+            tokenizer_of(processing),
+            trainer.reward_func_names,
+        )
     probes = Probes(rollouts, trainer)
     return trainer, probes, {"step": 0, **probes.measure()}
 

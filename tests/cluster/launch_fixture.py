@@ -30,8 +30,18 @@ def train_words(smoke: Path, folder: Path, text: str) -> list[str]:
 
 def accelerated(smoke: Path, folder: Path, text: str) -> Path:
     """Folder of the results of two processes that accelerate itself has started, as a user would."""
-    command = ["accelerate", "launch", "--config_file", "config/accelerate/ddp.yaml", "--num_processes", "2",
-               "--main_process_port", "0", "-m", "relax"]  # fmt: skip
+    command = [
+        "accelerate",
+        "launch",
+        "--config_file",
+        "config/accelerate/ddp.yaml",
+        "--num_processes",
+        "2",
+        "--main_process_port",
+        "0",
+        "-m",
+        "relax",
+    ]
     ended = run(smoke, *command, *train_words(smoke, folder, text), timeout=900)
     assert ended.returncode == 0, ended.stderr[-3000:]
     return folder / "out"

@@ -30,8 +30,10 @@ def test_accelerate_reads_and_accepts_the_configuration(name: str, kind: str) ->
     arguments = launched(name)
     assert arguments.num_processes == 8
     assert (arguments.multi_gpu, arguments.use_fsdp, arguments.use_deepspeed) == (
-        kind == "MULTI_GPU", kind == "FSDP", kind == "DEEPSPEED",
-    )  # fmt: skip
+        kind == "MULTI_GPU",
+        kind == "FSDP",
+        kind == "DEEPSPEED",
+    )
 
 
 def test_fsdp_is_its_second_version_with_whole_checkpoints(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -58,10 +60,12 @@ def test_the_term_has_the_same_gradient_where_weights_are_sharded(tiny_policy: P
     started = [
         subprocess.Popen(
             [sys.executable, script, str(tiny_policy), str(tmp_path)],
-            env=ranks_environment(rank, port), stderr=subprocess.PIPE, text=True,
+            env=ranks_environment(rank, port),
+            stderr=subprocess.PIPE,
+            text=True,
         )
         for rank in range(2)
-    ]  # fmt: skip
+    ]
     for process in started:
         _, text = process.communicate(timeout=300)
         assert process.returncode == 0, text[-3000:]

@@ -271,8 +271,9 @@ def test_a_job_goes_back_to_the_queue_only_after_a_safe_stop(tmp_path, commands,
     body = 'touch "$RELAX_STOPPED"; exit 1' if stopped else "exit 1"
     ended = subprocess.run(
         ["sh", "-c", f". {REPOSITORY}/profiles/slurm/job.sh && sh -c '{body}'"],
-        cwd=tmp_path, env={**os.environ, "SLURM_JOB_ID": "7"},
-    )  # fmt: skip
+        cwd=tmp_path,
+        env={**os.environ, "SLURM_JOB_ID": "7"},
+    )
     assert ended.returncode == 1
     assert (tmp_path / "asked").exists() == asked
     assert not asked or (tmp_path / "asked").read_text() == "requeue 7\n"

@@ -85,8 +85,10 @@ def test_what_has_run_is_measured(smoke) -> None:
     assert ended.returncode == 0, ended.stderr
     assert "means of the jobs that have ended in results/smoke. " in ended.stdout
     said = {line.split()[0]: line for line in ended.stdout.splitlines() if line}
-    seconds = [float(path.read_text().split("\n")[1].split()[0])
-               for path in (smoke / "results/smoke/benchmarks/train").rglob("*.tsv")]  # fmt: skip
+    seconds = [
+        float(path.read_text().split("\n")[1].split()[0])
+        for path in (smoke / "results/smoke/benchmarks/train").rglob("*.tsv")
+    ]
     assert f"{sum(seconds) / len(seconds):.0f} s" in said["train"]
 
 

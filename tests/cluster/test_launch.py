@@ -134,8 +134,10 @@ def test_on_one_machine_accelerate_understands_the_command(tmp_path, way) -> Non
     understood = accelerate_arguments(command)
     assert (understood.num_processes, understood.num_machines, understood.module) == (2, 1, True)
     assert (understood.multi_gpu, understood.use_fsdp, understood.use_deepspeed) == (
-        way == "ddp", way == "fsdp2", way == "zero3",
-    )  # fmt: skip
+        way == "ddp",
+        way == "fsdp2",
+        way == "zero3",
+    )
     assert [understood.training_script, *understood.training_script_args] == ["relax", *WORDS]
     assert made.server is None
     assert "CUDA_VISIBLE_DEVICES" not in command.environment
@@ -234,8 +236,9 @@ def test_the_rule_is_the_same_command_however_many_processes(clone) -> None:
 
 def test_gpus_that_do_not_fill_nodes_are_one_sentence_before_anything_is_planned(clone) -> None:
     (clone / "three.yaml").write_text(TWO.replace("gpus: 2", "gpus: 3"))
-    refused = snakemake(clone, "-n", "--configfile", "config/smoke.yaml", "three.yaml",
-                        env={**ENVIRONMENT, "RELAX_GPUS_PER_NODE": "2"})  # fmt: skip
+    refused = snakemake(
+        clone, "-n", "--configfile", "config/smoke.yaml", "three.yaml", env={**ENVIRONMENT, "RELAX_GPUS_PER_NODE": "2"}
+    )
     assert refused.returncode == 2
     assert "train tiny: 3 GPUs do not fill nodes of 2 (RELAX_GPUS_PER_NODE); change" in refused.stderr
     assert "Traceback" not in refused.stderr

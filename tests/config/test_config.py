@@ -153,8 +153,11 @@ def test_a_key_that_stands_twice_is_refused_with_both_lines(tmp_path: Path, text
     files = overlay(tmp_path, text)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(catalogue, "TASKS", tasks)
-        for path, reads in ((files[1], lambda: config.load(files)), (site, lambda: read_site(site, {})),
-                            (tasks / "gsm8k.yaml", lambda: catalogue.read_task("gsm8k"))):  # fmt: skip
+        for path, reads in (
+            (files[1], lambda: config.load(files)),
+            (site, lambda: read_site(site, {})),
+            (tasks / "gsm8k.yaml", lambda: catalogue.read_task("gsm8k")),
+        ):
             with pytest.raises(ConfigError) as caught:
                 reads()
             assert str(caught.value).startswith(f"{path}, line {again}: the key '{key}' stands in line {first} already")

@@ -148,9 +148,19 @@ def test_a_source_without_a_verifier_of_its_own_is_graded_as_mathematics() -> No
     assert not grade_response("lab/math", "1/2 + 1/2 = ?", "It is 1.", "1")
 
 
-SOURCE = {"repo": "lab/math", "revision": "0" * 40, "config": None, "split": "train", "prompt": "problem",
-          "answer": "answer", "images": None, "path": None, "file": None, "archive": None,
-          "where": {"level": ["Level 3"]}}  # fmt: skip
+SOURCE = {
+    "repo": "lab/math",
+    "revision": "0" * 40,
+    "config": None,
+    "split": "train",
+    "prompt": "problem",
+    "answer": "answer",
+    "images": None,
+    "path": None,
+    "file": None,
+    "archive": None,
+    "where": {"level": ["Level 3"]},
+}
 
 
 def rows(**changes: list) -> list[tuple[str, dict]]:
@@ -260,8 +270,11 @@ def test_a_data_set_with_the_name_of_a_task_is_graded_by_its_answers(name: str) 
 
 
 def test_the_problems_of_every_task_with_a_verifier_are_known_as_its_own() -> None:
-    made = [*noisy_sum.problems(40, "train", 7, 0), *answer_prior.problems(40, "test", 7, 0.4, 0),
-            *countdown.problems(40, "train", 3, 0)]  # fmt: skip
+    made = [
+        *noisy_sum.problems(40, "train", 7, 0),
+        *answer_prior.problems(40, "test", 7, 0.4, 0),
+        *countdown.problems(40, "train", 3, 0),
+    ]
     assert set(ANSWERS) == set(VERIFIED) == {p.source for p in made}
     for p in made:
         check(p.source, p.prompt, p.answer)

@@ -58,8 +58,19 @@ def line(prompt: str, gold: str) -> str:
 
 def settings(*sources: dict[str, Any], test_problems: int = 1) -> dict[str, Any]:
     """Of the ``data`` stage."""
-    common = {"repo": "lab/sums", "revision": REVISION, "config": None, "split": "train", "prompt": "problem",
-              "answer": "answer", "images": None, "path": None, "file": None, "archive": None, "where": {}}  # fmt: skip
+    common = {
+        "repo": "lab/sums",
+        "revision": REVISION,
+        "config": None,
+        "split": "train",
+        "prompt": "problem",
+        "answer": "answer",
+        "images": None,
+        "path": None,
+        "file": None,
+        "archive": None,
+        "where": {},
+    }
     entries = [common | source for source in sources]
     return {"source": "hub", "seed": 0, "datasets": entries, "test_problems": test_problems, "instruction": None}
 
@@ -106,8 +117,10 @@ def test_golds_of_a_data_set_in_the_cache_are_the_texts_in_its_files(tmp_path: P
     assert list(golds(tmp_path / "out", {}).values()).count("3.10") == 2
     assert golds(tmp_path / "file", {"file": "train.jsonl"}) == golds(tmp_path / "again", {})
     assert golds(tmp_path / "both", {}, {"split": "test"})["packed"] == "3.10"
-    parts = {split: len(list(load_split("lab/sums", REVISION, None, split, "problems")))
-             for split in ("train[:3]", "train[-2:]+test", "test[:100%]")}  # fmt: skip
+    parts = {
+        split: len(list(load_split("lab/sums", REVISION, None, split, "problems")))
+        for split in ("train[:3]", "train[-2:]+test", "test[:100%]")
+    }
     assert parts == {"train[:3]": 3, "train[-2:]+test": 3, "test[:100%]": 1}
 
 
@@ -202,12 +215,16 @@ def broken_files(folder: Path) -> Iterator[tuple[str, str]]:
     (folder / "folder.jsonl").mkdir()
     (folder / "folder.parquet").mkdir()
     texts: dict[str, tuple[str | bytes, str]] = {
-        "latin-1.jsonl": ((good + line("\u00e9", "1").replace("\\u00e9", "\u00e9")).encode("latin-1"),
-                          ", line 2: not UTF-8 text (byte 45); save it as UTF-8."),
+        "latin-1.jsonl": (
+            (good + line("\u00e9", "1").replace("\\u00e9", "\u00e9")).encode("latin-1"),
+            ", line 2: not UTF-8 text (byte 45); save it as UTF-8.",
+        ),
         "latin-1.csv": (f"{rows}a,\u00e9\n".encode("latin-1"), ", line 2: not UTF-8 text (byte 21); save it as UTF-8."),
         "utf-16.jsonl": (good.encode("utf-16"), ": is UTF-16 text; save it as UTF-8."),
-        "utf-16-no-mark.csv": ((rows + "a,1\n").encode("utf-16-le"),
-                               ", line 1: holds a zero byte, which text does not; save it as UTF-8."),
+        "utf-16-no-mark.csv": (
+            (rows + "a,1\n").encode("utf-16-le"),
+            ", line 1: holds a zero byte, which text does not; save it as UTF-8.",
+        ),
         "empty.jsonl": ("", ": holds no problems; expected one JSON object a line."),
         "empty.json": ("[]", ": holds no problems; expected a list of JSON objects."),
         "empty.csv": ("", ": holds no problems; expected a line of names and one line each."),
@@ -224,7 +241,7 @@ def broken_files(folder: Path) -> Iterator[tuple[str, str]]:
         "twice.csv": ("problem,answer,answer\na,1,2\n", ", line 1: the column 'answer' stands there twice."),
         "none.parquet": ("problem", ": no whole Parquet file ("),
         "rows.txt": (good, ": expected a file in JSON lines (.jsonl), CSV (.csv) or Parquet (.parquet)."),
-    }  # fmt: skip
+    }
     for name, (content, sentence) in texts.items():
         (folder / name).write_bytes(content if isinstance(content, bytes) else content.encode())
         yield name, sentence
@@ -265,8 +282,14 @@ def test_lists_in_lists_without_end_are_refused(tmp_path: Path) -> None:
 
 def test_the_command_ends_with_the_code_of_bad_data_and_leaves_nothing(tmp_path: Path) -> None:
     (tmp_path / "rows.jsonl").write_bytes('{"problem": "\u00e9"}\n'.encode("latin-1"))
-    source = {"repo": "lab/sums", "revision": "unpinned", "split": "train", "prompt": "problem", "answer": "answer",
-              "path": str(tmp_path / "rows.jsonl")}  # fmt: skip
+    source = {
+        "repo": "lab/sums",
+        "revision": "unpinned",
+        "split": "train",
+        "prompt": "problem",
+        "answer": "answer",
+        "path": str(tmp_path / "rows.jsonl"),
+    }
     (tmp_path / "mine.yaml").write_text(json.dumps({"name": "mine", "data": {"source": "hub", "datasets": [source]}}))
     files = ("--configfile", REPOSITORY / "config" / "config.yaml", tmp_path / "mine.yaml")
     one_sentence(relax("data", *files, "--out", tmp_path / "out"), 3, "rows.jsonl, line 1: not UTF-8 text (byte 13)")

@@ -117,8 +117,15 @@ def test_a_picture_follows_from_puzzle_and_style_and_differs_between_variants() 
 
 
 def test_held_out_problems_come_in_every_variant_and_are_never_trained_on(tmp_path: Path) -> None:
-    settings = {"source": "visual", "seed": 4, "train_problems": 300, "test_problems": 12, "instruction": "Box it.",
-                "visual": SETTINGS, "datasets": []}  # fmt: skip
+    settings = {
+        "source": "visual",
+        "seed": 4,
+        "train_problems": 300,
+        "test_problems": 12,
+        "instruction": "Box it.",
+        "visual": SETTINGS,
+        "datasets": [],
+    }
     for name in ("a", "b"):
         build(settings, tmp_path / name, Run("data", {}, settings))
     train, test = (read_problems(tmp_path / "a" / f"{split}.jsonl") for split in ("train", "test"))
@@ -181,8 +188,14 @@ def noise() -> bytes:
 
 
 def source(**changes) -> dict:
-    given = {"repo": "TIGER-Lab/ViRL39K", "revision": "0" * 40, "split": "train", "prompt": "question",
-             "answer": "answer", "images": "image"}  # fmt: skip
+    given = {
+        "repo": "TIGER-Lab/ViRL39K",
+        "revision": "0" * 40,
+        "split": "train",
+        "prompt": "question",
+        "answer": "answer",
+        "images": "image",
+    }
     loaded = config.load([Path("config/config.yaml")])
     full = config._with_defaults({"datasets": [{**given, **changes}]}, config.schema()["properties"]["data"])
     assert loaded["data"]["datasets"] == []

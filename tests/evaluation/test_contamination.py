@@ -17,8 +17,10 @@ UNSEEN = "Seven friends sit around a table so that two of them never sit side by
 
 @pytest.fixture
 def settings(tmp_path: Path) -> dict:
-    rows = [{"problem": text, "answer": "1", "unique_id": f"q{i}", "subject": "Algebra", "level": 1, "solution": ""}
-            for i, text in enumerate((SHARED, UNSEEN))]  # fmt: skip
+    rows = [
+        {"problem": text, "answer": "1", "unique_id": f"q{i}", "subject": "Algebra", "level": 1, "solution": ""}
+        for i, text in enumerate((SHARED, UNSEEN))
+    ]
     (tmp_path / "math.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     entry = {"task": "math500", "path": str(tmp_path / "math.jsonl"), "rows": 2}
     return {

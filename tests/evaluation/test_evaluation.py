@@ -156,8 +156,11 @@ def test_the_checkpoints_own_generation_settings_have_no_say(tiny_policy, proble
 def test_a_block_is_planned_from_its_requests_alone() -> None:
     blocks = plan("b", 5, decodings(ENTRY), 8, seed=1, key="k")
     assert [(b.decoding, b.number, len(b.requests)) for b in blocks] == [
-        ("greedy", 0, 5), ("sampled", 0, 8), ("sampled", 1, 8), ("sampled", 2, 4),
-    ]  # fmt: skip
+        ("greedy", 0, 5),
+        ("sampled", 0, 8),
+        ("sampled", 1, 8),
+        ("sampled", 2, 4),
+    ]
     asked = [(r.question, r.sample) for b in blocks if b.decoding == "sampled" for r in b.requests]
     assert sorted(asked) == [(q, s) for q in range(5) for s in range(4)]
     assert len({b.seed for b in blocks}) == len({b.file for b in blocks}) == 4
@@ -199,8 +202,20 @@ def test_grades_and_scores_are_made_from_the_kept_responses_alone(tiny_policy, p
     scores = json.loads((tmp_path / "scores" / "sums" / "scores.json").read_text())
     record = json.loads((tmp_path / "scores" / "sums" / "run.json").read_text())
     assert record["identity"] == {"name": "t", "benchmark": "sums"}
-    assert {"mean@1", "mean@4", "pass@1", "pass@2", "pass@4", "maj@4", "distinct@4", "truncated@4", "lenient@4",
-            "no_box@4", "timeout@4", "truncated@1"} <= scores["metrics"].keys()  # fmt: skip
+    assert {
+        "mean@1",
+        "mean@4",
+        "pass@1",
+        "pass@2",
+        "pass@4",
+        "maj@4",
+        "distinct@4",
+        "truncated@4",
+        "lenient@4",
+        "no_box@4",
+        "timeout@4",
+        "truncated@1",
+    } <= scores["metrics"].keys()
     drawn = table[table.decoding == "sampled"]
     assert scores["metrics"]["mean@4"]["value"] == pytest.approx(drawn.correct.mean())
     assert scores["metrics"]["truncated@4"]["value"] == pytest.approx(drawn.truncated.mean())

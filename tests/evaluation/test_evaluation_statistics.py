@@ -209,9 +209,7 @@ def test_worst_case_of_single_answers_counts_whole_clusters() -> None:
 def test_worst_case_of_several_samples_is_the_mean_over_every_choice_of_one() -> None:
     correct = graded(np.random.default_rng(8), 12, 3, 3, 1)
     labels = np.arange(12) // 3
-    choices = [
-        np.mean([all(sample) for sample in itertools.product(*correct[labels == c])]) for c in range(4)
-    ]  # fmt: skip
+    choices = [np.mean([all(sample) for sample in itertools.product(*correct[labels == c])]) for c in range(4)]
     assert metrics.worst_case(correct, labels)["value"] == pytest.approx(np.mean(choices))
 
 

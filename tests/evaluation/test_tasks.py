@@ -125,14 +125,20 @@ def picture_model(tmp_path_factory: pytest.TempPathFactory) -> HFMultimodalLM:
     config = LlavaConfig(
         vision_config=CLIPVisionConfig(hidden_size=16, image_size=28, patch_size=14, projection_dim=16, **small),
         text_config=Qwen2Config(
-            vocab_size=len(tokenizer), hidden_size=32, num_key_value_heads=1, max_position_embeddings=4096,
-            pad_token_id=0, bos_token_id=None, eos_token_id=1, **small,
+            vocab_size=len(tokenizer),
+            hidden_size=32,
+            num_key_value_heads=1,
+            max_position_embeddings=4096,
+            pad_token_id=0,
+            bos_token_id=None,
+            eos_token_id=1,
+            **small,
         ),
         image_token_index=tokenizer.convert_tokens_to_ids("<image>"),
         image_seq_length=4,
         vision_feature_layer=-1,
         vision_feature_select_strategy="default",
-    )  # fmt: skip
+    )
     LlavaForConditionalGeneration(config).save_pretrained(folder)
     LlavaProcessor(
         image_processor=CLIPImageProcessorPil(size={"shortest_edge": 28}, crop_size={"height": 28, "width": 28}),
@@ -152,9 +158,11 @@ def test_lm_eval_reads_the_file_as_the_catalogue_does_and_nothing_is_left_to_a_d
     task = manager(write_benchmark(name, tmp_path), 2).load(f"relax_{name}")["tasks"][f"relax_{name}"]
     k = find(name).samples
     sampled = {"do_sample": True, "temperature": 1.0} if k > 1 else {"do_sample": False, "temperature": 0.0}
-    assert task.config.generation_kwargs == read_task(name)["generation_kwargs"] == {
-        "until": [], "top_p": 1.0, "top_k": 0, "repetition_penalty": 1.0, "max_gen_toks": 3072, **sampled
-    }  # fmt: skip
+    assert (
+        task.config.generation_kwargs
+        == read_task(name)["generation_kwargs"]
+        == {"until": [], "top_p": 1.0, "top_k": 0, "repetition_penalty": 1.0, "max_gen_toks": 3072, **sampled}
+    )
     assert task.config.repeats == k
     assert task.config.filter_list == [{"name": "all", "filter": [{"function": "take_first_k", "k": k}]}]
     assert task.config.num_fewshot == 0
@@ -224,9 +232,11 @@ def some_answers(prompt: str, number: int) -> str:
 def test_scores_are_the_mean_of_grade_over_the_stored_responses(tmp_path: Path) -> None:
     results, samples = run(Scripted(some_answers), "amc23", write_benchmark("amc23", tmp_path), 2)
     correct = np.array(
-        [[grade(text, list(sample["doc"]["golds"])).correct for text in sample["filtered_resps"][0]]
-         for sample in samples]
-    )  # fmt: skip
+        [
+            [grade(text, list(sample["doc"]["golds"])).correct for text in sample["filtered_resps"][0]]
+            for sample in samples
+        ]
+    )
     assert correct.shape == (2, 32)
     # Of 32 samples 7, 7, 6, 6, 6 of each kind: 2 is right in three of them, 3 in one.
     assert correct.sum(axis=1).tolist() == [19, 7]

@@ -192,8 +192,13 @@ def test_what_reads_as_a_call_is_never_one(children, canary: Path) -> None:
 def test_what_texts_and_numbers_decide_reaches_no_child(children, canary: Path) -> None:
     children("grading_stand_ins:touch")
     decided = {
-        "5": "5", "6": "5", r"\frac{1}{2}": "0.5", "yes": "no", "(C)": "C", "": "5",
-    }  # fmt: skip
+        "5": "5",
+        "6": "5",
+        r"\frac{1}{2}": "0.5",
+        "yes": "no",
+        "(C)": "C",
+        "": "5",
+    }
     grade_many([boxed(answer) for answer in decided], list(decided.values()))
     assert grade("The answer is (x+1)^2.", HARD[1]).status == Status.NO_BOX
     assert not canary.exists()

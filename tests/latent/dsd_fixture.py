@@ -38,8 +38,20 @@ def relax(verb: str, *options: object) -> tuple[int, str]:
 def usual_options(policy: Path, prompts: Path) -> list[object]:
     """All options but --out, for a problem file of the pipeline with twelve prompts, which is written."""
     write_problems(prompts, noisy_sum.problems(12, "train", 4, seed=0))
-    return ["--model", policy, "--prompts", prompts, "--samples", 2, "--max-response-length", 20,
-            "--koopman-dim", M, "--seed", 3]  # fmt: skip
+    return [
+        "--model",
+        policy,
+        "--prompts",
+        prompts,
+        "--samples",
+        2,
+        "--max-response-length",
+        20,
+        "--koopman-dim",
+        M,
+        "--seed",
+        3,
+    ]
 
 
 def rows(path: Path) -> list[dict]:

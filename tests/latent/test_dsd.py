@@ -151,8 +151,9 @@ def test_given_responses_are_read_as_a_plain_forward_pass_reads_them(
     asked = [row for row in problems for _ in range(2)]
     file = tmp_path / "responses.jsonl"
     write_rows(file, [{"response": text, key: row[key]} for text, row in zip(texts, asked, strict=True)])
-    code, terminal = relax_dsd(*options, "--responses", file, "--dictionary", out / "dictionary.safetensors",
-                               "--out", tmp_path / "out")  # fmt: skip
+    code, terminal = relax_dsd(
+        *options, "--responses", file, "--dictionary", out / "dictionary.safetensors", "--out", tmp_path / "out"
+    )
     assert code == 0, terminal
     assert {path.name for path in (tmp_path / "out").iterdir()} == FILES - {"dictionary.safetensors", "responses.jsonl"}
     table = pd.read_parquet(tmp_path / "out" / "trajectories.parquet")
@@ -212,8 +213,20 @@ def test_other_families_agree_with_a_plain_forward_pass(family: str, tiny_policy
     file = write_rows(tmp_path / "prompts.jsonl", [{"prompt": "12:"}, {"prompt": "3456:", "id": 7}])
     dictionary = Dictionary.random(16, M, seed=1)
     dictionary.save(tmp_path / "w.safetensors")
-    code, terminal = relax_dsd("--model", folder, "--prompts", file, "--dictionary", tmp_path / "w.safetensors",
-                               "--samples", 2, "--max-response-length", 100, "--out", tmp_path / "out")  # fmt: skip
+    code, terminal = relax_dsd(
+        "--model",
+        folder,
+        "--prompts",
+        file,
+        "--dictionary",
+        tmp_path / "w.safetensors",
+        "--samples",
+        2,
+        "--max-response-length",
+        100,
+        "--out",
+        tmp_path / "out",
+    )
     assert code == 0, terminal
     table = pd.read_parquet(tmp_path / "out" / "trajectories.parquet").set_index("id")
     assert {name.partition("/")[0] for name in table.index} == {"1", "7"}
@@ -253,8 +266,15 @@ def test_a_response_is_drawn_from_the_full_distribution_whatever_the_checkpoint_
     model, tokenizer = load_policy(tiny_policy)
     problems = [Problem("a", "123:", "", "")]
     plain = sample(model, tokenizer, problems, 16, 20, 1.0, 0, "test")
-    stubborn = {"do_sample": False, "temperature": 0.1, "top_k": 1, "top_p": 0.1, "repetition_penalty": 3.0,
-                "max_length": 6, "pad_token_id": 5}  # fmt: skip
+    stubborn = {
+        "do_sample": False,
+        "temperature": 0.1,
+        "top_k": 1,
+        "top_p": 0.1,
+        "repetition_penalty": 3.0,
+        "max_length": 6,
+        "pad_token_id": 5,
+    }
     for name, value in stubborn.items():
         setattr(model.generation_config, name, value)
     assert sample(model, tokenizer, problems, 16, 20, 1.0, 0, "test") == plain

@@ -16,11 +16,18 @@ from tests.conftest import REPOSITORY
 from tests.latent.dsd_fixture import relax
 
 REVISION = "b" * 40
-POLICY = {"matrix": {"policies": ["p"]}, "policies": {"p": {"hub": {
-    "repo": "lab/tiny", "revision": REVISION, "parameters": 0.1, "released": "2024-01-01"}}}}  # fmt: skip
+POLICY = {
+    "matrix": {"policies": ["p"]},
+    "policies": {"p": {"hub": {"repo": "lab/tiny", "revision": REVISION, "parameters": 0.1, "released": "2024-01-01"}}},
+}
 UNPINNED = json.loads(json.dumps(POLICY).replace(REVISION, "unpinned"))
-DATA = {"data": {"source": "hub", "test_problems": 1, "datasets": [
-    {"repo": "lab/sums", "revision": REVISION, "split": "train", "prompt": "q", "answer": "a"}]}}  # fmt: skip
+DATA = {
+    "data": {
+        "source": "hub",
+        "test_problems": 1,
+        "datasets": [{"repo": "lab/sums", "revision": REVISION, "split": "train", "prompt": "q", "answer": "a"}],
+    }
+}
 BENCHMARK = {"matrix": {"benchmarks": ["math"]}, "benchmarks": {"math": {"task": "math500", "greedy": True}}}
 
 

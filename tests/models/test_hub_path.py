@@ -66,16 +66,27 @@ def make_policy(folder: Path) -> None:
 @pytest.fixture
 def cache(tmp_path: Path) -> Path:
     make_policy(snapshot(tmp_path, "models", "tiny"))
-    rows = [{"problem": f"What is {n} + {n}?", "solution": rf"We add: \boxed{{{2 * n}}}.", "level": "easy"}
-            for n in range(40)]  # fmt: skip
+    rows = [
+        {"problem": f"What is {n} + {n}?", "solution": rf"We add: \boxed{{{2 * n}}}.", "level": "easy"}
+        for n in range(40)
+    ]
     folder = snapshot(tmp_path, "datasets", "sums")
     pd.DataFrame([*rows, {"problem": "Hard.", "solution": "", "level": "hard"}]).to_parquet(folder / "train.parquet")
     return tmp_path
 
 
 def test_the_whole_pipeline_runs_from_the_hubs_cache(clone: Path, cache: Path, tmp_path: Path) -> None:
-    questions = [{"problem": f"What is {n}?", "answer": str(n), "solution": "", "subject": "Sums", "level": 1,
-                  "unique_id": f"q{n}"} for n in range(3)]  # fmt: skip
+    questions = [
+        {
+            "problem": f"What is {n}?",
+            "answer": str(n),
+            "solution": "",
+            "subject": "Sums",
+            "level": 1,
+            "unique_id": f"q{n}",
+        }
+        for n in range(3)
+    ]
     (clone / "questions.jsonl").write_text("".join(json.dumps(row) + "\n" for row in questions))
     environment = ENVIRONMENT | {"HF_HUB_CACHE": str(cache), "HF_DATASETS_CACHE": str(tmp_path / "arrow")}
     ended = snakemake(clone, *overlay(clone, "hub.yaml", OVERLAY), "--cores", "2", env=environment)

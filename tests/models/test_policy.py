@@ -67,17 +67,40 @@ def test_every_verb_takes_a_policy_without_a_padding_token(tmp_path: Path) -> No
     write_problems(train, noisy_sum.problems(64, "train", 4, seed=0))
     write_problems(test, [p for digits in (2, 4) for p in noisy_sum.problems(4, "test", digits, seed=0)])
     (tmp_path / "least.yaml").write_text(LEAST)
-    common = ["--configfile", *(REPOSITORY / "config" / name for name in ("config.yaml", "smoke.yaml")),
-              tmp_path / "least.yaml", "--policy", "tiny"]  # fmt: skip
+    common = [
+        "--configfile",
+        *(REPOSITORY / "config" / name for name in ("config.yaml", "smoke.yaml")),
+        tmp_path / "least.yaml",
+        "--policy",
+        "tiny",
+    ]
     method = [*common, "--method", "relax", "--seed", 1]
     for verb, *options in (
         ("dictionary", *common, "--base", policy, "--data", train),
-        ("train", *method, "--base", policy, "--data", train, "--dictionary", tmp_path / "dictionary",
-         "--checkpoints", tmp_path / "checkpoints"),
-        ("extract", *method, "--model", tmp_path / "train" / "model", "--data", test,
-         "--dictionary", tmp_path / "dictionary"),
+        (
+            "train",
+            *method,
+            "--base",
+            policy,
+            "--data",
+            train,
+            "--dictionary",
+            tmp_path / "dictionary",
+            "--checkpoints",
+            tmp_path / "checkpoints",
+        ),
+        (
+            "extract",
+            *method,
+            "--model",
+            tmp_path / "train" / "model",
+            "--data",
+            test,
+            "--dictionary",
+            tmp_path / "dictionary",
+        ),
         ("generate", *method, "--model", tmp_path / "train" / "model", "--data", test),
-    ):  # fmt: skip
+    ):
         code, terminal = relax(verb, *options, "--out", tmp_path / verb)
         assert code == 0, terminal
         assert (tmp_path / verb / "run.json").is_file()
@@ -92,8 +115,9 @@ def test_every_token_that_the_generation_configuration_names_ends_a_response(
     before, now = sampled(tiny_policy, problems), sampled(chat, problems)
     past = [r for r in before if TURN in r.response_ids[:-1]]
     assert len(past) >= 12  # of 32: what ran on
-    cut = [r.response_ids[: r.response_ids.index(TURN) + 1] if TURN in r.response_ids else r.response_ids
-           for r in before]  # fmt: skip
+    cut = [
+        r.response_ids[: r.response_ids.index(TURN) + 1] if TURN in r.response_ids else r.response_ids for r in before
+    ]
     assert [r.response_ids for r in now] == cut  # the end is part of the response, as the tokenizer's always was
     assert {r.response_ids[-1] for r in now if len(r.response_ids) < 40} == {END, TURN}
 

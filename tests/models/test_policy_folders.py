@@ -162,8 +162,14 @@ def test_the_verbs_say_it_in_one_sentence(tiny_policy: Path, tmp_path: Path) -> 
     pickled(folder)
     (tmp_path / "dictionary").mkdir()
     options = usual_options(folder, tmp_path / "problems.jsonl")
-    common = ["--configfile", *(REPOSITORY / "config" / name for name in ("config.yaml", "smoke.yaml")),
-              "--policy", "tiny", "--data", tmp_path / "problems.jsonl"]  # fmt: skip
+    common = [
+        "--configfile",
+        *(REPOSITORY / "config" / name for name in ("config.yaml", "smoke.yaml")),
+        "--policy",
+        "tiny",
+        "--data",
+        tmp_path / "problems.jsonl",
+    ]
     method = [*common, "--method", "grpo", "--seed", 1]
     for verb, *words in (
         ("dictionary", *common, "--base", folder),
@@ -209,8 +215,10 @@ def test_a_snapshot_without_what_is_never_fetched_is_whole(cache: Path) -> None:
     """huggingface_hub knows from the list of a repository's files that some are not there."""
     from huggingface_hub import _snapshot_download as library
 
-    entries = {name: library.TreeCacheEntry(size=1, blob_id="0", lfs_sha256=None, lfs_size=None, xet_hash=None)
-               for name in ("config.json", "pytorch_model.bin", "original/params.json")}  # fmt: skip
+    entries = {
+        name: library.TreeCacheEntry(size=1, blob_id="0", lfs_sha256=None, lfs_size=None, xet_hash=None)
+        for name in ("config.json", "pytorch_model.bin", "original/params.json")
+    }
     library.write_tree_cache(str(cache.parents[1]), REVISION, entries)
     assert snapshot({"repo": "lab/tiny", "revision": REVISION}) == cache
     (cache.parents[1] / "refs").mkdir()
@@ -229,11 +237,23 @@ def test_a_data_set_without_what_is_never_fetched_is_whole(cache: Path, tmp_path
     (place / "snapshots" / REVISION).mkdir(parents=True)
     rows = [json.dumps({"question": f"{n}+{n}=", "gold": 2 * n}) for n in range(4)]
     (place / "snapshots" / REVISION / "rows.jsonl").write_text("\n".join(rows))
-    entries = {name: library.TreeCacheEntry(size=1, blob_id="0", lfs_sha256=None, lfs_size=None, xet_hash=None)
-               for name in ("rows.jsonl", "model.bin")}  # fmt: skip
+    entries = {
+        name: library.TreeCacheEntry(size=1, blob_id="0", lfs_sha256=None, lfs_size=None, xet_hash=None)
+        for name in ("rows.jsonl", "model.bin")
+    }
     library.write_tree_cache(str(place), REVISION, entries)
-    source = {"repo": "lab/sums", "revision": REVISION, "config": None, "split": "train", "prompt": "question",
-              "answer": "gold", "images": None, "path": None, "archive": None, "where": {}}  # fmt: skip
+    source = {
+        "repo": "lab/sums",
+        "revision": REVISION,
+        "config": None,
+        "split": "train",
+        "prompt": "question",
+        "answer": "gold",
+        "images": None,
+        "path": None,
+        "archive": None,
+        "where": {},
+    }
     for file in ("rows.jsonl", None):
         settings = {"datasets": [{**source, "file": file}], "test_problems": 1, "instruction": None}
         train, test = load_problems(settings, tmp_path)

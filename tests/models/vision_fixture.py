@@ -48,9 +48,14 @@ def pictured_problems(folder: Path, n: int = 24) -> list[Problem]:
 
 
 def vision_trainer(
-    policy: Path, problems: list[Problem], folder: Path, kind: type = ReLaXTrainer, dtype: torch.dtype = torch.float32,
-    reward: Any = spoken, **options: Any,
-) -> Any:  # fmt: skip
+    policy: Path,
+    problems: list[Problem],
+    folder: Path,
+    kind: type = ReLaXTrainer,
+    dtype: torch.dtype = torch.float32,
+    reward: Any = spoken,
+    **options: Any,
+) -> Any:
     config = ReLaXConfig if issubclass(kind, ReLaXTrainer) else GRPOConfig
     if config is ReLaXConfig:
         options = {"dictionary": save_dictionary(folder), **options}

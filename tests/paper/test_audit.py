@@ -60,8 +60,11 @@ def test_how_much_was_checked() -> None:
     assert Counter(check.table for check in found.checks) == {"Table 1": 11, "Table 2": 12, "Table 5": 20, "Table 6": 4}
     assert Counter(table for table, *_ in found.skipped) == {"Table 1": 6, "Table 2": 6, "Table 5": 1, "Table 6": 2}
     assert {layout.table: found.rows(layout.table) for layout in LAYOUTS} == {
-        "Table 1": (11, 11), "Table 2": (0, 12), "Table 5": (6, 8), "Table 6": (4, 4),
-    }  # fmt: skip
+        "Table 1": (11, 11),
+        "Table 2": (0, 12),
+        "Table 5": (6, 8),
+        "Table 6": (4, 4),
+    }
     assert found.rows() == (21, 35)
     assert len(found.checks) + len(found.skipped) == 47 + 15
 

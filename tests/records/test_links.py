@@ -36,8 +36,11 @@ def linked(one_seed, tmp_path):
 
     amend(root / "data", inputs={"rows.jsonl": "5e4d"}, outputs={f"{place}/data/train.jsonl": "abcd"})
     model = {f"{place}/train/{RUN}/model": "1234"}
-    amend(root / f"train/{RUN}", inputs={f"{place}/data/train.jsonl": "abcd"},
-          outputs=model | outputs(f"train/{RUN}", "metrics.jsonl"))  # fmt: skip
+    amend(
+        root / f"train/{RUN}",
+        inputs={f"{place}/data/train.jsonl": "abcd"},
+        outputs=model | outputs(f"train/{RUN}", "metrics.jsonl"),
+    )
     amend(root / f"latent/{RUN}", inputs=model)
     amend(root / f"responses/{RUN}", inputs=model)
     spectra = outputs(f"koopman/{RUN}", "trajectories.parquet", "eigenvalues.parquet", "matrices.parquet")

@@ -40,10 +40,15 @@ def rewritten(path: Path, change: Callable[[dict], object]) -> dict:
 
 def test_the_chain_of_a_table_goes_down_to_the_data(copy: Path) -> None:
     text = why(copy, "results/smoke/tables/final.md")
-    for link in ("train/tiny/relax-sv/seed-1: relax train --policy tiny --method relax-sv --seed 1, ",
-                 "evaluate/tiny/grpo/seed-1/noisy-sum: relax evaluate", "responses/tiny/grpo/seed-1: relax generate",
-                 "grades/tiny/initial/seed-0: relax grade", "base/tiny: relax base",
-                 "dictionary/tiny: relax dictionary", "data: relax data"):  # fmt: skip
+    for link in (
+        "train/tiny/relax-sv/seed-1: relax train --policy tiny --method relax-sv --seed 1, ",
+        "evaluate/tiny/grpo/seed-1/noisy-sum: relax evaluate",
+        "responses/tiny/grpo/seed-1: relax generate",
+        "grades/tiny/initial/seed-0: relax grade",
+        "base/tiny: relax base",
+        "dictionary/tiny: relax dictionary",
+        "data: relax data",
+    ):
         assert link in text
     assert text.rstrip().endswith(WHOLE)
     assert text.count("data: relax data") == 1  # each record once

@@ -47,10 +47,22 @@ def text_rows() -> dict[str, list[dict[str, Any]]]:
     choices = ["2", "4", "The letter B", "B"]
     return {
         "math500": [
-            {"problem": "Halve $x$.", "solution": "...", "answer": "\\frac{x}{2}", "subject": "Algebra", "level": 1,
-             "unique_id": "test/algebra/1.json"},
-            {"problem": "Name a set.", "solution": "...", "answer": "\\{1\\}", "subject": "Algebra", "level": 2,
-             "unique_id": "test/algebra/2.json"},
+            {
+                "problem": "Halve $x$.",
+                "solution": "...",
+                "answer": "\\frac{x}{2}",
+                "subject": "Algebra",
+                "level": 1,
+                "unique_id": "test/algebra/1.json",
+            },
+            {
+                "problem": "Name a set.",
+                "solution": "...",
+                "answer": "\\{1\\}",
+                "subject": "Algebra",
+                "level": 2,
+                "unique_id": "test/algebra/2.json",
+            },
         ],
         "minerva": _plain("question", "answer"),
         "amc22": amc,
@@ -65,7 +77,7 @@ def text_rows() -> dict[str, list[dict[str, Any]]]:
             {"question": "Which is even and small?", "subject": "logic", "choices": choices, "answer": 0},
             {"question": "Which letter?", "subject": "logic", "choices": choices, "answer": 3},
         ],
-    }  # fmt: skip
+    }
 
 
 def image_rows(cell: Callable[[str], Any]) -> dict[str, list[dict[str, Any]]]:
@@ -74,8 +86,16 @@ def image_rows(cell: Callable[[str], Any]) -> dict[str, list[dict[str, Any]]]:
     verse = {"problem_index": "7", "metadata": {"split": "testmini"}, "image": cell("blue")}
     vision = {"solution": None, "level": 1, "subject": "algebra", "image": cell("red")}
     dyna = {"id": "4", "subject": "algebra", "knowledge_level": "high school", "image": cell("red")}
-    emma = {"solution": "", "subject": "Math", "task": "", "category": "", "source": "", "image_3": None,
-            "image_4": None, "image_5": None}  # fmt: skip
+    emma = {
+        "solution": "",
+        "subject": "Math",
+        "task": "",
+        "category": "",
+        "source": "",
+        "image_3": None,
+        "image_4": None,
+        "image_5": None,
+    }
     return {
         "mathvista": [
             {**vista, "pid": "1", "query": "Hint: letter.\nQuestion: ?\nChoices:\n(A) 9\n(B) 18\n(C) 18",

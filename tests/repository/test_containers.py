@@ -110,7 +110,10 @@ def test_nothing_is_installed_but_the_lock_by_the_versions_of_the_set_up() -> No
         "/relax",
     ]
     assert set(re.findall(r'^ *grep .*"\$lock" > "(\S+)"', INSTALL, re.MULTILINE)) == {
-        "$tools/first", "$tools/torch", "$tools/rest"}  # fmt: skip
+        "$tools/first",
+        "$tools/torch",
+        "$tools/rest",
+    }
     assert "--no-deps" in INSTALL
     # The compiler that Triton calls is the one thing of Debian, in the image for GPUs alone.
     assert re.findall(r"apt-get install (.+)$", INSTALL, re.MULTILINE) == [
@@ -208,9 +211,11 @@ def test_the_digest_of_an_apptainer_image_is_its_files(image, monkeypatch) -> No
 
     monkeypatch.setenv("APPTAINER_CONTAINER", "/nowhere/relax.sif")
     assert container.container() | {"prefix": None} == {
-        "image": "/nowhere/relax.sif", "digest": None, "prefix": None,
+        "image": "/nowhere/relax.sif",
+        "digest": None,
+        "prefix": None,
         "packages": f"sha256:{hashlib.sha256(b'{}').hexdigest()}",
-    }  # fmt: skip
+    }
 
 
 def test_another_image_is_named_without_a_list_of_packages(image, monkeypatch) -> None:

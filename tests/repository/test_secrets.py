@@ -27,8 +27,12 @@ def forms(secret: str) -> list[bytes]:
 
 def leaks(*folders: Path, text: str = "", but: tuple[str, ...] = ()) -> list[str]:
     """Files, or "text", that hold a planted secret."""
-    files = {path.as_posix(): path.read_bytes() for folder in folders for path in folder.rglob("*")
-             if path.is_file() and not path.is_symlink() and path.name not in but}  # fmt: skip
+    files = {
+        path.as_posix(): path.read_bytes()
+        for folder in folders
+        for path in folder.rglob("*")
+        if path.is_file() and not path.is_symlink() and path.name not in but
+    }
     files["text"] = text.encode()
     assert text or len(files) > 50
     return [name for name, content in files.items() for s in SECRETS if any(form in content for form in forms(s))]
@@ -53,8 +57,21 @@ def test_a_server_whose_address_has_a_password(smoke: Path, tmp_path: Path) -> N
     environment = {**ENVIRONMENT, **PLANTED, "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
     del environment["MLFLOW_TRACKING_TOKEN"]  # one of the two ways in
     said = []
-    track = ("relax", "track", "--configfile", "config/config.yaml", "config/smoke.yaml", "secret.yaml",
-             "--root", "results/smoke", "--out", "t.json", "--log", "results/t.log", "--traceback")  # fmt: skip
+    track = (
+        "relax",
+        "track",
+        "--configfile",
+        "config/config.yaml",
+        "config/smoke.yaml",
+        "secret.yaml",
+        "--root",
+        "results/smoke",
+        "--out",
+        "t.json",
+        "--log",
+        "results/t.log",
+        "--traceback",
+    )
     with mlflow_server(tmp_path / "server") as server:
         address = server.replace("http://", f"http://{ADDRESS['user']}:{ADDRESS['password']}@")
         files = overlay(smoke, "secret.yaml", f"tracking: {{uri: '{address}'}}\n")

@@ -7,8 +7,14 @@ from pathlib import Path
 from relax.paper.printed import LAYOUTS, METRICS, read_table
 from tests.results.results_fixture import config_of, write_record
 
-BENCHMARKS = {"MATH500": "math500", "Minerva": "minerva", "AMC22": "amc22", "AMC23": "amc23", "AIME24": "aime24",
-              "AIME25": "aime25"}  # fmt: skip
+BENCHMARKS = {
+    "MATH500": "math500",
+    "Minerva": "minerva",
+    "AMC22": "amc22",
+    "AMC23": "amc23",
+    "AIME24": "aime24",
+    "AIME25": "aime25",
+}
 ROWS = {
     "Table 2": {
         "Qwen2.5-base, 3B, base": {"policy": "small", "methods": ["initial"]},

@@ -44,8 +44,12 @@ def test_one_row_an_arm_in_order_with_the_difference_to_the_first(all_runs):
     assert [row["arm"] for row in table.rows] == list(ARMS)
     assert [row["method"] for row in table.rows][:2] == ["relax, eigenvalues", "relax-sv, singular values"]
     shown = [column.key for column in table.shown]
-    assert shown[3:7] == ["train/reward", "train/entropy", "koopman/policy/dsd_eigenvalues",
-                          "koopman/policy/dsd_singular_values"]  # fmt: skip
+    assert shown[3:7] == [
+        "train/reward",
+        "train/entropy",
+        "koopman/policy/dsd_eigenvalues",
+        "koopman/policy/dsd_singular_values",
+    ]
     assert {"evaluate/noisy-sum/mean@1", "evaluate/noisy-sum/mean@16", "evaluate/long-sum/mean@1"} <= set(shown)
     for key in shown[3:]:
         runs = {arm: results.by_seed("tiny", method, key) for arm, method in ARMS.items()}
@@ -150,8 +154,11 @@ def test_several_policies_share_a_table(tmp_path):
     tables = {table.name: table for table in ablation_tables(collect(tmp_path, given))}
     assert list(tables) == ["ablation-own", "ablation-figure-5", "ablation-figure-5-paper"]
     assert [(row["policy"], row["arm"]) for row in tables["ablation-own"].rows] == [
-        ("small", "one"), ("small", "two"), ("large", "one"), ("large", "two"),
-    ]  # fmt: skip
+        ("small", "one"),
+        ("small", "two"),
+        ("large", "one"),
+        ("large", "two"),
+    ]
     assert {row["policy"] for row in tables["ablation-figure-5"].rows} == {"large"}
     assert to_markdown(tables["ablation-own"]).count("| large |") == 1
 

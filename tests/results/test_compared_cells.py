@@ -72,12 +72,14 @@ def test_the_three_formats_say_the_same():
     table = Table("t", "T", "Caption.", columns, rows)
     text = to_markdown(table).replace("\N{NO-BREAK SPACE}", " ")
     assert f"| both | 71.6†<br>70.0 ± 2.5<br>{MINUS}1.6 {REPRODUCED} |\n| print alone | 7 |" in text
-    assert "\n".join([
-        r"both & 71.6$^\dagger$ \\[-2pt]",
-        r" & \scriptsize 70.0 $\pm$ 2.5 \\[-2pt]",
-        r" & \scriptsize $-$1.6 $\bullet$ \\",
-        r"print alone & 7 \\",
-    ]) in to_latex(table)  # fmt: skip
+    assert "\n".join(
+        [
+            r"both & 71.6$^\dagger$ \\[-2pt]",
+            r" & \scriptsize 70.0 $\pm$ 2.5 \\[-2pt]",
+            r" & \scriptsize $-$1.6 $\bullet$ \\",
+            r"print alone & 7 \\",
+        ]
+    ) in to_latex(table)
     both, alone = csv.DictReader(io.StringIO(to_csv(table)))
     assert (both["x_printed"], both["x"], both["x_n"], both["x_verdict"]) == ("71.6", "70.0", "3", "reproduced")
     assert float(both["x_difference"]) == pytest.approx(-1.6)

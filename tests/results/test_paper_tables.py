@@ -109,8 +109,11 @@ def test_every_average_is_recomputed_from_its_columns(layout, nothing):
 
 
 def test_averages_that_do_not_follow_are_marked(nothing):
-    shown = {name: [cell(table.columns[-1], row["average"]).main for row in table.rows]
-             for name, table in tables_of(nothing).items() if name != "table6"}  # fmt: skip
+    shown = {
+        name: [cell(table.columns[-1], row["average"]).main for row in table.rows]
+        for name, table in tables_of(nothing).items()
+        if name != "table6"
+    }
     assert all(text == "\N{EN DASH}" or "* (" in text for text in shown["table2"])
     assert [text for text in shown["table1"] + shown["table5"] if "*" in text] == ["52.3* (52.4)"] * 2
     assert "43.5* (50.8)" in shown["table2"]
@@ -130,8 +133,12 @@ def test_runs_at_the_printed_scores_reproduce_them_and_the_recomputed_average(ev
         assert average.difference == pytest.approx(0, abs=1e-9)
     assert row_of(everything, "table2", "Qwen2.5-base, 3B, base", "initial")["MATH500"].verdict == "no interval"
     names = {row["our_method"]: row["ours"] for row in tables_of(everything)["table2"].rows if row["our_method"]}
-    assert names == {"initial": "initial policy", "grpo": "grpo", "relax": "relax, eigenvalues",
-                     "relax-sv": "relax-sv, singular values"}  # fmt: skip
+    assert names == {
+        "initial": "initial policy",
+        "grpo": "grpo",
+        "relax": "relax, eigenvalues",
+        "relax-sv": "relax-sv, singular values",
+    }
 
 
 def test_runs_elsewhere_do_not_reproduce(tmp_path):
@@ -286,8 +293,11 @@ def test_table_1_is_named_by_model(tmp_path):
 
 
 def cost_of(results, component, ours):
-    rows = [row for row in tables_of(results)["table6"].rows
-            if (row["base_model"], row["component"]) == ("Qwen2.5-Math-7B", component)]  # fmt: skip
+    rows = [
+        row
+        for row in tables_of(results)["table6"].rows
+        if (row["base_model"], row["component"]) == ("Qwen2.5-Math-7B", component)
+    ]
     return next(row for row in rows if row["our_method"] == ours)
 
 

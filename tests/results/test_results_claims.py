@@ -41,9 +41,14 @@ ABLATIONS = {
     "figure-11-xi": {"title": "xi", "arms": {"q50": "relax-xi-q50", "q90": "relax", "none": "relax-no-xi"}},
 }
 #: Columns of the final numbers by short names.
-KEYS = {"H": "train/entropy", "R": "train/reward", "eig": "koopman/policy/dsd_eigenvalues",
-        "sv": "koopman/policy/dsd_singular_values", "acc": "evaluate/sums/mean@4",
-        "wall": "cost/seconds_per_step"}  # fmt: skip
+KEYS = {
+    "H": "train/entropy",
+    "R": "train/reward",
+    "eig": "koopman/policy/dsd_eigenvalues",
+    "sv": "koopman/policy/dsd_singular_values",
+    "acc": "evaluate/sums/mean@4",
+    "wall": "cost/seconds_per_step",
+}
 
 
 def results_of(finals=None, curves=None, trajectories=None, repo=None, initial=None, seeds=(1, 2, 3)):
@@ -62,9 +67,14 @@ def results_of(finals=None, curves=None, trajectories=None, repo=None, initial=N
     rows = [row(m, s, own, 0.001 * s * numbered[m]) for m, own in (finals or {}).items() for s in seeds]
     rows += [row("initial", 0, initial, 0)] if initial else []
     steps = np.arange(1, 31)
-    series = [pd.DataFrame({"policy": "p", "method": m, "seed": s, "step": steps}
-                           | {name: curve(steps) + 0.001 * s * np.cos(steps) for name, curve in own.items()})
-              for m, own in (curves or {}).items() for s in seeds]  # fmt: skip
+    series = [
+        pd.DataFrame(
+            {"policy": "p", "method": m, "seed": s, "step": steps}
+            | {name: curve(steps) + 0.001 * s * np.cos(steps) for name, curve in own.items()}
+        )
+        for m, own in (curves or {}).items()
+        for s in seeds
+    ]
     config = {"name": "made", "methods": METHODS, "ablations": ABLATIONS,
               "dictionary": {"ridge": 0.001, "koopman_dim": 16},
               "benchmarks": {"sums": {"samples": 4}}, "policies": {"p": {"hub": {"repo": repo}} if repo else {}},
@@ -140,15 +150,21 @@ def test_relax_explores_or_does_not():
 
 
 def test_alpha_is_read_in_order_of_its_value_and_its_best_is_a_tenth():
-    found = results_of({"grpo": {"H": 0.1, "R": 0.5}, "relax": {"H": 0.2, "R": 0.7},
-                        "relax-alpha-1": {"H": 0.4, "R": 0.4}})  # fmt: skip
+    found = results_of(
+        {"grpo": {"H": 0.1, "R": 0.5}, "relax": {"H": 0.2, "R": 0.7}, "relax-alpha-1": {"H": 0.4, "R": 0.4}}
+    )
     assert parts("alpha", found) == (["seen"] * 4, "seen")
     texts = [part.text for part in next(TESTS["alpha"](found, "p")).parts]
-    starts = ["relax against grpo, token", "relax-alpha-1 against relax, token", "relax against grpo, training",
-              "relax against relax-alpha-1, training"]  # fmt: skip
+    starts = [
+        "relax against grpo, token",
+        "relax-alpha-1 against relax, token",
+        "relax against grpo, training",
+        "relax against relax-alpha-1, training",
+    ]
     assert all(text.startswith(start) for text, start in zip(texts, starts, strict=True))
-    higher = results_of({"grpo": {"H": 0.1, "R": 0.5}, "relax": {"H": 0.2, "R": 0.7},
-                         "relax-alpha-1": {"H": 0.15, "R": 0.9}})  # fmt: skip
+    higher = results_of(
+        {"grpo": {"H": 0.1, "R": 0.5}, "relax": {"H": 0.2, "R": 0.7}, "relax-alpha-1": {"H": 0.15, "R": 0.9}}
+    )
     assert parts("alpha", higher)[0] == ["seen", "opposite", "seen", "opposite"]
 
 
@@ -159,8 +175,12 @@ def test_both_parts_are_needed_or_one_is():
 
 def test_entropy_bonus_and_kl_cov_are_known_by_their_settings():
     base = {"H": 0.3, "eig": 0.1, "sv": 4.0}
-    finals = {"grpo": base, "entropy": {"H": 0.9, "eig": 0.3, "sv": 9.0}, "kl-cov": {"H": 0.5, "eig": 0.1},
-              "relax": {"eig": 0.4}}  # fmt: skip
+    finals = {
+        "grpo": base,
+        "entropy": {"H": 0.9, "eig": 0.3, "sv": 9.0},
+        "kl-cov": {"H": 0.5, "eig": 0.1},
+        "relax": {"eig": 0.4},
+    }
     drifting = results_of(finals, {"entropy": {"entropy": lambda t: t / 30}})
     assert parts("entropy-bonus", drifting) == (["seen"] * 4, "seen")
     steady = results_of(finals, {"entropy": {"entropy": lambda t: np.minimum(t, 5) / 5 - t / 300}})
@@ -191,8 +211,12 @@ def test_a_small_dictionary_is_told_by_its_dimension_and_the_others_agree():
 
 
 def test_a_figure_may_have_an_ablation_for_each_spectrum():
-    finals = {"relax": {"acc": 0.6}, "relax-uniform-kl": {"acc": 0.5}, "relax-no-shaping": {"acc": 0.5},
-              "relax-no-xi": {"acc": 0.4}}  # fmt: skip
+    finals = {
+        "relax": {"acc": 0.6},
+        "relax-uniform-kl": {"acc": 0.5},
+        "relax-no-shaping": {"acc": 0.5},
+        "relax-no-xi": {"acc": 0.4},
+    }
     assert parts("both-parts", results_of(finals), 0)[1] == "seen"
     assert parts("both-parts", results_of(finals), 1) == (["opposite"], "opposite")
 

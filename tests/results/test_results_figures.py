@@ -25,8 +25,19 @@ from tests.results.results_fixture import METHODS, STEPS, config_of, make_result
 all_runs, one_seed, no_runs = results_fixture.all_runs, results_fixture.one_seed, results_fixture.no_runs
 
 ABLATIONS = ["ablation_curves-figure-6", "ablation_bars-figure-6"]
-NAMES = ["dynamics", "entropy_reward", "pass_at_k", *ABLATIONS, "dsd", "share_above_xi", "lag", "dsd_length",
-         "dsd_spectra", "tsne", "eigenvalues"]  # fmt: skip
+NAMES = [
+    "dynamics",
+    "entropy_reward",
+    "pass_at_k",
+    *ABLATIONS,
+    "dsd",
+    "share_above_xi",
+    "lag",
+    "dsd_length",
+    "dsd_spectra",
+    "tsne",
+    "eigenvalues",
+]
 
 
 @pytest.fixture(scope="module")

@@ -24,8 +24,15 @@ def results_of(records):
     matrix = Matrix("made", ("p",), ("grpo",), (1,), ("sums",))
     kept = [{"verb": verb, "inputs": dict.fromkeys(i), "outputs": dict.fromkeys(o)} for verb, i, o, *_ in records]
     started = [f"2026-01-01T00:{int(start) // 60:02d}:{int(start) % 60:02d}+00:00" for *_, start, _ in records]
-    costs = pd.DataFrame({"verb": [r[0] for r in records], "started": started, "wall_seconds": [r[4] for r in records],
-                          "cpu_seconds": 1.0, "accelerator_seconds": 0.0})  # fmt: skip
+    costs = pd.DataFrame(
+        {
+            "verb": [r[0] for r in records],
+            "started": started,
+            "wall_seconds": [r[4] for r in records],
+            "cpu_seconds": 1.0,
+            "accelerator_seconds": 0.0,
+        }
+    )
     empty = pd.DataFrame()
     return Results(matrix, {}, kept, [], *(empty,) * 7, costs, empty)
 

@@ -165,8 +165,10 @@ def report(folder, out, **options):
     svg = out / "picture.svg"
     out.mkdir(exist_ok=True)
     svg.write_text('<svg xmlns="http://www.w3.org/2000/svg" width="345.6pt" height="72pt" version="1.1"/>')
-    figures = [Figure("dsd", "Title of dsd", "Caption of dsd.", svg, svg, paper="Figure 8"),
-               Figure("training", "Title of training", "Caption of training.", svg, svg)]  # fmt: skip
+    figures = [
+        Figure("dsd", "Title of dsd", "Caption of dsd.", svg, svg, paper="Figure 8"),
+        Figure("training", "Title of training", "Caption of training.", svg, svg),
+    ]
     figures = figures if results.records else []
     path = write_report(results, config, build_tables(results), figures, out / "report.html", **options)
     return Page(path.read_text())

@@ -18,8 +18,22 @@ from tests.results.results_fixture import METHODS, config_of, make_results
 
 all_runs, one_seed, no_runs = results_fixture.all_runs, results_fixture.one_seed, results_fixture.no_runs
 
-NAMES = ["final", "differences", "benchmarks", "paired", "probes", "dictionary", "ablation-figure-6",
-         "ablation-figure-6-paper", "cost", "stages", "table1", "table2", "table5", "table6"]  # fmt: skip
+NAMES = [
+    "final",
+    "differences",
+    "benchmarks",
+    "paired",
+    "probes",
+    "dictionary",
+    "ablation-figure-6",
+    "ablation-figure-6-paper",
+    "cost",
+    "stages",
+    "table1",
+    "table2",
+    "table5",
+    "table6",
+]
 
 
 def tables_of(folder):

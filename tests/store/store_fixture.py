@@ -62,9 +62,20 @@ def mlflow_server(folder: Path, store: str | None = None) -> Iterator[str]:
     """Address of a server on this machine, over an existing store or a new one below the folder."""
     folder.mkdir(parents=True, exist_ok=True)
     port = free_port()
-    command = [sys.executable, "-m", "mlflow", "server", "--port", str(port), "--workers", "1",
-               "--backend-store-uri", store or f"sqlite:///{folder}/server.db",
-               "--artifacts-destination", str(folder / "files")]  # fmt: skip
+    command = [
+        sys.executable,
+        "-m",
+        "mlflow",
+        "server",
+        "--port",
+        str(port),
+        "--workers",
+        "1",
+        "--backend-store-uri",
+        store or f"sqlite:///{folder}/server.db",
+        "--artifacts-destination",
+        str(folder / "files"),
+    ]
     with (folder / "server.log").open("w") as log:
         process = subprocess.Popen(
             command, cwd=folder, env={**os.environ, **QUIET}, stdout=log, stderr=log, start_new_session=True

@@ -93,8 +93,10 @@ def test_the_views_are_offered_by_name(interface) -> None:
     window.wait_for_text("by hand")
     window.click("return document.querySelector('[data-testid=saved-views-trigger]')")
     window.wait_for_text("Training curves", "Training curves, mean over seeds", "Benchmarks")
-    window.click("return [...document.querySelectorAll('[data-testid^=saved-views] *')]"
-                 ".find(e => e.innerText === 'Training curves')")  # fmt: skip
+    window.click(
+        "return [...document.querySelectorAll('[data-testid^=saved-views] *')]"
+        ".find(e => e.innerText === 'Training curves')"
+    )
     window.wait_for_text("train tiny relax seed 2", "final/reward")
     interface.picture("views")
 

@@ -34,9 +34,19 @@ def test_a_job_is_a_run_that_a_person_finds_and_reads(results) -> None:
     child, parent = runs["train/tiny/relax/seed-1"], runs["20260102T030405Z-abcdef"]
     kept = read_record(results / "train/tiny/relax/seed-1")
     assert child.info.run_name == "train tiny relax seed 1"
-    tags = {"verb": "train", "policy": "tiny", "model": "tiny", "method": "relax", "seed": "1", "dirty": "false",
-            "spectrum": "eigenvalues", "commit": kept["git"]["commit"], "pipeline": "20260102T030405Z-abcdef",
-            "mlflow.parentRunId": parent.info.run_id, "mlflow.source.git.commit": kept["git"]["commit"]}  # fmt: skip
+    tags = {
+        "verb": "train",
+        "policy": "tiny",
+        "model": "tiny",
+        "method": "relax",
+        "seed": "1",
+        "dirty": "false",
+        "spectrum": "eigenvalues",
+        "commit": kept["git"]["commit"],
+        "pipeline": "20260102T030405Z-abcdef",
+        "mlflow.parentRunId": parent.info.run_id,
+        "mlflow.source.git.commit": kept["git"]["commit"],
+    }
     tags["dirty"] = str(kept["git"]["dirty"]).lower()
     assert tags.items() <= child.data.tags.items()
     assert child.data.params == {"method.alpha": "0.1"}  # what is null says nothing
@@ -90,9 +100,13 @@ def test_tables_log_the_matrix_and_no_definition_of_what_does_not_run(tmp_path) 
 
 def test_weights_states_and_responses_stay_out_of_the_store(tmp_path, empty_store) -> None:
     root = tmp_path / "t"
-    kept = {"dictionary/tiny": ["dictionary.safetensors", "probes.jsonl"], "latent/tiny": ["responses.parquet"],
-            "responses/tiny": ["noisy-sum/greedy-0.parquet"], "train/tiny": ["model/model.safetensors"],
-            "grades/tiny": ["noisy-sum/grades.parquet"]}  # fmt: skip
+    kept = {
+        "dictionary/tiny": ["dictionary.safetensors", "probes.jsonl"],
+        "latent/tiny": ["responses.parquet"],
+        "responses/tiny": ["noisy-sum/greedy-0.parquet"],
+        "train/tiny": ["model/model.safetensors"],
+        "grades/tiny": ["noisy-sum/grades.parquet"],
+    }
     verbs = {
         "dictionary": "dictionary",
         "latent": "extract",
@@ -110,8 +124,15 @@ def test_weights_states_and_responses_stay_out_of_the_store(tmp_path, empty_stor
     shutil.copyfile(empty_store, root / "mlflow.db")
     export(root, CONFIG, uri_of(root))
     files = {p.name for p in (root / "mlartifacts").rglob("*") if p.is_file()}
-    assert files == {"run.json", "output.txt", "metrics.jsonl", "dictionary.safetensors", "rollouts.jsonl",
-                     "grades.parquet", "config.yaml"}  # fmt: skip
+    assert files == {
+        "run.json",
+        "output.txt",
+        "metrics.jsonl",
+        "dictionary.safetensors",
+        "rollouts.jsonl",
+        "grades.parquet",
+        "config.yaml",
+    }
 
 
 def test_a_method_has_one_colour_in_figures_and_store() -> None:

@@ -158,9 +158,13 @@ def test_a_planted_secret_shows_up_nowhere(tmp_path) -> None:
     loaded = make_experiment(root)
     address = f"http://user:{secret}@127.0.0.1:9"
     (tmp_path / "c.yaml").write_text(yaml.safe_dump({**loaded, "tracking": {"uri": address}}))
-    environment = {**os.environ, "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_TRACKING_TOKEN": "hunter3",
-                   "RELAX_PIPELINE_RUN": "20260102T030405Z-abcdef",
-                   "RELAX_PIPELINE_COMMAND": f"snakemake --server {address}"}  # fmt: skip
+    environment = {
+        **os.environ,
+        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
+        "MLFLOW_TRACKING_TOKEN": "hunter3",
+        "RELAX_PIPELINE_RUN": "20260102T030405Z-abcdef",
+        "RELAX_PIPELINE_COMMAND": f"snakemake --server {address}",
+    }
     common = ["--traceback", "--log", "log.txt"]
     said = []
     for command in (
@@ -184,8 +188,13 @@ def test_a_planted_secret_shows_up_nowhere(tmp_path) -> None:
         if command[0] == "report":
             (tmp_path / "figures").mkdir()
             (tmp_path / "figures" / "figures.json").write_text("[]")
-        ended = subprocess.run([sys.executable, "-m", "relax", *command, *common], cwd=tmp_path, capture_output=True,
-                               text=True, env={**environment, "PYTHONPATH": str(REPOSITORY)})  # fmt: skip
+        ended = subprocess.run(
+            [sys.executable, "-m", "relax", *command, *common],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            env={**environment, "PYTHONPATH": str(REPOSITORY)},
+        )
         said.append((ended.returncode, ended.stdout + ended.stderr + (tmp_path / "log.txt").read_text()))
     assert [code for code, _ in said] == [4, 4, 0, 0], said
     assert "http://***@127.0.0.1:9: no MLflow server answers there" in said[0][1]

@@ -81,8 +81,14 @@ def test_the_record_takes_the_place_of_what_was_told_and_the_tables_come_back(
     # grpo is done again after its record: its new run must stay.
     record = json.loads((root / "train/tiny/grpo/seed-1/run.json").read_text())
     assert record["started"] < "2026-01-02"
-    write_record(root / "train/tiny/relax/seed-1", "train", {**IDENTITY, "name": "synthetic", "seed": 1},
-                 record["settings"], record["metrics"], wall=10**10)  # fmt: skip
+    write_record(
+        root / "train/tiny/relax/seed-1",
+        "train",
+        {**IDENTITY, "name": "synthetic", "seed": 1},
+        record["settings"],
+        record["metrics"],
+        wall=10**10,
+    )
     make_tables(root, loaded, root / "tables")
     export(root, loaded, server)
     live = [r.data.tags[LIVE_TAG] for r in runs(server, "synthetic") if LIVE_TAG in r.data.tags]

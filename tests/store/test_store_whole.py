@@ -122,8 +122,10 @@ def test_two_exports_of_two_folders_make_a_common_store_once(results, tmp_path) 
     other, uri = tmp_path / "other", f"sqlite:///{tmp_path}/common/mlflow.db"
     export_fixture.seed(other, 1)
     second = CONFIG | {"name": "other"}
-    both = [multiprocessing.get_context("fork").Process(target=export, args=arguments)
-            for arguments in ((results, CONFIG, uri), (other, second, uri))]  # fmt: skip
+    both = [
+        multiprocessing.get_context("fork").Process(target=export, args=arguments)
+        for arguments in ((results, CONFIG, uri), (other, second, uri))
+    ]
     for process in both:
         process.start()
     for process in both:

@@ -36,11 +36,17 @@ def record(experiment, policy, method, seed, escape=None, broken=False, dsd=1.0)
     if broken:
         curves["entropy"][-1] = None
     few = slice(None, None, 5)
-    thinned = {f"dsd/{s}/{kind}": [0.4 * v for v in curves[f"dsd/{s}"][few]]
-               for s in ("eigenvalues", "singular_values") for kind in ("ridge_0.1", "matched")}  # fmt: skip
+    thinned = {
+        f"dsd/{s}/{kind}": [0.4 * v for v in curves[f"dsd/{s}"][few]]
+        for s in ("eigenvalues", "singular_values")
+        for kind in ("ridge_0.1", "matched")
+    }
     probed = list(range(0, STEPS + 1, 10))
-    probes = {f"probe/{s}{ridge}": [value * dsd for _ in probed] for s, value in
-              (("eigenvalues", 0.1), ("singular_values", 11.0)) for ridge in ("", "/ridge_0.1")}  # fmt: skip
+    probes = {
+        f"probe/{s}{ridge}": [value * dsd for _ in probed]
+        for s, value in (("eigenvalues", 0.1), ("singular_values", 11.0))
+        for ridge in ("", "/ridge_0.1")
+    }
     reward = 0.95 if escape else 0.38
     scores = {"mean@16": reward, "pass@16": reward, "subset/hard/pass@16": 1.0 if escape else 0.02}
     ends = curves | probes | thinned

@@ -60,10 +60,19 @@ def test_the_interval_of_a_difference_holds_what_it_says(gain: float, loss: floa
 def test_escapes_are_compared_by_mcnemar_and_steps_by_all_signs() -> None:
     rng = np.random.default_rng(1)
     for _ in range(5):
-        steps = {arm: {(p, s): int(rng.choice([61, 101, 151])) if rng.random() < 0.5 else None
-                       for p in POLICIES for s in (1, 2, 3, 4)} for arm in ("grpo", "relax")}  # fmt: skip
-        study = study_of({arm: (lambda p, s, own=own: own[p, s]) for arm, own in steps.items()},
-                         methods=["grpo", "relax"], seeds=range(1, 5))  # fmt: skip
+        steps = {
+            arm: {
+                (p, s): int(rng.choice([61, 101, 151])) if rng.random() < 0.5 else None
+                for p in POLICIES
+                for s in (1, 2, 3, 4)
+            }
+            for arm in ("grpo", "relax")
+        }
+        study = study_of(
+            {arm: (lambda p, s, own=own: own[p, s]) for arm, own in steps.items()},
+            methods=["grpo", "relax"],
+            seeds=range(1, 5),
+        )
         a, b = steps["relax"], steps["grpo"]
         gained, lost = (sum(x[k] is not None and y[k] is None for k in a) for x, y in ((a, b), (b, a)))
         expected = stats.binomtest(gained, gained + lost).pvalue if gained + lost else 1.0
@@ -71,8 +80,9 @@ def test_escapes_are_compared_by_mcnemar_and_steps_by_all_signs() -> None:
         assert (found.p_value, found.n, found.differ) == (pytest.approx(expected), 8, gained + lost)
         assert found.value == pytest.approx((gained - lost) / 8)
         diffs = [(a[k] or 201) - (b[k] or 201) for k in a]
-        totals = [abs(sum(s * d for s, d in zip(signs, diffs, strict=True)))
-                  for signs in itertools.product((1, -1), repeat=8)]  # fmt: skip
+        totals = [
+            abs(sum(s * d for s, d in zip(signs, diffs, strict=True))) for signs in itertools.product((1, -1), repeat=8)
+        ]
         found = compare_arms(study, "relax", "grpo", STEPS)
         assert found.p_value == pytest.approx(np.mean([total >= abs(sum(diffs)) for total in totals]))
         assert found.value == pytest.approx(np.mean(diffs))
@@ -108,12 +118,21 @@ def test_the_families_hold_every_comparison_once_and_are_corrected_apart() -> No
 
 
 def test_the_auc_is_that_of_all_pairs_within_groups_and_its_p_that_of_all_permutations() -> None:
-    groups = [([3.0, 1.0, 2.0, 2.0], [True, False, True, False]), ([10.0, 11.0, 12.0], [False, False, True]),
-              ([5.0, 6.0], [True, True])]  # fmt: skip
+    groups = [
+        ([3.0, 1.0, 2.0, 2.0], [True, False, True, False]),
+        ([10.0, 11.0, 12.0], [False, False, True]),
+        ([5.0, 6.0], [True, True]),
+    ]
 
     def wins(labelled):
-        return sum((a > b) + 0.5 * (a == b) for v, y in labelled for a, p in zip(v, y, strict=True) if p
-                   for b, q in zip(v, y, strict=True) if not q)  # fmt: skip
+        return sum(
+            (a > b) + 0.5 * (a == b)
+            for v, y in labelled
+            for a, p in zip(v, y, strict=True)
+            if p
+            for b, q in zip(v, y, strict=True)
+            if not q
+        )
 
     auc, p, pairs = stratified_auc(groups)
     assert (pairs, auc) == (6, pytest.approx(wins(groups) / 6))
@@ -319,8 +338,7 @@ def test_what_moves_first_is_found(shift: int) -> None:
 
 
 def test_a_fall_of_both_is_measured() -> None:
-    found = foresight.lag(list(study_of({}, seeds=range(1, 4), methods=["grpo"]).runs.values()),
-                    "singular_values")  # fmt: skip
+    found = foresight.lag(list(study_of({}, seeds=range(1, 4), methods=["grpo"]).runs.values()), "singular_values")
     assert found.entropy.verdict == "fell"
     assert math.exp(found.entropy.mean) == pytest.approx(0.19, abs=0.02)
     assert abs(found.dsd.mean) < 0.05

@@ -18,9 +18,14 @@ def test_what_the_plan_names_to_explain_the_measures_is_shown_of_every_arm() -> 
     records = records_of({}, seeds=[1])
     for (_, policy, method, _), record in records.items():
         worse = (method == "dapo") * (0.2 if policy == "trap-a" else 0.4)
-        record["end"] |= {"strategy/chain": 0.01, "strategy/rote": 0.97 - worse, "strategy/neither": 0.02 + worse,
-                          "length": 28.94, "dsd/eigenvalues/ridge_0.1": 0.1234,
-                          "dsd/singular_values/ridge_0.1": 0.5678}  # fmt: skip
+        record["end"] |= {
+            "strategy/chain": 0.01,
+            "strategy/rote": 0.97 - worse,
+            "strategy/neither": 0.02 + worse,
+            "length": 28.94,
+            "dsd/eigenvalues/ridge_0.1": 0.1234,
+            "dsd/singular_values/ridge_0.1": 0.5678,
+        }
     page = to_page(MAIN, CONTROLS, records)
     assert "| arm | chains | rote | neither | length | DSD, eig, ridge 0.1 | DSD, sv, ridge 0.1 |" in page
     assert "| `grpo` | 0.01 | 0.97 | 0.02 | 28.9 | 0.123 | 0.568 |" in page
@@ -79,9 +84,18 @@ def test_the_page_of_a_study_and_its_controls() -> None:
     )
     page = to_page(MAIN, CONTROLS, records)
     titles = [line.removeprefix("## ") for line in page.splitlines() if line.startswith("## ")]
-    assert titles == ["Conclusion", "Arms", "Hypotheses", "All comparisons", "Controls", "Curves",
-                      "Does DSD fall before entropy?", "Does DSD tell who will escape?",
-                      "What is left under controls of KL, length and ridge", "How to get the same"]  # fmt: skip
+    assert titles == [
+        "Conclusion",
+        "Arms",
+        "Hypotheses",
+        "All comparisons",
+        "Controls",
+        "Curves",
+        "Does DSD fall before entropy?",
+        "Does DSD tell who will escape?",
+        "What is left under controls of KL, length and ridge",
+        "How to get the same",
+    ]
     assert "| `grpo-kl` | 4 | 2 of 2 (0.16 to 1.00) | 2 of 2 (0.16 to 1.00) | 4 of 4 (0.40 to 1.00) | 101 |" in page
     lost = f"{MINUS}0.010 | 0.50"  # two seeds prove nothing
     assert f"| `entropy` | {lost} | 0.90 | 0.38 | {lost} | 0.90 | 0.38 |" in page

@@ -29,13 +29,19 @@ def make_run(root, method="grpo", seed=1, policy="trap-a", end=0.02, graded=True
         row = {"step": step, "entropy": end if step == STEPS - 1 else 1 / (step + 7 * seed), "loss": math.nan}
         if step % 2:
             row |= {"reward": 100 / 256, "strategy/chain": 0.9 if step >= 61 else 0.1, "strategy/rote": 0.1}
-            row |= {f"dsd/{s}{kind}": 1 / (3 + step) for s in ("eigenvalues", "singular_values")
-                    for kind in ("", "/q10", "/ridge_0.1", "/matched")}  # fmt: skip
+            row |= {
+                f"dsd/{s}{kind}": 1 / (3 + step)
+                for s in ("eigenvalues", "singular_values")
+                for kind in ("", "/q10", "/ridge_0.1", "/matched")
+            }
             row |= {"length": 27.123456789, "grad_norm": 0.123456789}
         lines.append(row | (probes(step / 7) if step % 10 == 0 else {}))
     (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    responses = [{"step": step, "prompt": "3745811:", "response": f"3+7=0 {step} {i}", "reward": 1.0}
-                 for step in (1, 11, 199) for i in range(8)]  # fmt: skip
+    responses = [
+        {"step": step, "prompt": "3745811:", "response": f"3+7=0 {step} {i}", "reward": 1.0}
+        for step in (1, 11, 199)
+        for i in range(8)
+    ]
     (folder / "rollouts.jsonl").write_text("".join(json.dumps(row) + "\n" for row in responses))
     metrics = {"reward": 0.4, "dsd/eigenvalues": 0.123456789, "loss": 1.0, "seconds/step": 0.5}
     write_record(folder, "train", identity, SETTINGS, metrics)
@@ -90,9 +96,16 @@ def test_a_run_is_one_small_line_with_its_curves_and_where_it_comes_from(root, t
     assert curves["entropy"][0] == pytest.approx(1 / 15, rel=1e-4)
     assert curves["reward"][0] == 0.39062  # five digits
     assert thinned["step"] == [*range(1, 200, 10), 199]
-    assert set(thinned) == {"step", "length", "grad_norm", "strategy/rote", "dsd/eigenvalues/ridge_0.1",
-                            "dsd/eigenvalues/matched", "dsd/singular_values/ridge_0.1",
-                            "dsd/singular_values/matched"}  # fmt: skip
+    assert set(thinned) == {
+        "step",
+        "length",
+        "grad_norm",
+        "strategy/rote",
+        "dsd/eigenvalues/ridge_0.1",
+        "dsd/eigenvalues/matched",
+        "dsd/singular_values/ridge_0.1",
+        "dsd/singular_values/matched",
+    }
     assert record["probes"]["step"] == list(range(0, STEPS + 1, 10))
     assert record["scores"] == {"answer-prior": {"mean@16": 0.38, "subset/hard/pass@16": 0.02}}
     assert [(r["step"], r["response"][-1]) for r in record["responses"]] == [(1, "0"), (1, "1"), (199, "0"), (199, "1")]
@@ -101,7 +114,11 @@ def test_a_run_is_one_small_line_with_its_curves_and_where_it_comes_from(root, t
     assert record["made"]["settings"] == {"evaluate": digest({}), "koopman": digest({}), "train": digest(SETTINGS)}
     run = Run(record, STEPS)
     assert (run.escape, run.broken, run.at("dsd/eigenvalues", 22), run.at("probe/eigenvalues", 41)) == (
-        61, False, pytest.approx(1 / 24, rel=1e-4), pytest.approx(40 / 7, rel=1e-4))  # fmt: skip
+        61,
+        False,
+        pytest.approx(1 / 24, rel=1e-4),
+        pytest.approx(40 / 7, rel=1e-4),
+    )
     assert str(tmp_path) not in "".join(content.decode() for content in files(out).values())
 
 

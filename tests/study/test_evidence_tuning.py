@@ -18,8 +18,9 @@ def tried(arm, low=None, middle=None, high=None):
         for seed, step in zip(SEEDS, steps or (None, None), strict=True):
             made = record("study_tuning", "trap-t", method, seed, step)
             made["curves"] = {name: values[: STEPS // 2] for name, values in made["curves"].items()}
-            made["curves"]["strategy/chain"] = [0.25 if step is None else 0.9 * (at >= step)
-                                                for at in made["curves"]["step"]]  # fmt: skip
+            made["curves"]["strategy/chain"] = [
+                0.25 if step is None else 0.9 * (at >= step) for at in made["curves"]["step"]
+            ]
             found["study_tuning", "trap-t", method, seed] = made
     return found
 

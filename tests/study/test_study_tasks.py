@@ -199,8 +199,11 @@ def test_what_a_policy_is_shown_follows_the_task() -> None:
     from relax.models.scratch import alphabet_of, shown
 
     trap = {"source": "answer-prior", "digits": 7, "easy_share": 0.4}
-    for task, verified in ((trap, "answer-prior"), ({"source": "countdown", "numbers": 3}, "countdown"),
-                           ({"digits": 7}, "noisy-sum")):  # fmt: skip
+    for task, verified in (
+        (trap, "answer-prior"),
+        ({"source": "countdown", "numbers": 3}, "countdown"),
+        ({"digits": 7}, "noisy-sum"),
+    ):
         pairs = list(itertools.islice(shown(task, {"error_rate": 0.0}, "demonstrations/0"), 100))
         assert pairs == list(itertools.islice(shown(task, {"error_rate": 0.0}, "demonstrations/0"), 100))
         assert any(grade_response(verified, prompt, response, "") for prompt, response in pairs)
@@ -222,12 +225,29 @@ def test_what_belongs_to_one_task_decides_nothing_of_another() -> None:
 
 
 def test_difficulties_are_scored_apart_and_subjects_of_benchmarks_are_not() -> None:
-    questions = pd.DataFrame({"id": ["e", "h"], "prompt": ["37:", "38:"], "golds": [["0"], ["1"]],
-                              "cluster": ["e", "h"], "subset": ["easy", "hard"], "texts": [[], []], "tolerance": 0.0,
-                              "source": "answer-prior"})  # fmt: skip
+    questions = pd.DataFrame(
+        {
+            "id": ["e", "h"],
+            "prompt": ["37:", "38:"],
+            "golds": [["0"], ["1"]],
+            "cluster": ["e", "h"],
+            "subset": ["easy", "hard"],
+            "texts": [[], []],
+            "tolerance": 0.0,
+            "source": "answer-prior",
+        }
+    )
     texts = ["*3=0*7=0", "3+7=1", "*3=0*8=0", "3+8=1"]
-    responses = pd.DataFrame({"id": ["e", "e", "h", "h"], "decoding": "sampled", "sample": [0, 1, 0, 1],
-                              "response": texts, "tokens": 9, "finish": "stop"})  # fmt: skip
+    responses = pd.DataFrame(
+        {
+            "id": ["e", "e", "h", "h"],
+            "decoding": "sampled",
+            "sample": [0, 1, 0, 1],
+            "response": texts,
+            "tokens": 9,
+            "finish": "stop",
+        }
+    )
     table = grade_table(questions, responses)
     assert table.correct.tolist() == [True, False, False, True]
     assert table.subset.tolist() == ["easy", "easy", "hard", "hard"]

@@ -44,8 +44,10 @@ def flip(path: Path) -> None:
 
 #: Damage -> what is said of the file.
 DAMAGE: dict[Callable[[Path], None], str] = {
-    remove: "{} is missing", halve: "{} has ", flip: "{} has other content than was written",
-}  # fmt: skip
+    remove: "{} is missing",
+    halve: "{} has ",
+    flip: "{} has other content than was written",
+}
 
 
 def made(policy: Path, folder: Path, **options):
@@ -281,11 +283,14 @@ def test_of_two_processes_one_looks_and_both_hear_it(run: Path, tmp_path: Path) 
     port = free_port()
     started = [
         subprocess.Popen(
-            [sys.executable, "-c", RESUMABLE, str(run), str(lost)], env=ranks_environment(rank, port),
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            [sys.executable, "-c", RESUMABLE, str(run), str(lost)],
+            env=ranks_environment(rank, port),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
         )
         for rank in range(2)
-    ]  # fmt: skip
+    ]
     for process in started:
         said, errors = process.communicate(timeout=120)
         assert process.returncode == 0, errors[-3000:]

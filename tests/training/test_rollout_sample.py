@@ -30,8 +30,16 @@ def test_first_and_last_step_and_few_between(steps: int, every: int) -> None:
 
 def test_rows_are_the_first_group_of_the_generation(tiny_policy: Path, tmp_path: Path) -> None:
     """One group a generation, so that TRL's own log line is the mean over the rows."""
-    made = sampled(tiny_policy, tmp_path, alpha=0.1, beta=0.0, kl_mode="none", dictionary=save_dictionary(tmp_path),
-                   per_device_train_batch_size=GROUP, max_steps=5)  # fmt: skip
+    made = sampled(
+        tiny_policy,
+        tmp_path,
+        alpha=0.1,
+        beta=0.0,
+        kl_mode="none",
+        dictionary=save_dictionary(tmp_path),
+        per_device_train_batch_size=GROUP,
+        max_steps=5,
+    )
     made.train()
     steps = [1, 2, 4, 5]
     assert [row["step"] for row in made.sample.rows] == [s for s in steps for _ in range(GROUP)]
@@ -72,8 +80,16 @@ def test_without_a_term_dsd_is_not_known_and_the_numbers_of_training_stay(tiny_p
 def test_a_resumed_run_leaves_the_same_sample(
     tiny_policy: Path, tmp_path: Path, name: str, options: dict, resume: int
 ) -> None:
-    full = {"alpha": 0.1, "beta": 0.01, "xi": 0.05, "dictionary": save_dictionary(tmp_path), "max_steps": 6,
-            "save_strategy": "steps", "save_steps": 1, **options}  # fmt: skip
+    full = {
+        "alpha": 0.1,
+        "beta": 0.01,
+        "xi": 0.05,
+        "dictionary": save_dictionary(tmp_path),
+        "max_steps": 6,
+        "save_strategy": "steps",
+        "save_steps": 1,
+        **options,
+    }
     straight = sampled(tiny_policy, tmp_path / "run", **full)
     straight.train()
     resumed = sampled(tiny_policy, tmp_path / "run", **full)
@@ -92,8 +108,11 @@ def test_a_long_text_loses_its_middle_and_odd_characters_stay(tmp_path: Path) ->
             return "\u2028".join(map(str, tokens)) * 3000
 
     sample = RolloutSample(3, 1, 1, 1, Letters(), ["correctness", "format"])
-    batch = {"completion_ids": torch.tensor([[1, 2, 0]]), "completion_mask": torch.tensor([[1, 1, 0]]),
-             "advantages": torch.tensor([0.5])}  # fmt: skip
+    batch = {
+        "completion_ids": torch.tensor([[1, 2, 0]]),
+        "completion_mask": torch.tensor([[1, 1, 0]]),
+        "advantages": torch.tensor([0.5]),
+    }
     sample.take(0, [{"prompt": "p", "answer": "6"}], torch.tensor([[1.0, torch.nan]]), batch)
     (row,) = sample.rows
     assert row["response"].startswith("1\u20282")

@@ -159,8 +159,9 @@ def test_alpha_beside_trls_kl_adds_the_same_gradient_as_without_it(tiny_policy: 
     gradients = {}
     for beta in (0.0, 0.5):
         for alpha in (0.0, 2.0):
-            made = trainer(tiny_policy, tmp_path, alpha=alpha, beta=beta, dictionary=save_dictionary(tmp_path),
-                           dtype=torch.float64)  # fmt: skip
+            made = trainer(
+                tiny_policy, tmp_path, alpha=alpha, beta=beta, dictionary=save_dictionary(tmp_path), dtype=torch.float64
+            )
             made.model.train()
             made.current_gradient_accumulation_steps = 1
             torch.manual_seed(11)
@@ -224,10 +225,12 @@ def test_awaited_rewards_and_generators_train_as_lists_do(tiny_policy: Path, tmp
 
 def test_rewards_whose_weighted_sum_is_no_number_are_refused(tiny_policy: Path, tmp_path: Path) -> None:
     made = ReLaXTrainer(
-        str(tiny_policy), [shape, functools.partial(plain, value=3.0)],
-        arguments(ReLaXConfig, tmp_path, dictionary=save_dictionary(tmp_path), reward_weights=[1.0, 1e39]), PROMPTS,
+        str(tiny_policy),
+        [shape, functools.partial(plain, value=3.0)],
+        arguments(ReLaXConfig, tmp_path, dictionary=save_dictionary(tmp_path), reward_weights=[1.0, 1e39]),
+        PROMPTS,
         processing_class=AutoTokenizer.from_pretrained(tiny_policy),
-    )  # fmt: skip
+    )
     with pytest.raises(NumericsError, match=r"the reward of all functions, weighted, is (inf|NaN) for completion"):
         made.train()
 

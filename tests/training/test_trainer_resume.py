@@ -30,8 +30,16 @@ METHODS = sorted(config.load([DEMO])["methods"])
 def test_a_resumed_run_ends_with_the_same_weights(
     tiny_policy: Path, tmp_path: Path, name: str, options: dict, resume: int
 ) -> None:
-    full = {"alpha": 0.1, "beta": 0.01, "xi": 0.05, "dictionary": save_dictionary(tmp_path), "max_steps": 6,
-            "save_strategy": "steps", "save_steps": 1, **options}  # fmt: skip
+    full = {
+        "alpha": 0.1,
+        "beta": 0.01,
+        "xi": 0.05,
+        "dictionary": save_dictionary(tmp_path),
+        "max_steps": 6,
+        "save_strategy": "steps",
+        "save_steps": 1,
+        **options,
+    }
     straight = trainer(tiny_policy, tmp_path / "run", **full)
     straight.train()
     resumed = trainer(tiny_policy, tmp_path / "run", **full)

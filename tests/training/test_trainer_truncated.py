@@ -88,8 +88,15 @@ def test_a_first_generation_without_one_trains_as_trl_does_and_waits(tiny_policy
     options: dict[str, Any] = {"beta": 0.1, "entropy_coef": 0.1, "learning_rate": 1e-2}
 
     def run(kind: type, **further: Any) -> Any:
-        made = trainer(tiny_policy, tmp_path / kind.__name__, kind, mask_truncated_completions=True, max_steps=4,
-                       **options, **further)  # fmt: skip
+        made = trainer(
+            tiny_policy,
+            tmp_path / kind.__name__,
+            kind,
+            mask_truncated_completions=True,
+            max_steps=4,
+            **options,
+            **further,
+        )
         made.lengths = (MASKED, MASKED, MIXED, MIXED)
         made.train()
         return made
@@ -112,8 +119,16 @@ def test_a_first_generation_without_one_trains_as_trl_does_and_waits(tiny_policy
 
 @pytest.mark.parametrize("options", [{}, {"steps_per_generation": 2}, {"dictionary": "given"}])
 def test_a_run_that_waits_goes_on_from_its_checkpoint(tiny_policy: Path, tmp_path: Path, options: dict) -> None:
-    full = {"alpha": 0.1, "beta": 0.01, "xi": "q50", "koopman_dim": 6, "max_steps": 4, "save_strategy": "steps",
-            "save_steps": 1, **options}  # fmt: skip
+    full = {
+        "alpha": 0.1,
+        "beta": 0.01,
+        "xi": "q50",
+        "koopman_dim": 6,
+        "max_steps": 4,
+        "save_strategy": "steps",
+        "save_steps": 1,
+        **options,
+    }
     if "dictionary" in options:
         full["dictionary"] = save_dictionary(tmp_path)
     if "steps_per_generation" in options:
@@ -141,8 +156,9 @@ def test_dynamic_sampling_joins_rounds_that_waited_with_others(tiny_policy: Path
         return first + [0.0, 1.0] * ((len(completions) - GROUP) // 2)
 
     silent_first.asked = False
-    made = scripted(tiny_policy, tmp_path, MASKED, alpha=0.1, koopman_dim=6, max_steps=1, dynamic_sampling=True,
-                    reward=silent_first)  # fmt: skip
+    made = scripted(
+        tiny_policy, tmp_path, MASKED, alpha=0.1, koopman_dim=6, max_steps=1, dynamic_sampling=True, reward=silent_first
+    )
     made.lengths = (MASKED, MIXED[:4])
     made.by_call = True
     made.train()

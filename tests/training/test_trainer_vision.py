@@ -81,8 +81,9 @@ def alone(made: ReLaXTrainer, problem: Any, response: list[int]) -> Tensor:
 
 
 def test_what_a_micro_batch_gets_is_what_trl_had_for_its_rows(policy: Path, problems: list, tmp_path: Path) -> None:
-    made = vision_trainer(policy, problems, tmp_path, Kept, alpha=0.1, per_device_train_batch_size=4,
-                          gradient_accumulation_steps=4)  # fmt: skip
+    made = vision_trainer(
+        policy, problems, tmp_path, Kept, alpha=0.1, per_device_train_batch_size=4, gradient_accumulation_steps=4
+    )
     batches = micro_batches(made)
     (before,), (whole,) = made.before, made.batches
     originals = by_row(before["pixel_values"], before)
@@ -107,8 +108,9 @@ def test_every_response_is_scored_with_its_own_image(policy: Path, problems: lis
     """Against one forward pass a response, and with crossed images to show that it would be seen."""
     alike = [p for p in problems if p.id.startswith("48")]  # pictures of one size: crossed ones fit everywhere
     for shown in (problems, alike):
-        made = vision_trainer(policy, shown, tmp_path, alpha=0.1, per_device_train_batch_size=8,
-                              gradient_accumulation_steps=2)  # fmt: skip
+        made = vision_trainer(
+            policy, shown, tmp_path, alpha=0.1, per_device_train_batch_size=8, gradient_accumulation_steps=2
+        )
         made.current_gradient_accumulation_steps = 2
         for batch in micro_batches(made):
             made._compute_loss(made.model_wrapped, batch)
@@ -157,8 +159,16 @@ def test_without_its_terms_it_is_trl_bit_for_bit(policy: Path, problems: list, t
     runs = []
     forbidden = forbidden_tokens(load_processor(policy))
     for kind, options in ((GRPOTrainer, {}), (ReLaXTrainer, {"alpha": 0.0, "kl_mode": "none"})):
-        made = vision_trainer(policy, problems, tmp_path / kind.__name__, kind, beta=0.0, steps_per_generation=2,
-                              generation_kwargs={"suppress_tokens": forbidden}, **options)  # fmt: skip
+        made = vision_trainer(
+            policy,
+            problems,
+            tmp_path / kind.__name__,
+            kind,
+            beta=0.0,
+            steps_per_generation=2,
+            generation_kwargs={"suppress_tokens": forbidden},
+            **options,
+        )
         made.train()
         history = [(e["loss"], e["grad_norm"], e.get("reward")) for e in made.state.log_history if "loss" in e]
         runs.append((weights(made.model), history))

@@ -65,8 +65,13 @@ def test_the_chat_template_counts(tiny_policy: Path, tmp_path: Path) -> None:
     )
     room = WINDOW - RESPONSE - 6
     for extra, long, refused in ((0, room, False), (0, room + 1, True), (1, room, True)):
-        args = arguments(ReLaXConfig, tmp_path, dictionary=save_dictionary(tmp_path), max_completion_length=RESPONSE,
-                         chat_template_kwargs={"extra": extra})  # fmt: skip
+        args = arguments(
+            ReLaXConfig,
+            tmp_path,
+            dictionary=save_dictionary(tmp_path),
+            max_completion_length=RESPONSE,
+            chat_template_kwargs={"extra": extra},
+        )
         turns = [[{"role": "user", "content": "5"}], [{"role": "user", "content": "5" * long}]]
         model, data = AutoModelForCausalLM.from_pretrained(tiny_policy), Dataset.from_dict({"prompt": turns})
         if not refused:
@@ -159,8 +164,11 @@ def test_images_count_and_only_those_of_rows_near_the_limit_are_opened(
     monkeypatch.setattr(window, "_prompts", spied)
     trainer = vision_trainer(policy, problems, tmp_path / "run", alpha=0.1)
     limit = trainer.model.config.get_text_config().max_position_embeddings
-    lengths = [len(ids) for i in range(len(problems))
-               for ids in trainer._tokenize_prompts([next(exact(trainer.train_dataset, [i]))[0]])[0]]  # fmt: skip
+    lengths = [
+        len(ids)
+        for i in range(len(problems))
+        for ids in trainer._tokenize_prompts([next(exact(trainer.train_dataset, [i]))[0]])[0]
+    ]
     assert len(set(lengths)) > 1
     longest = max(range(len(lengths)), key=lengths.__getitem__)
     sets = {"training": trainer.train_dataset}

@@ -61,8 +61,10 @@ class SmallDisk:
         mount = f'mount -t tmpfs -o size={size} none "$0" && echo mounted && exec sleep 600'
         self._holder = subprocess.Popen(
             ["unshare", "--mount", "--propagation", "private", "sh", "-c", mount, str(folder)],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        )  # fmt: skip
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
         if self._holder.stdout.readline() != "mounted\n":
             self.close()
             pytest.skip("a small disk needs root and mount namespaces")

@@ -28,17 +28,33 @@ pytestmark = pytest.mark.slow
 empty_store = export_fixture.empty_store
 
 RUN = "tiny/relax-sv/seed-1"
-MODEL = [f"model/{name}" for name in ("config.json", "generation_config.json", "model.safetensors", "tokenizer.json",
-                                      "tokenizer_config.json")]  # fmt: skip
+MODEL = [
+    f"model/{name}"
+    for name in (
+        "config.json",
+        "generation_config.json",
+        "model.safetensors",
+        "tokenizer.json",
+        "tokenizer_config.json",
+    )
+]
 TRAINED, INITIAL = [f"train/{RUN}/{name}" for name in MODEL], [f"base/tiny/{name}" for name in MODEL]
 DICTIONARY = [f"dictionary/tiny/{name}" for name in ("dictionary.safetensors", "probes.jsonl", "initial_dsd.json")]
-RESPONSES = [f"responses/{RUN}/{name}" for name in ("run.json", "noisy-sum/questions.parquet",
-                                                    "noisy-sum/greedy-*.parquet",
-                                                    "noisy-sum/sampled-*.parquet")]  # fmt: skip
+RESPONSES = [
+    f"responses/{RUN}/{name}"
+    for name in ("run.json", "noisy-sum/questions.parquet", "noisy-sum/greedy-*.parquet", "noisy-sum/sampled-*.parquet")
+]
 #: What tables, figures and the report are made from.
-RECORDS = ["data/run.json", f"koopman/{RUN}/trajectories.parquet", f"koopman/{RUN}/eigenvalues.parquet",
-           f"koopman/{RUN}/matrices.parquet", f"train/{RUN}/run.json", f"train/{RUN}/metrics.jsonl",
-           f"evaluate/{RUN}/noisy-sum/scores.json", f"grades/{RUN}/noisy-sum/grades.parquet"]  # fmt: skip
+RECORDS = [
+    "data/run.json",
+    f"koopman/{RUN}/trajectories.parquet",
+    f"koopman/{RUN}/eigenvalues.parquet",
+    f"koopman/{RUN}/matrices.parquet",
+    f"train/{RUN}/run.json",
+    f"train/{RUN}/metrics.jsonl",
+    f"evaluate/{RUN}/noisy-sum/scores.json",
+    f"grades/{RUN}/noisy-sum/grades.parquet",
+]
 
 POLICY, OF_RUN = "--policy tiny", "--policy tiny --method relax-sv --seed 1"
 #: Verb; its options, with R for a finished results folder and OUT for an empty one; what it reads below R.
@@ -176,8 +192,17 @@ benchmarks: {{math: {{task: math500, path: {folder}/questions.{ending}, rows: 40
 @pytest.fixture(params=["jsonl", "parquet"])
 def own(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Path, str]:
     """A configuration over the smoke one, and the ending of its files."""
-    rows = [{"problem": f"What is {n} + {n * n}?", "answer": str(n + n * n), "solution": "", "subject": "Sums",
-             "level": 1, "unique_id": f"q{n}"} for n in range(40)]  # fmt: skip
+    rows = [
+        {
+            "problem": f"What is {n} + {n * n}?",
+            "answer": str(n + n * n),
+            "solution": "",
+            "subject": "Sums",
+            "level": 1,
+            "unique_id": f"q{n}",
+        }
+        for n in range(40)
+    ]
     table = pd.DataFrame(rows)
     for name in ("problems", "questions"):
         table.to_json(tmp_path / f"{name}.jsonl", orient="records", lines=True)

@@ -61,8 +61,15 @@ def test_a_disk_that_fills_up_during_an_export(disk: SmallDisk, results: Path) -
     """The store and its artefacts are on it. Afterwards each record is there once."""
     root = disk.inside / "results"
     shutil.copytree(results, root)
-    command = ("track", "--configfile", "config/config.yaml", "--root", disk.folder / "results",
-               "--out", disk.folder / "results" / "track.json")  # fmt: skip
+    command = (
+        "track",
+        "--configfile",
+        "config/config.yaml",
+        "--root",
+        disk.folder / "results",
+        "--out",
+        disk.folder / "results" / "track.json",
+    )
     for left in (0, 20_000, 60_000):
         disk.fill(left)
         one_sentence(relax(*command, before=disk.before), 4, "disk/results: cannot write there (", "0.0 MB free); make")
@@ -187,8 +194,12 @@ def test_a_lock_is_one_processs_and_ends_with_it(tmp_path: Path) -> None:
 def test_a_file_system_without_locks_is_one_sentence(results: Path) -> None:
     command = ("track", "--configfile", "config/config.yaml", "--root", results, "--out", results / "t.json")
     ended = relax(*command, before=(sys.executable, "-c", NO_LOCKS, str(errno.ENOLCK)))
-    one_sentence(ended, 4, f"{results}/.track.lock: its file system has no file locks (No locks available)",
-                 "choose a folder on another disk")  # fmt: skip
+    one_sentence(
+        ended,
+        4,
+        f"{results}/.track.lock: its file system has no file locks (No locks available)",
+        "choose a folder on another disk",
+    )
     assert not (results / "t.json").exists()
 
 
@@ -229,8 +240,12 @@ def test_a_clock_that_is_hours_ahead_is_one_sentence_before_the_work(tmp_path: P
         (tmp_path / f"{name}.jsonl").write_text("{}")
     shift(tmp_path, 7200)
     command = ("overlap", *SMOKE, "--train", tmp_path / "train.jsonl", "--test", tmp_path / "test.jsonl")
-    one_sentence(relax(*command, "--out", tmp_path / "out"), 4, "train.jsonl: was written 120 minutes in the future of",
-                 "set the clocks of all machines right, or, where this one is, `touch` the file")  # fmt: skip
+    one_sentence(
+        relax(*command, "--out", tmp_path / "out"),
+        4,
+        "train.jsonl: was written 120 minutes in the future of",
+        "set the clocks of all machines right, or, where this one is, `touch` the file",
+    )
     assert not (tmp_path / "out").exists()
 
 

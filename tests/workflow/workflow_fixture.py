@@ -16,10 +16,12 @@ ENVIRONMENT = {
 }
 #: Secrets that must show up in no file, planted in every run of the smoke configuration.
 PLANTED = {
-    "HF_TOKEN": "hf_plantedTokenOfTheHub", "HUGGING_FACE_HUB_TOKEN": "hf_plantedTokenOfOldHubs",
-    "MLFLOW_TRACKING_USERNAME": "plantedUser", "MLFLOW_TRACKING_PASSWORD": "plantedPassword",
+    "HF_TOKEN": "hf_plantedTokenOfTheHub",
+    "HUGGING_FACE_HUB_TOKEN": "hf_plantedTokenOfOldHubs",
+    "MLFLOW_TRACKING_USERNAME": "plantedUser",
+    "MLFLOW_TRACKING_PASSWORD": "plantedPassword",
     "MLFLOW_TRACKING_TOKEN": "plantedBearer",
-}  # fmt: skip
+}
 
 
 def copy_repository(destination: Path) -> Path:

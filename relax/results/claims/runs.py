@@ -125,8 +125,9 @@ def kl_cov(results: Results, policy: str) -> Iterator[Outcome]:
     for ablation, method in _those(results, policy, "figure-6", lambda given: given.get("token_method") == "kl_cov"):
         parts, arms = [part(against(results, policy, "", method, BASELINE, *ENTROPY), "up")], results.arms()
         relax = [arms[name] for name in ablation.arms.values() if arms[name].relax]
-        parts += [part(against(results, policy, "", method, arm.name, *dsd(results, arm.spectrum)), "down")
-                  for arm in relax]  # fmt: skip
+        parts += [
+            part(against(results, policy, "", method, arm.name, *dsd(results, arm.spectrum)), "down") for arm in relax
+        ]
         yield Outcome(policy, ablation.title, [method, BASELINE, *(arm.name for arm in relax)], parts)
 
 
@@ -201,8 +202,11 @@ def table_6(results: Results, policy: str) -> Iterator[Outcome]:
             mine, base = (results.by_seed(policy, method, key) for method in (arm.name, BASELINE))
             seeds = sorted(seed for seed in mine.keys() & base.keys() if base[seed] > 0)
             increase[name] = summarise(mine[seed] / base[seed] - 1 for seed in seeds)
-        words = [f"{name} seconds per step more by a share of {with_interval(found, '')}"
-                 for name, found in increase.items() if found.n]  # fmt: skip
+        words = [
+            f"{name} seconds per step more by a share of {with_interval(found, '')}"
+            for name, found in increase.items()
+            if found.n
+        ]
         text = f"{arm.name} against {BASELINE}: {'; '.join(words).replace('  ', ' ') or 'not measured'}."
         parts = [bounded_part(increase["wall"], -np.inf, most, text)]
         note = "Where runs share processors, wall time says little: CPU time compares better."

@@ -100,9 +100,14 @@ def _bars(ax: Axes, ablation: Ablation, scores: dict[str, dict[int, float]]) -> 
             ax.plot(np.clip([found.low, found.high], 0, 1), [place, place], color="black", linewidth=1)
         spread = np.linspace(-0.16, 0.16, len(own)) if len(own) > 1 else [0.0]
         ax.plot(
-            list(own.values()), place + np.asarray(spread), "o", color="black", markersize=3, markeredgecolor="white",
+            list(own.values()),
+            place + np.asarray(spread),
+            "o",
+            color="black",
+            markersize=3,
+            markeredgecolor="white",
             markeredgewidth=0.5,
-        )  # fmt: skip
+        )
         shared = own.keys() & first.keys()
         text = f"{found.mean:.3f}"
         if place and shared:

@@ -100,11 +100,23 @@ def _correctness(ax: Axes, found: pd.DataFrame) -> None:
     for kind, colour, marker, label in ((right, COLOURS[5], "o", "correct"), (~right, "#000000", "x", "wrong")):
         own = found[kind]
         ax.scatter(
-            own.x, own.y, s=6 if marker == "o" else 9, color=colour, marker=marker,
-            linewidths=0 if marker == "o" else 0.7, label=f"{label} ({len(own)})",
-        )  # fmt: skip
-    ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, markerscale=1.6, handletextpad=0.2, borderpad=0.2,
-              columnspacing=1.5)  # fmt: skip
+            own.x,
+            own.y,
+            s=6 if marker == "o" else 9,
+            color=colour,
+            marker=marker,
+            linewidths=0 if marker == "o" else 0.7,
+            label=f"{label} ({len(own)})",
+        )
+    ax.legend(
+        loc="lower left",
+        bbox_to_anchor=(0, 1),
+        ncols=2,
+        markerscale=1.6,
+        handletextpad=0.2,
+        borderpad=0.2,
+        columnspacing=1.5,
+    )
 
 
 def _neighbours(found: pd.DataFrame) -> str:

@@ -88,7 +88,7 @@ def _length_panel(ax: Axes, own: pd.DataFrame, drawn: pd.DataFrame, spectrum: st
         key, width = f"{name}_{spectrum}", 0 if marker == "o" else 0.5
         ax.scatter(
             drawn.length + side + jitter, drawn[key], s=7, color=colour, marker=marker, alpha=0.45, linewidths=width
-        )  # fmt: skip
+        )
         middle = _medians(own, key)
         ax.plot(middle.index + side, middle, color="white", linewidth=3)
         ax.plot(middle.index + side, middle, color=colour, **MEDIAN)

@@ -173,8 +173,14 @@ def _legend_width(names: Sequence[str], lines: int) -> float:
 
 
 #: Digits for the ticks of a logarithmic axis, from a scale of many decades to a part of one.
-TICKS = ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 5, 7), (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8, 9),
-         tuple(digit / 10 for digit in range(10, 100, 2)))  # fmt: skip
+TICKS = (
+    (1,),
+    (1, 3),
+    (1, 2, 5),
+    (1, 1.5, 2, 3, 5, 7),
+    (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8, 9),
+    tuple(digit / 10 for digit in range(10, 100, 2)),
+)
 
 
 def plain_log(axis: Axis) -> None:

@@ -91,9 +91,7 @@ def entropy_reward(results: Results, policy: str) -> Drawing | None:
     for [ax], method in zip(columns, shown, strict=True):
         own, style = series[series.method == method], look(method, results.matrix.methods)
         ax.scatter(series.entropy, series.reward, s=5, color="#dddddd", linewidths=0)
-        ax.scatter(
-            own.entropy, own.reward, s=9, color=style["color"], marker=style["marker"], linewidths=0, alpha=0.6
-        )  # fmt: skip
+        ax.scatter(own.entropy, own.reward, s=9, color=style["color"], marker=style["marker"], linewidths=0, alpha=0.6)
         ax.set_title(method)
         ax.xaxis.set_major_locator(MaxNLocator(3))
         words += _fit(ax, own, style["color"], method)

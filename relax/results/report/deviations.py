@@ -51,8 +51,12 @@ def deviations(config: Mapping[str, Any], settings: Sequence[Mapping[str, str]])
             continue
         shown = [value if len(by_value) == 1 else f"{value} ({', '.join(names)})" for value, names in by_value.items()]
         rows.append({**setting, "here": "; ".join(shown)})
-    columns = (Column("setting", "setting"), Column("paper", "paper"), Column("here", "here"),
-               Column("source", "where in the paper"))  # fmt: skip
+    columns = (
+        Column("setting", "setting"),
+        Column("paper", "paper"),
+        Column("here", "here"),
+        Column("source", "where in the paper"),
+    )
     caption = f"As in the paper: {'; '.join(same)}." if same else "No setting is the paper's."
     if any("q" in value for _, value in _methods(config, "relax", "xi")):
         caption += " A limit such as q90 is that percentile of the initial policy's DSD, in the method's own spectrum."

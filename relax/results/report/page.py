@@ -82,8 +82,10 @@ def write_pages(tables: Sequence[Table], figures: Sequence[Figure], out_dir: str
     there before are gone. Returns the two folders.
     """
     template, out = _template("page.html.j2"), Path(out_dir)
-    pages = {"tables": [(table.name, {"table": table}) for table in tables],
-             "figures": [(figure.name, {"figure": _embed(figure)}) for figure in figures]}  # fmt: skip
+    pages = {
+        "tables": [(table.name, {"table": table}) for table in tables],
+        "figures": [(figure.name, {"figure": _embed(figure)}) for figure in figures],
+    }
     for kind, items in pages.items():
         with atomic_folder(out / kind) as folder:
             for number, (name, shown) in enumerate(items, 1):

@@ -127,8 +127,13 @@ def timeline(results: Results) -> Drawing | None:
         height = 0.84 / (max(lanes) + 1)
         for (start, end), lane in zip(zip(own.start, own.end, strict=True), lanes, strict=True):
             seen = max(end - start, whole / 400)  # a job of no time is still a job
-            ax.broken_barh([(start / size, seen / size)], (row - 0.42 + lane * height, 0.92 * height),
-                           facecolor="#0072b2", edgecolor="white", linewidth=0.3)  # fmt: skip
+            ax.broken_barh(
+                [(start / size, seen / size)],
+                (row - 0.42 + lane * height, 0.92 * height),
+                facecolor="#0072b2",
+                edgecolor="white",
+                linewidth=0.3,
+            )
     ax.set(yticks=range(len(verbs)), yticklabels=verbs, ylim=(len(verbs) - 0.4, -0.6), xlim=(0, whole / size * 1.01))
     ax.set_xlabel(f"{unit} since {first:%Y-%m-%d %H:%M} UTC")
     ax.grid(axis="y", visible=False)
@@ -198,8 +203,17 @@ def _line(
 
 def _box(ax: Axes, centre: tuple[float, float], stage: str, results: Results) -> None:
     own, (x, y) = results.costs[results.costs.verb == stage], centre
-    ax.add_patch(FancyBboxPatch((x - BOX[0] / 2, y - BOX[1] / 2), *BOX, boxstyle="round,pad=0,rounding_size=0.06",
-                                facecolor="#f2f6fa", edgecolor="#0072b2", linewidth=0.9, zorder=2))  # fmt: skip
+    ax.add_patch(
+        FancyBboxPatch(
+            (x - BOX[0] / 2, y - BOX[1] / 2),
+            *BOX,
+            boxstyle="round,pad=0,rounding_size=0.06",
+            facecolor="#f2f6fa",
+            edgecolor="#0072b2",
+            linewidth=0.9,
+            zorder=2,
+        )
+    )
     ax.text(x, y - 0.16, stage, ha="center", va="center", fontsize=8.5, fontweight="bold", zorder=3)
     wall, cpu = (duration(float(own[name].fillna(0).sum())) for name in ("wall_seconds", "cpu_seconds"))
     words = f"{len(own)} {'job' if len(own) == 1 else 'jobs'}, {wall}\nCPU {cpu}"

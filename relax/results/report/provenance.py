@@ -24,11 +24,21 @@ def what_ran(results: Results) -> list[tuple[str, str]]:
     if spent.started and spent.ended:
         memory = results.costs.peak_memory_mb.max()
         gpu = spent.accelerator_seconds
-        facts.append(("when", f"{spent.started:%Y-%m-%d %H:%M} to {spent.ended:%Y-%m-%d %H:%M} UTC, "
-                              f"{duration(spent.elapsed_seconds)}"))  # fmt: skip
-        facts.append(("cost", f"{spent.cpu_seconds / 3600:.2g} CPU hours, "
-                              f"{f'{gpu / 3600:.2g} GPU hours' if gpu else 'no GPU'}; {memory:,.0f} MB in the largest "
-                              "process"))  # fmt: skip
+        facts.append(
+            (
+                "when",
+                f"{spent.started:%Y-%m-%d %H:%M} to {spent.ended:%Y-%m-%d %H:%M} UTC, "
+                f"{duration(spent.elapsed_seconds)}",
+            )
+        )
+        facts.append(
+            (
+                "cost",
+                f"{spent.cpu_seconds / 3600:.2g} CPU hours, "
+                f"{f'{gpu / 3600:.2g} GPU hours' if gpu else 'no GPU'}; {memory:,.0f} MB in the largest "
+                "process",
+            )
+        )
         made = made_with(results)
         facts.append(("machine", made["machine"]))
         facts.append(("configuration", " + ".join(made["configuration"])))
@@ -81,8 +91,10 @@ def _methods(results: Results) -> dict[str, str]:
         if not given.get("alpha"):
             own.pop("spectrum", None)
         limit = results.summary(results.matrix.policies[0], name, "train/xi")
-        shown = [f"{key} {_value(value)}" + (f" (here {limit.mean:.3g})" if key == "xi" and limit.n else "")
-                 for key, value in own.items()]  # fmt: skip
+        shown = [
+            f"{key} {_value(value)}" + (f" (here {limit.mean:.3g})" if key == "xi" and limit.n else "")
+            for key, value in own.items()
+        ]
         words[name] = ", ".join(shown) or ("the baseline" if name == BASELINE else f"as {BASELINE}")
     return words
 
@@ -106,8 +118,11 @@ def _data(results: Results) -> str:
     sources = [f"{found['repo']} at {found['revision'][:12]}" for found in given.get("datasets", [])]
     name = ", ".join(sources) or given.get("source", "")
     numbers = next((record["metrics"] for record in results.records if record["verb"] == "data"), {})
-    counts = [f"{int(numbers[key]):,} {words}" for key, words in
-              {"train_problems": "to train on", "test_problems": "held out"}.items() if key in numbers]  # fmt: skip
+    counts = [
+        f"{int(numbers[key]):,} {words}"
+        for key, words in {"train_problems": "to train on", "test_problems": "held out"}.items()
+        if key in numbers
+    ]
     return "; ".join(filter(None, [name, ", ".join(counts)]))
 
 

@@ -12,10 +12,13 @@ from relax.results.tables.render import Column, Estimate, Table, Value
 SHOWN = ("train/reward", "train/entropy", *(f"koopman/policy/dsd_{spectrum}" for spectrum in SPECTRA))
 #: What an interval of a difference says of a statement: (direction, verdict of the interval) -> verdict.
 VERDICTS = {
-    ("higher", "rose"): "seen", ("higher", "fell"): "opposite",
-    ("lower", "fell"): "seen", ("lower", "rose"): "opposite",
-    ("not higher", "fell"): "seen", ("not higher", "rose"): "opposite",
-}  # fmt: skip
+    ("higher", "rose"): "seen",
+    ("higher", "fell"): "opposite",
+    ("lower", "fell"): "seen",
+    ("lower", "rose"): "opposite",
+    ("not higher", "fell"): "seen",
+    ("not higher", "rose"): "opposite",
+}
 
 
 def ablation_tables(results: Results) -> list[Table]:
@@ -62,8 +65,14 @@ def _arms(results: Results, shown: list[tuple[str, Ablation]]) -> Table:
     labels = (Column("policy", "policy", shown=len(results.matrix.policies) > 1), Column("arm", "arm"))
     about = (Column("method", "method"), Column("runs", "runs"))
     shown_labels = sum(column.shown for column in labels)
-    return Table(f"ablation-{ablation.name}", _title(ablation), caption, (*labels, *about, *columns), tuple(rows),
-                 labels=shown_labels)  # fmt: skip
+    return Table(
+        f"ablation-{ablation.name}",
+        _title(ablation),
+        caption,
+        (*labels, *about, *columns),
+        tuple(rows),
+        labels=shown_labels,
+    )
 
 
 def _statements(results: Results, shown: list[tuple[str, Ablation]], said: list[Statement]) -> Table:
@@ -81,11 +90,15 @@ def _statements(results: Results, shown: list[tuple[str, Ablation]], said: list[
     ablation = shown[0][1]
     policy_shown = len(results.matrix.policies) > 1
     columns = (
-        Column("policy", "policy", shown=policy_shown), Column("arm", "arm"),
-        Column("statement", "the paper shows"), Column("source", "source"),
-        Column("quantity", "quantity", "here"), Column("less", "less that of", "here"),
-        Column("difference", "difference", "here", "+.3f", std=False), Column("verdict", "verdict", "here"),
-    )  # fmt: skip
+        Column("policy", "policy", shown=policy_shown),
+        Column("arm", "arm"),
+        Column("statement", "the paper shows"),
+        Column("source", "source"),
+        Column("quantity", "quantity", "here"),
+        Column("less", "less that of", "here"),
+        Column("difference", "difference", "here", "+.3f", std=False),
+        Column("verdict", "verdict", "here"),
+    )
     caption = (
         "What the paper shows in pictures, without numbers, in our words, and the difference of our arms, paired by "
         "seed, with the half width of its 95 % Student t interval. Seen: the interval lies on the stated side of zero; "
@@ -93,8 +106,14 @@ def _statements(results: Results, shown: list[tuple[str, Ablation]], said: list[
         "the two arms has no run, or is not configured. Not judged: the statement is no order of two arms. Score: mean "
         "over the benchmarks."
     )
-    return Table(f"ablation-{ablation.name}-paper", f"What the paper shows of {ablation.name}", caption, columns,
-                 tuple(rows), labels=2 + policy_shown)  # fmt: skip
+    return Table(
+        f"ablation-{ablation.name}-paper",
+        f"What the paper shows of {ablation.name}",
+        caption,
+        columns,
+        tuple(rows),
+        labels=2 + policy_shown,
+    )
 
 
 def _title(ablation: Ablation) -> str:
@@ -105,9 +124,12 @@ def _differences(
     results: Results, policy: str, ablation: Ablation, one: Statement, than: str
 ) -> Iterator[tuple[str, Summary]]:
     """(quantity in words, arm less the arm compared with); DSD of both spectra."""
-    keys = {"reward": [("reward", "train/reward")], "entropy": [("token entropy", "train/entropy")],
-            "dsd": [(f"DSD of {WORDS[s]}", f"koopman/policy/dsd_{s}") for s in SPECTRA],
-            "score": [("score", "score")]}  # fmt: skip
+    keys = {
+        "reward": [("reward", "train/reward")],
+        "entropy": [("token entropy", "train/entropy")],
+        "dsd": [(f"DSD of {WORDS[s]}", f"koopman/policy/dsd_{s}") for s in SPECTRA],
+        "score": [("score", "score")],
+    }
     arms = [ablation.arms.get(label) for label in (one.arm, than)]
     for name, key in keys.get(one.quantity, []):
         values = [_by_seed(results, policy, arm, key) if arm else {} for arm in arms]

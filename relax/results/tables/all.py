@@ -124,8 +124,11 @@ def probes(results: Results) -> Table:
     """DSD under two ridges, on-policy and on fixed probes, at the start and the end of training."""
     ridge, columns = ridge_of(results), []
     for spectrum in SPECTRA:
-        names = {f"dsd_{spectrum}": f"ridge {ridge}", f"dsd_{spectrum}_ridge_0.1": "ridge 0.1",
-                 f"shuffled_{spectrum}": f"time-shuffled, ridge {ridge}"}  # fmt: skip
+        names = {
+            f"dsd_{spectrum}": f"ridge {ridge}",
+            f"dsd_{spectrum}_ridge_0.1": "ridge 0.1",
+            f"shuffled_{spectrum}": f"time-shuffled, ridge {ridge}",
+        }
         columns += [Column(k, title, f"DSD {WORDS[spectrum]}", SPEC[spectrum]) for k, title in names.items()]
     about = {
         "condition": (".1e", "condition"),
@@ -158,9 +161,13 @@ def probes(results: Results) -> Table:
 
 def dictionary(results: Results) -> Table:
     """The fitted dictionary against a random one, on held-out rollouts."""
-    titles = {"residual_q10": "residual, 10th percentile", "residual_q50": "residual, median",
-              "residual_q90": "residual, 90th percentile", "condition": "condition of the Gram matrix",
-              "effective_rank": "effective rank"}  # fmt: skip
+    titles = {
+        "residual_q10": "residual, 10th percentile",
+        "residual_q50": "residual, median",
+        "residual_q90": "residual, 90th percentile",
+        "condition": "condition of the Gram matrix",
+        "effective_rank": "effective rank",
+    }
     rows = []
     for found in results.dictionaries.to_dict("records"):
         for key, title in titles.items():
@@ -244,8 +251,11 @@ STAGES = ("data", "overlap", "base", "dictionary", "train", "extract", "koopman"
 
 def stages(results: Results) -> Table:
     """What every stage cost, over all its runs, and all of them together."""
-    sums = {"wall_seconds": ("wall_seconds", 1), "cpu_hours": ("cpu_seconds", 3600),
-            "gpu_hours": ("accelerator_seconds", 3600)}  # fmt: skip
+    sums = {
+        "wall_seconds": ("wall_seconds", 1),
+        "cpu_hours": ("cpu_seconds", 3600),
+        "gpu_hours": ("accelerator_seconds", 3600),
+    }
     costs, rows = results.costs, []
     groups = sorted(costs.groupby("verb"), key=lambda item: STAGES.index(item[0]) if item[0] in STAGES else len(STAGES))
     for verb, group in [*groups, ("all", costs)] if len(costs) else []:

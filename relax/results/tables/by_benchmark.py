@@ -38,11 +38,15 @@ def beside(results: Results) -> Table:
                         row[name] = results.summary(policy, method, f"evaluate/{benchmark}/{name}@{k}").mean
                     rows.append(row)
     columns = (
-        Column("policy", "policy", shown=len(results.matrix.policies) > 1), Column("method", "method"),
-        Column("benchmark", "benchmark"), Column("metric", "metric"), Column("score", "score"),
-        Column("stderr", "over problems", "standard error"), Column("rerun", "over new samples", "standard error"),
+        Column("policy", "policy", shown=len(results.matrix.policies) > 1),
+        Column("method", "method"),
+        Column("benchmark", "benchmark"),
+        Column("metric", "metric"),
+        Column("score", "score"),
+        Column("stderr", "over problems", "standard error"),
+        Column("rerun", "over new samples", "standard error"),
         *(Column(name, title, "share of the responses") for name, title in BESIDE.items()),
-    )  # fmt: skip
+    )
     caption = (
         "Every score, mean over seeds ± half width of its 95 % Student t interval, and what stands beside it. Standard "
         "errors are those of one run, mean over seeds: over problems (clusters of them where a benchmark repeats one), "
@@ -71,9 +75,11 @@ def paired(results: Results) -> Table:
     ]  # fmt: skip
     for kind, group in groups:
         columns += [
-            Column(f"{kind}_interval", "95 % interval", group), Column(f"{kind}_n", "n", group),
-            Column(f"{kind}_p", "p", group, ".2g"), Column(f"{kind}_p_corrected", "p, corrected", group, ".2g"),
-        ]  # fmt: skip
+            Column(f"{kind}_interval", "95 % interval", group),
+            Column(f"{kind}_n", "n", group),
+            Column(f"{kind}_p", "p", group, ".2g"),
+            Column(f"{kind}_p_corrected", "p, corrected", group, ".2g"),
+        ]
     caption = (
         f"Every method minus {BASELINE}, by problem and by seed. Over problems: would these policies differ on other "
         "problems of the kind? Over seeds: would training again give the difference on these problems? A claim on a "
@@ -87,10 +93,11 @@ def _cells(one: Comparison) -> dict[str, Value]:
     cells: dict[str, Value] = {"difference": one.problems.value}
     for kind, found in (("problems", one.problems), ("seeds", one.seeds)):
         cells |= {
-            f"{kind}_interval": _interval(found), f"{kind}_n": found.n,
+            f"{kind}_interval": _interval(found),
+            f"{kind}_n": found.n,
             f"{kind}_p": found.p_value if found.exact else f"~{found.p_value:.2g}",
             f"{kind}_p_corrected": found.p_corrected,
-        }  # fmt: skip
+        }
     return cells
 
 

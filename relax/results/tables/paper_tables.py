@@ -81,8 +81,12 @@ def _verdicts(table: Table) -> Counter[str]:
 
 def _counted(found: Counter[str]) -> str:
     total = sum(found.values())
-    words = {"reproduced": "reproduced", "not reproduced": "not reproduced", "no interval": "without an interval",
-             "not run": "not run"}  # fmt: skip
+    words = {
+        "reproduced": "reproduced",
+        "not reproduced": "not reproduced",
+        "no interval": "without an interval",
+        "not run": "not run",
+    }
     counts = ", ".join(f"{found[key]} {text}" for key, text in words.items() if found[key])
     return f"of {total} printed {'value' if total == 1 else 'values'} with a counterpart here, {counts}"
 
@@ -97,10 +101,11 @@ def _scores(results: Results, layout: Layout, checks: Mapping[tuple[str, str, st
         _row(results, layout, row, one, checks, printed) for row in printed for one in ours.get(row.label) or [None]
     ]
     columns = (
-        *(Column(name, name.replace("_", " ")) for name in layout.words), *_of_ours(any(ours.values())),
+        *(Column(name, name.replace("_", " ")) for name in layout.words),
+        *_of_ours(any(ours.values())),
         *(Column(name, name, METRICS[name], ".1f") for name in layout.numbers),
         Column("average", "average (mean)", spec=".1f"),
-    )  # fmt: skip
+    )
     table = Table(_file(layout), TITLES[layout.table], "", columns, tuple(rows), layout.labels)
     return replace(table, caption=_caption(results, layout, table))
 
@@ -108,9 +113,11 @@ def _scores(results: Results, layout: Layout, checks: Mapping[tuple[str, str, st
 def _of_ours(shown: bool) -> tuple[Column, ...]:
     """What of ours stands in a row; without a counterpart there is nothing to show."""
     return (
-        Column("our_policy", "our policy", shown=False), Column("our_method", "our method", shown=False),
-        Column("ours", "ours", shown=shown), Column("n", "n", shown=shown),
-    )  # fmt: skip
+        Column("our_policy", "our policy", shown=False),
+        Column("our_method", "our method", shown=False),
+        Column("ours", "ours", shown=shown),
+        Column("n", "n", shown=shown),
+    )
 
 
 def _caption(results: Results, layout: Layout, table: Table) -> str:
@@ -242,14 +249,16 @@ def _cost(results: Results) -> Table:
     rows = cost_rows(results, _given(results).get(COST.table, {}))
     compared = any(row["ours"] for row in rows)
     columns = (
-        Column("base_model", "base model"), Column("component", "component"), *_of_ours(compared),
+        Column("base_model", "base model"),
+        Column("component", "component"),
+        *_of_ours(compared),
         Column("GRPO_seconds_printed", "printed", "GRPO (s)"),
         Column("GRPO_seconds", "ours", "GRPO (s)", ".1f", std=False, shown=compared),
         Column("ReLaX_seconds_printed", "printed", "ReLaX (s)"),
         Column("ReLaX_seconds", "ours", "ReLaX (s)", ".1f", std=False, shown=compared),
         Column("increase_percent", "increase (%)", spec=".1f"),
         Column("accelerator", "accelerator, ours", shown=compared),
-    )  # fmt: skip
+    )
     table = Table(_file(COST), TITLES[COST.table], "", columns, tuple(rows), COST.labels)
     caption = f"Seconds and increases as printed in {COST.table} of arXiv 2512.07558."
     if not compared:

@@ -1,4 +1,4 @@
-"""Markdown, LaTeX and CSV of a table; what is in a cell, :mod:`~relax.results.tables.cells` says, with names here too."""
+"""Markdown, LaTeX and CSV of a table; what a cell holds is decided in :mod:`~relax.results.tables.cells`."""
 
 import csv
 import io
@@ -19,8 +19,23 @@ from relax.results.tables.cells import (
     cell,
 )
 
-__all__ = ["MARKS", "MINUS", "MISSING", "Cell", "Column", "Compared", "Estimate", "Table", "Value", "cell", "csv_text",
-           "latex", "to_csv", "to_latex", "to_markdown"]  # fmt: skip
+__all__ = [
+    "MARKS",
+    "MINUS",
+    "MISSING",
+    "Cell",
+    "Column",
+    "Compared",
+    "Estimate",
+    "Table",
+    "Value",
+    "cell",
+    "csv_text",
+    "latex",
+    "to_csv",
+    "to_latex",
+    "to_markdown",
+]
 
 
 def _plain(found: Cell) -> str:
