@@ -15,9 +15,9 @@ from torch import Tensor
 
 from relax.errors import ConfigError, DataError, MachineError
 from relax.koopman.fitting import Batch, Trajectories, batches, check_objective, fit_weight
+from relax.koopman.gram_statistics import TrajectoryStatistics, trajectory_statistics
 from relax.koopman.inputs import check_finite, check_positive, check_ridge, check_weight
 from relax.koopman.operator import RIDGE
-from relax.koopman.trajectory_statistics import TrajectoryStatistics, trajectory_statistics
 
 #: Which states after the final norm a response's trajectory is: those at its tokens, or one to the left,
 #: from which its tokens are predicted (the first is the prompt's last).

@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from relax.koopman.gram_statistics import TrajectoryStatistics
 from relax.koopman.operator import RIDGE
-from relax.koopman.trajectory_statistics import TrajectoryStatistics
 
 
 def plot_eigenvalues(eigenvalues: NDArray[Any], residuals: NDArray[Any], axes: Any = None) -> Any:

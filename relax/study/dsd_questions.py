@@ -37,8 +37,9 @@ def falls_first(study: Study) -> str:
         + table(["runs", "DSD", "n", "entropy", "DSD", "lag (steps)", "mean correlation"], rows)
         + (
             f"\nFirst {foresight.EARLY} steps. Entropy and DSD: level at their end over that at their start, "
-            "95 % interval over runs. Lag: where the changes of log DSD and of entropy of a run correlate most; positive: "
-            "DSD moves first. Mean correlation: largest value of the mean over runs and its lag; in the band: no larger than "
+            "95 % interval over runs. Lag: where the changes of log DSD and of entropy of a run correlate most; "
+            "positive: DSD moves first. Mean correlation: largest value of the mean over runs and its lag; in the band: "
+            "no larger than "
             "unrelated series leave in 95 % of draws. All arms: their runs with one seed and initial policy share "
             "problems and start, so intervals and band are too narrow there. An order in time is no cause, and a DSD "
             "that does not fall cannot warn."

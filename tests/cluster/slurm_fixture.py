@@ -18,7 +18,7 @@ from pathlib import Path
 from tests.conftest import REPOSITORY
 from tests.workflow.workflow_fixture import ENVIRONMENT
 
-START = REPOSITORY / "tests" / "slurm" / "start.sh"
+START = REPOSITORY / "tests" / "cluster" / "slurm" / "start.sh"
 PACKAGES = {"slurmctld": "slurm-wlm", "slurmd": "slurm-wlm", "munged": "munge"}
 ACCOUNTING = {"slurmdbd": "slurmdbd", "mariadbd": "mariadb-server"}
 #: Seconds that anything may take on a busy machine.
@@ -177,7 +177,7 @@ class Experiment:
     def environment(self, fail: str = "") -> dict[str, str]:
         tools = self.clone.parent / "tools"
         tools.mkdir(exist_ok=True)
-        shutil.copy(REPOSITORY / "tests" / "slurm" / "relax", tools / "relax")
+        shutil.copy(REPOSITORY / "tests" / "cluster" / "slurm" / "relax", tools / "relax")
         return {
             "PATH": f"{tools}:{ENVIRONMENT['PATH']}",
             "PYTHONPATH": str(self.clone),

@@ -56,7 +56,7 @@ def test_zero_is_its_third_stage_with_a_whole_final_model() -> None:
 def test_the_term_has_the_same_gradient_where_weights_are_sharded(tiny_policy: Path, tmp_path: Path) -> None:
     """FSDP2 over two processes on the CPU: the hook on the backbone hears whole states."""
     port = free_port()
-    script = str(REPOSITORY / "tests" / "sharded.py")
+    script = str(REPOSITORY / "tests" / "training" / "sharded.py")
     started = [
         subprocess.Popen(
             [sys.executable, script, str(tiny_policy), str(tmp_path)],

@@ -7,8 +7,8 @@ import yaml
 
 from relax import config
 from relax.cluster.site import read_site
+from relax.config import benchmarks
 from relax.errors import ConfigError, DataError, MachineError
-from relax.evaluation import catalogue
 from relax.reading import read_yaml
 from tests.conftest import REPOSITORY
 
@@ -152,11 +152,11 @@ def test_a_key_that_stands_twice_is_refused_with_both_lines(tmp_path: Path, text
         path.write_text(text)
     files = overlay(tmp_path, text)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(catalogue, "TASKS", tasks)
+        patch.setattr(benchmarks, "TASKS", tasks)
         for path, reads in (
             (files[1], lambda: config.load(files)),
             (site, lambda: read_site(site, {})),
-            (tasks / "gsm8k.yaml", lambda: catalogue.read_task("gsm8k")),
+            (tasks / "gsm8k.yaml", lambda: benchmarks.read_task("gsm8k")),
         ):
             with pytest.raises(ConfigError) as caught:
                 reads()

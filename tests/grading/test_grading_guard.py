@@ -55,7 +55,7 @@ def children(monkeypatch: pytest.MonkeyPatch, canary: Path) -> Iterator[Callable
 
 
 def test_an_answer_that_takes_too_long_is_a_time_out_and_not_a_wrong_one(children) -> None:
-    children("grading_stand_ins:sleep")
+    children("tests.grading.grading_stand_ins:sleep")
     start = time.monotonic()
     found = grade(*HARD)
     assert (found.status, found.correct) == (Status.TIMEOUT, False)
@@ -75,7 +75,7 @@ def test_an_answer_that_takes_too_long_is_a_time_out_and_not_a_wrong_one(childre
 )
 def test_a_child_that_misbehaves_is_replaced_at_once(action: str, answer: str | None, children, monkeypatch) -> None:
     monkeypatch.setattr(workers, "LIMIT", 60 * LIMIT)  # is not waited for, however busy the machine is
-    pool, start = children("grading_stand_ins:act"), time.monotonic()
+    pool, start = children("tests.grading.grading_stand_ins:act"), time.monotonic()
     assert pool.ask((["answer"], "")) == "correct"
     assert pool.ask(([action], "")) == answer
     assert pool.ask((["answer"], "")) == "correct"
@@ -84,7 +84,7 @@ def test_a_child_that_misbehaves_is_replaced_at_once(action: str, answer: str | 
 
 
 def test_a_child_that_never_comes_back_is_killed_and_replaced(children) -> None:
-    pool = children("grading_stand_ins:act")
+    pool = children("tests.grading.grading_stand_ins:act")
     assert pool.ask((["hold"], "")) is None
     assert pool.ask((["answer"], "")) == "correct"
 
@@ -101,12 +101,12 @@ def test_the_imports_of_computer_algebra_are_not_the_first_questions_time() -> N
 
 
 def test_a_child_writes_no_file(children, canary: Path) -> None:
-    assert children("grading_stand_ins:act").ask((["write"], "")) is None
+    assert children("tests.grading.grading_stand_ins:act").ask((["write"], "")) is None
     assert canary.stat().st_size == 0
 
 
 def test_memory_counts_as_a_limit_in_a_grade(children, monkeypatch) -> None:
-    pool = children("grading_stand_ins:act")
+    pool = children("tests.grading.grading_stand_ins:act")
     monkeypatch.setattr("relax.grading.grader._at_once", lambda *_: (("take memory",), ""))
     assert grade(*HARD).status == Status.TIMEOUT
     assert pool._running == 0
@@ -136,7 +136,7 @@ def test_a_killed_worker_is_replaced() -> None:
 
 AT_REST = f"from relax.evaluation import grade; assert grade(*{HARD!r}).correct; child = workers.pool()._idle[0]"
 AT_WORK = (
-    "child = workers.Pool(judge='grading_stand_ins:act')._take();"
+    "child = workers.Pool(judge='tests.grading.grading_stand_ins:act')._take();"
     'child._process.stdin.write(b\'[["hold"], ""]\\n\'); child._process.stdin.flush()'
 )
 
@@ -144,10 +144,10 @@ AT_WORK = (
 @pytest.mark.parametrize("begin", [AT_REST, AT_WORK], ids=["at rest", "at work"])
 def test_workers_do_not_outlive_a_parent_that_is_killed(begin: str) -> None:
     program = (
-        f"import os, signal; from relax.evaluation import workers; {begin};"
+        f"import os, signal; from relax.grading import workers; {begin};"
         "print(child._process.pid, flush=True); os.kill(os.getpid(), signal.SIGKILL)"
     )
-    paths = {"PYTHONPATH": os.pathsep.join(filter(None, [str(REPOSITORY / "tests"), os.environ.get("PYTHONPATH")]))}
+    paths = {"PYTHONPATH": os.pathsep.join(filter(None, [str(REPOSITORY), os.environ.get("PYTHONPATH")]))}
     ended = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=False, env=os.environ | paths
     )
@@ -178,19 +178,19 @@ CALLS = [
 
 def test_what_reads_as_a_call_is_never_one(children, canary: Path) -> None:
     """As an answer and as a gold, put to the real judge past all that is decided before it."""
-    watched = children("grading_watched:watched")
+    watched = children("tests.grading.grading_watched:watched")
     for text in CALLS:
         assert watched.ask((["5"], text)) in ("wrong", "unparseable_answer"), text
         assert watched.ask(([text], "5")) in ("wrong", "unparseable_gold"), text
     assert not any(found.correct for found in grade_many([boxed(text) for text in CALLS], ["5"] * len(CALLS)))
     assert not canary.exists()
     # And it would have been seen.
-    assert children("grading_watched:evaluate").ask((["5"], CALLS[0])) == "wrong"
+    assert children("tests.grading.grading_watched:evaluate").ask((["5"], CALLS[0])) == "wrong"
     assert canary.exists()
 
 
 def test_what_texts_and_numbers_decide_reaches_no_child(children, canary: Path) -> None:
-    children("grading_stand_ins:touch")
+    children("tests.grading.grading_stand_ins:touch")
     decided = {
         "5": "5",
         "6": "5",
@@ -225,7 +225,7 @@ def low(monkeypatch: pytest.MonkeyPatch) -> None:
     [("x" * 20, "x" * 21), ("((((x))))", "(((((x)))))"), ("{[({x})]}", "{[({(x)})]}")],
 )
 def test_too_long_and_too_deep_are_refused_unread(small: str, large: str, low, children, canary: Path) -> None:
-    children("grading_stand_ins:touch")
+    children("tests.grading.grading_stand_ins:touch")
     assert not too_large(small)
     assert grade(boxed(large), "x").status == Status.UNPARSEABLE_ANSWER
     assert grade(boxed("x"), large).status == Status.UNPARSEABLE_GOLD

@@ -65,7 +65,7 @@ def test_chunks_of_any_size_add_up(cuts, seed):
 def test_long_inputs_are_projected_in_pieces(batch, monkeypatch):
     whole = trajectory_statistics(*batch)
     for states in (7, 90):
-        monkeypatch.setattr("relax.koopman.trajectory_statistics.CHUNK_STATES", states)
+        monkeypatch.setattr("relax.koopman.gram_statistics.CHUNK_STATES", states)
         pieces = trajectory_statistics(*batch)
         for name, tensor in whole.to_tensors().items():
             assert torch.allclose(pieces.to_tensors()[name].double(), tensor.double(), atol=1e-12), name

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from relax.config import digest, schema
-from relax.evaluation import catalogue
+from relax.config import benchmarks, digest, schema
+from relax.grading import workers
 from relax.records import code
 from tests.conftest import REPOSITORY
 
@@ -25,7 +25,7 @@ def edit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[
     """Edits a file of a copy of the package, which the versions are then of."""
     shutil.copytree(REPOSITORY / "relax", tmp_path / "relax", ignore=shutil.ignore_patterns("__pycache__"))
     monkeypatch.setattr(code, "PACKAGE", tmp_path / "relax")
-    monkeypatch.setattr(catalogue, "TASKS", tmp_path / "relax" / "evaluation" / "tasks")
+    monkeypatch.setattr(benchmarks, "TASKS", tmp_path / "relax" / "evaluation" / "tasks")
 
     def replaced(name: str, old: str, new: str) -> None:
         path = tmp_path / "relax" / name
@@ -57,9 +57,9 @@ def versions() -> dict[str, str]:
         ("data/countdown.py", "Counter(used) == Counter(numbers)", "set(used) == set(numbers)", GRADING),
         ("data/countdown.py", "EASY = 1 / 10", "EASY = 1 / 9", set()),  # of another source
         ("data/problem.py", "TEST_SHARE = 8", "TEST_SHARE = 9", {"data"}),
-        ("evaluation/equivalence.py", "def judge(", "def judge(more=0, *", GRADING),  # runs in child processes
-        ("evaluation/symbolic.py", "import sympy\n", "import sympy\n\nsympy.init_printing()\n", GRADING),
-        ("evaluation/statistics.py", "CONFIDENCE = 0.95", "CONFIDENCE = 0.9", {"evaluate"}),
+        ("grading/equivalence.py", "def judge(", "def judge(more=0, *", GRADING),  # runs in child processes
+        ("grading/symbolic.py", "import sympy\n", "import sympy\n\nsympy.init_printing()\n", GRADING),
+        ("evaluation/metrics.py", "CONFIDENCE = 0.95", "CONFIDENCE = 0.9", {"evaluate"}),
         ("evaluation/questions.py", "def _gsm8k(", "def _gsm8k(more=0, *", {"generate", "overlap"}),
         ("evaluation/tasks/_base.yaml", "top_p: 1.0", "top_p: 0.9", {"generate", "overlap"}),
         ("data/prompt.py", 'turns = [{"role": "user"', 'turns = [{"role": "human"',
@@ -70,7 +70,7 @@ def versions() -> dict[str, str]:
         ("data/noisy_sum.py", "Is the response a correct", "Is it a correct", set()),
         ("data/noisy_sum.py", "-> bool:", '-> "bool":', set()),
         ("data/noisy_sum.py", "digits give fewer", "digits are few", set()),
-        ("evaluation/grades.py", '"%s: %s, %d responses to', '"%s: %s: %d responses to', set()),
+        ("evaluation/grade_stage.py", '"%s: %s, %d responses to', '"%s: %s: %d responses to', set()),
         ("evaluation/tasks/_base.yaml", "# Shared by", "# For", set()),
     ],
 )  # fmt: skip
@@ -94,8 +94,9 @@ def test_every_source_of_the_configuration_is_known() -> None:
 
 def test_every_module_of_the_grader_stands_behind_the_grades() -> None:
     found = {entry.partition(":")[0] for entry in code.definitions(code.DECIDES["grade"])}
-    names = ("grading", "answers", "scalars", "equivalence", "symbolic", "workers")
-    assert found >= {f"relax.evaluation.{name}" for name in names}
+    names = ("grader", "answers", "scalars", "equivalence", "symbolic", "workers")
+    assert workers.JUDGE in code.CHILD
+    assert found >= {f"relax.grading.{name}" for name in names}
 
 
 def test_an_entry_that_is_gone_is_an_error() -> None:

@@ -279,9 +279,9 @@ def test_every_metric_that_training_writes_is_explained_and_no_other() -> None:
     training = REPOSITORY / "relax" / "training"
     written = {"step"} | noted(training / "trainer.py") | noted(training / "exploration.py")
     written |= assigned(training / "probes.py", "values") | rewarded(training / "rewards.py")
-    run = ast.parse((training / "run.py").read_text())
+    run = ast.parse((training / "train_stage.py").read_text())
     series = next(s.value for s in run.body if isinstance(s, ast.Assign) and s.targets[0].id == "SERIES")
-    written |= set(ast.literal_eval(series).values()) | assigned(training / "run.py", "run.metrics")
+    written |= set(ast.literal_eval(series).values()) | assigned(training / "train_stage.py", "run.metrics")
     updates = [n for n in ast.walk(run) if isinstance(n, ast.Call) and ast.unparse(n.func) == "run.metrics.update"]
     written |= {keyword.arg for call in updates for keyword in call.keywords}
     explained = [code(row[0]) for text in sections(METRICS).values() for row in rows(text)]

@@ -32,8 +32,8 @@ def lane(folder: Path, name: str, *options: str) -> tuple[int, str]:
     """Exit code and text of pytest over a file of a lane, as this repository sets it up."""
     (folder / "test_lane.py").write_text(LANE.format(marks=f"@pytest.mark.{name}"))
     words = [sys.executable, "-m", "pytest", "-c", str(REPOSITORY / "pyproject.toml"), "-p", "no:cacheprovider"]
-    words += ["-p", "conftest", *options, str(folder / "test_lane.py")]
-    environment = {**ENVIRONMENT, "PYTHONPATH": str(REPOSITORY / "tests")}
+    words += ["-p", "tests.conftest", *options, str(folder / "test_lane.py")]
+    environment = {**ENVIRONMENT, "PYTHONPATH": str(REPOSITORY)}
     ended = subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
     return ended.returncode, ended.stdout
 

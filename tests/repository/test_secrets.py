@@ -93,4 +93,4 @@ def test_a_server_whose_address_has_a_password(smoke: Path, tmp_path: Path) -> N
 
 def known() -> tuple[str, ...]:
     """Files of this repository that name the planted ones: the tests."""
-    return tuple(path.name for path in (REPOSITORY / "tests").glob("*.py"))
+    return tuple(path.name for path in (REPOSITORY / "tests").rglob("*.py"))

@@ -308,7 +308,7 @@ def test_dsd_that_tells_is_seen_and_arms_do_not_do_the_predicting() -> None:
 @pytest.mark.parametrize(("factor", "side"), [(1.5, "higher"), (0.5, "lower")])
 def test_what_tells_escape_apart_is_named_with_its_direction(factor: float, side: str) -> None:
     own = dict.fromkeys(EARLY_ARMS, lambda policy, seed: 121 if seed % 2 else None)
-    said = questions.foresight(early(records_of(own, seeds=range(1, 7)), factor)).splitlines()[0]
+    said = questions.tells_beforehand(early(records_of(own, seeds=range(1, 7)), factor)).splitlines()[0]
     assert said == (
         "Of 8 readings of DSD, 2 tell escape apart after Holm's correction over them: "
         f"DSD, on policy, eigenvalues, step 21 (the {side} escapes); "

@@ -27,7 +27,7 @@ def ranks_environment(rank: int, port: str) -> dict[str, str]:
     """What torchrun gives to one of two processes."""
     return os.environ | {
         "RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2",
-        "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "PYTHONPATH": str(REPOSITORY / "tests"),
+        "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "PYTHONPATH": str(REPOSITORY),
     }  # fmt: skip
 
 
@@ -36,7 +36,7 @@ def two_processes(policy: Path, folder: Path, **options) -> list[dict[float, dic
     port = free_port()
     started = []
     for rank in range(2):
-        script = str(REPOSITORY / "tests" / "ranks.py")
+        script = str(REPOSITORY / "tests" / "training" / "ranks.py")
         command = [sys.executable, script, str(policy), str(folder), json.dumps(options)]
         started.append(subprocess.Popen(command, env=ranks_environment(rank, port), stderr=subprocess.PIPE, text=True))
     for process in started:
@@ -88,11 +88,11 @@ def test_dynamic_sampling_fills_both_in_as_many_rounds(tiny_policy: Path, tmp_pa
 
 
 def test_they_agree_although_one_has_no_response_to_fit_a_dictionary_on(tiny_policy: Path, tmp_path: Path) -> None:
-    port, tests = free_port(), REPOSITORY / "tests"
+    port, script = free_port(), REPOSITORY / "tests" / "training" / "ranks_truncated.py"
     started = []
     for rank in range(2):
-        command = [sys.executable, str(tests / "ranks_truncated.py"), str(tiny_policy), str(tmp_path)]
-        env = ranks_environment(rank, port) | {"PYTHONPATH": os.pathsep.join([str(REPOSITORY), str(tests)])}
+        command = [sys.executable, str(script), str(tiny_policy), str(tmp_path)]
+        env = ranks_environment(rank, port) | {"PYTHONPATH": str(REPOSITORY)}
         started.append(subprocess.Popen(command, env=env, stderr=subprocess.PIPE, text=True))
     for process in started:
         _, text = process.communicate(timeout=300)
