@@ -159,7 +159,7 @@ class _Export:
         if self.mended:
             n, first = len(self.mended), self.mended[0]
             logger.warning("track: the store lacked %d of its files, or had others (first: %s); put back", n, first)
-        views = view_tags(self.config, self.experiment.creation_time)
+        views = view_tags(self.config, self.experiment.creation_time or 0)
         for key, value in {**views, CONFIG_TAG: digest(self.config)}.items():
             if self.experiment.tags.get(key) != value:
                 self.client.set_experiment_tag(self.experiment.experiment_id, key, value)
