@@ -247,8 +247,8 @@ def test_half_a_site_file(tmp_path: Path, monkeypatch, capsys) -> None:
 
 def test_half_of_what_stands_in_the_repository(tmp_path: Path, monkeypatch, capsys) -> None:
     """The paper's numbers and claims, and what is tracked of the runs."""
-    for name in ("paper", "reference/demo"):
-        shutil.copytree(REPOSITORY / "results" / name, tmp_path / name)
+    shutil.copytree(REPOSITORY / "relax" / "paper" / "transcribed", tmp_path / "paper")
+    shutil.copytree(REPOSITORY / "results" / "reference" / "demo", tmp_path / "reference" / "demo")
     reference, paper = tmp_path / "reference", tmp_path / "paper"
     monkeypatch.setattr(claims, "read_references", partial(claims.read_references, reference))
     monkeypatch.setattr(claims, "read_claims", partial(claims.read_claims, paper / "claims.csv"))
