@@ -23,9 +23,9 @@ from common import Result, in_turns, main, result
 from trl import GRPOConfig, GRPOTrainer
 
 from relax import ReLaXConfig, ReLaXTrainer
-from relax.data import visual
 from relax.koopman import Dictionary
 from relax.models.scratch_vision import make_model, make_processor
+from relax.tasks.visual import rendered
 from relax.training.pictures import training_set
 
 #: Prompts of a generation, responses to each, micro-batch, pixels of a picture's side and of a patch's, repeats.

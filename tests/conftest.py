@@ -81,8 +81,8 @@ def scratch_settings() -> dict:
 @pytest.fixture(scope="session")
 def tiny_policy(tmp_path_factory: pytest.TempPathFactory, scratch_settings: dict) -> Path:
     """Folder of an untrained tiny policy with its tokenizer."""
-    from relax.data.noisy_sum import ALPHABET
     from relax.models.scratch import make_model, make_tokenizer
+    from relax.tasks.noisy_sum import ALPHABET
 
     folder = tmp_path_factory.mktemp("policy")
     tokenizer = make_tokenizer(ALPHABET)

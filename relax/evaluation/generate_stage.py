@@ -14,7 +14,7 @@ from transformers import AutoConfig, ProcessorMixin
 from relax.config import digest
 from relax.config.benchmarks import TASKS, check_tasks, read_task
 from relax.data.images import check
-from relax.data.problem import read_problems
+from relax.data.problem_files import read_problems
 from relax.data.processor import render_images, tokenizer_of
 from relax.data.prompt import render
 from relax.errors import ConfigError, DataError

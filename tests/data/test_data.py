@@ -8,16 +8,18 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from relax.data import answer_prior, countdown, hub, noisy_sum
+from relax.data import hub
 from relax.data.copies import distinct
 from relax.data.data_stage import build
-from relax.data.problem import Problem, read_problems, split_of, write_problems
+from relax.data.problem_files import read_problems, write_problems
 from relax.data.tasks import ANSWERS, check
 from relax.errors import ConfigError, DataError, MachineError
 from relax.evaluation.grade_stage import grade_table
 from relax.grading.golds import agree
 from relax.grading.grader import VERIFIED, grade_response
 from relax.records.record import Run
+from relax.tasks import answer_prior, countdown, noisy_sum
+from relax.tasks.problem import Problem, split_of
 from relax.training.rewards import correctness
 
 

@@ -18,7 +18,7 @@ import pyarrow.parquet
 import pytest
 
 from relax.data.data_stage import build
-from relax.data.problem import read_problems
+from relax.data.problem_files import read_problems
 from relax.data.splits import load_split
 from relax.data.tables import read_table, text_of
 from relax.errors import DataError, MachineError

@@ -17,14 +17,16 @@ from datasets import Dataset, Features, Image, List, Value, load_dataset_builder
 from PIL import Image as Pillow
 
 from relax import config
-from relax.data import hub, images, splits, visual
+from relax.data import hub, images, splits
 from relax.data.data_stage import build
-from relax.data.problem import Problem, read_problems, split_of
-from relax.data.visual_drawing import VARIANTS, Style, draw, style_of
-from relax.data.visual_puzzles import FAMILIES, LEVELS, Puzzle, make, row_counts
+from relax.data.problem_files import read_problems
 from relax.errors import DataError
 from relax.grading.grader import grade_response
 from relax.records.record import Run
+from relax.tasks.problem import Problem, split_of
+from relax.tasks.visual import rendered
+from relax.tasks.visual.drawing import VARIANTS, Style, draw, style_of
+from relax.tasks.visual.puzzles import FAMILIES, LEVELS, Puzzle, make, row_counts
 
 SETTINGS = {"families": list(FAMILIES), "levels": list(LEVELS), "size": 64, "text_share": 0.5}
 

@@ -11,9 +11,8 @@ import pytest
 import torch
 from PIL import Image
 
-from relax.data import visual
 from relax.data.images import picture
-from relax.data.problem import read_problems, write_problems
+from relax.data.problem_files import read_problems, write_problems
 from relax.data.processor import forbidden_tokens, pictures
 from relax.data.prompt import conversation
 from relax.errors import ConfigError
@@ -25,6 +24,7 @@ from relax.evaluation.shards import read_responses
 from relax.latent.rollouts import sample
 from relax.models.policy import load_policy
 from relax.records.record import Run
+from relax.tasks.visual import rendered
 from tests.models.vision_fixture import PROMPT, TASK, save_policy
 from tests.repository.benchmarks_fixture import FOLDER, base64_png, image_rows
 

@@ -9,11 +9,11 @@ import pytest
 import torch
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
-from relax.data import visual
 from relax.data.processor import ImageTextProcessor, image_inputs, load_processor, pictures, sees
 from relax.data.prompt import conversation
 from relax.errors import DataError
 from relax.models import scratch_vision
+from relax.tasks.visual import rendered
 from tests.models.vision_fixture import SCRATCH, pictured_problems, save_policy
 
 TASK = {"families": ["bars", "cells"], "levels": [1, 2], "size": 48, "text_share": 0.5}

@@ -8,10 +8,11 @@ from transformers import AutoModelForImageTextToText, PrinterCallback
 from trl import GRPOConfig, GRPOTrainer
 
 from relax import ReLaXConfig, ReLaXTrainer
-from relax.data import visual
-from relax.data.problem import Problem, read_problems, write_problems
+from relax.data.problem_files import read_problems, write_problems
 from relax.data.processor import load_processor
 from relax.models import scratch_vision
+from relax.tasks.problem import Problem
+from relax.tasks.visual import rendered
 from relax.training.pictures import training_set
 from tests.training.trainer_fixture import arguments, save_dictionary, shape
 

@@ -101,7 +101,7 @@ def test_every_module_of_the_grader_stands_behind_the_grades() -> None:
 
 def test_an_entry_that_is_gone_is_an_error() -> None:
     with pytest.raises(LookupError, match="noisy_sum:problem: there is no such function"):
-        code.definitions(("relax.data.noisy_sum:problem",))
+        code.definitions(("relax.tasks.noisy_sum:problem",))
 
 
 def test_another_release_of_the_algebra_is_another_version_where_it_is_installed(monkeypatch) -> None:

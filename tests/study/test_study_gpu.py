@@ -6,8 +6,8 @@ import json
 import pytest
 
 from relax import config
-from relax.data import answer_prior
 from relax.study.tracked_runs import collect_records, read_records
+from relax.tasks import answer_prior
 from tests.conftest import REPOSITORY
 from tests.workflow.workflow_fixture import planned, snakemake
 

@@ -9,13 +9,14 @@ import pytest
 
 from relax import config
 from relax.config.benchmarks import read_task
-from relax.data import answer_prior, countdown, noisy_sum
 from relax.data.data_stage import build
-from relax.data.problem import read_problems, split_of
+from relax.data.problem_files import read_problems
 from relax.errors import DataError
 from relax.evaluation.grade_stage import grade_table
 from relax.grading.grader import VERIFIED, grade_response
 from relax.records.record import Run
+from relax.tasks import answer_prior, countdown, noisy_sum
+from relax.tasks.problem import split_of
 from relax.training.rewards import check_golds, correctness
 from tests.conftest import REPOSITORY
 
