@@ -13,7 +13,7 @@ from decimal import Decimal, InvalidOperation
 from string import ascii_uppercase
 from typing import Any
 
-from relax.data.problem import IMAGE
+from relax.tasks.problem import IMAGE
 
 BOXED = "Please reason step by step, and put your final answer within \\boxed{}."
 BOXED_LETTER = "Please reason step by step, and put the letter of your final answer within \\boxed{}."

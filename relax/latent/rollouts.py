@@ -11,7 +11,6 @@ from typing import Any
 import torch
 from transformers import PreTrainedModel, ProcessorMixin, StoppingCriteria, StoppingCriteriaList
 
-from relax.data.problem import Problem
 from relax.data.processor import forbidden_tokens, image_inputs, pictures, render_images, tokenizer_of
 from relax.data.prompt import PLAIN, render
 from relax.errors import DataError, NumericsError
@@ -20,6 +19,7 @@ from relax.models.policy import Processing, check_tokens, end_tokens
 from relax.progress import Progress
 from relax.reading import read_json_lines
 from relax.records.record import check_recorded
+from relax.tasks.problem import Problem
 
 BATCH = 256
 

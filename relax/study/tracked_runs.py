@@ -15,7 +15,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from relax.config import REPOSITORY
 from relax.errors import DataError
 from relax.files import atomic_write
 from relax.reading import read_json_lines
@@ -24,7 +23,6 @@ from relax.records.record import find_records
 from relax.results.model import INITIAL, SPECTRA
 from relax.study.escape import step_of_escape
 
-RECORDS = REPOSITORY / "results" / "reference" / "study"
 DIGITS = 5
 #: Kept of every generation, and of about one in ten steps.
 CURVES = ("reward", "entropy", "strategy/chain", *(f"dsd/{s}" for s in SPECTRA))
@@ -65,7 +63,7 @@ Key = tuple[str, str, str, int]
 Record = dict[str, Any]
 
 
-def collect_records(roots: Iterable[str | Path], out: str | Path = RECORDS) -> dict[str, int]:
+def collect_records(roots: Iterable[str | Path], out: str | Path) -> dict[str, int]:
     """Add the runs of results folders to the tracked records. Returns how many are ``added``, ``known`` and ``kept``.
 
     A run is taken as soon as it is trained; what of it is made later, such as its scores, is added the next time. A
@@ -98,7 +96,7 @@ def collect_records(roots: Iterable[str | Path], out: str | Path = RECORDS) -> d
     return counts
 
 
-def read_records(folder: str | Path = RECORDS) -> dict[Key, Record]:
+def read_records(folder: str | Path) -> dict[Key, Record]:
     """All tracked runs, in order; none where the folder is not there.
 
     Raises:

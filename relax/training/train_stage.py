@@ -16,7 +16,7 @@ from transformers import PrinterCallback, TrainerCallback, TrainerControl, Train
 
 from relax.config import digest
 from relax.data.copies import distinct
-from relax.data.problem import Problem, read_problems
+from relax.data.problem_files import read_problems
 from relax.data.processor import tokenizer_of
 from relax.errors import DataError, Interrupted
 from relax.files import atomic_folder, atomic_write, writable_folder
@@ -26,6 +26,7 @@ from relax.latent.rollouts import read_rollouts
 from relax.models.policy import load_policy
 from relax.progress import Progress
 from relax.records.record import Run, digest_path
+from relax.tasks.problem import Problem
 from relax.training.checkpoints import remove_all, remove_unfinished
 from relax.training.pictures import training_set
 from relax.training.probes import Follow, Probes
