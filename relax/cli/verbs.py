@@ -116,9 +116,9 @@ def dictionary(a: argparse.Namespace, loaded: config.Config) -> None:
     run = _run(a, loaded, settings, [a.base, a.data])
     if a.koopman_dim is not None:
         run.identity["koopman_dim"] = a.koopman_dim
-    from relax.latent.dictionary_stage import build
+    from relax.latent.dictionary_stage import dictionary_stage
 
-    build(settings, a.base, a.data, a.out, run, _label(a))
+    dictionary_stage(settings, a.base, a.data, a.out, run, _label(a))
 
 
 def train(a: argparse.Namespace, loaded: config.Config) -> None:
@@ -138,7 +138,7 @@ def train(a: argparse.Namespace, loaded: config.Config) -> None:
             return
     settings = config.train_settings(loaded, a.method)
     run = _run(a, loaded, settings, [a.data, a.base, a.dictionary])
-    from relax.training.train_stage import train
+    from relax.training.train_stage import train_stage
 
     uri, tell = loaded["tracking"]["uri"] or "", None
     if uri.startswith(("http:", "https:")):  # several trainings may write to a server at once, to a file not
@@ -146,7 +146,7 @@ def train(a: argparse.Namespace, loaded: config.Config) -> None:
 
         tell = Live(uri, loaded, run.identity)
     stop = processes.spoken("stop")
-    train(settings, a.seed, a.data, a.base, a.dictionary, a.out, a.checkpoints, run, _label(a), tell, stop)
+    train_stage(settings, a.seed, a.data, a.base, a.dictionary, a.out, a.checkpoints, run, _label(a), tell, stop)
 
 
 def _train_words(a: argparse.Namespace) -> list[str]:
@@ -162,18 +162,18 @@ def extract(a: argparse.Namespace, loaded: config.Config) -> None:
     """Hidden states of responses, as statistics."""
     settings = config.extract_settings(loaded)
     run = _run(a, loaded, settings, [a.model, a.data, a.dictionary])
-    from relax.latent.extract_stage import extract
+    from relax.latent.extract_stage import extract_stage
 
-    extract(settings, a.model, a.data, a.dictionary, a.out, run, _label(a))
+    extract_stage(settings, a.model, a.data, a.dictionary, a.out, run, _label(a))
 
 
 def koopman(a: argparse.Namespace, loaded: config.Config) -> None:
     """Spectra and DSD."""
     settings = config.koopman_settings(loaded)
     run = _run(a, loaded, settings, [_expect(a.latent, "extract")])
-    from relax.latent.koopman_stage import analyse
+    from relax.latent.koopman_stage import koopman_stage
 
-    analyse(settings, a.latent, a.out, run)
+    koopman_stage(settings, a.latent, a.out, run)
 
 
 def overlap(a: argparse.Namespace, loaded: config.Config) -> None:
@@ -189,9 +189,9 @@ def generate(a: argparse.Namespace, loaded: config.Config) -> None:
     """Responses of a policy to every benchmark."""
     settings = config.generate_settings(loaded)
     run = _run(a, loaded, settings, [a.model, a.data, *config.local_files(settings)])
-    from relax.evaluation.generate_stage import generate
+    from relax.evaluation.generate_stage import generate_stage
 
-    generate(settings, a.model, a.data, a.out, run, _label(a), a.part)
+    generate_stage(settings, a.model, a.data, a.out, run, _label(a), a.part)
 
 
 def grade(a: argparse.Namespace, loaded: config.Config) -> None:
@@ -203,7 +203,7 @@ def grade(a: argparse.Namespace, loaded: config.Config) -> None:
 
 def evaluate(a: argparse.Namespace, loaded: config.Config) -> None:
     """Scores from grades; with ``--regrade`` the grades are made first."""
-    from relax.evaluation.evaluate_stage import score_stage
+    from relax.evaluation.evaluate_stage import evaluate_stage
 
     if a.regrade:
         from relax.evaluation.grade_stage import grade_stage
@@ -211,7 +211,7 @@ def evaluate(a: argparse.Namespace, loaded: config.Config) -> None:
         regraded = _run(a, loaded, {}, [_expect(a.regrade, "generate")], "grade")
         grade_stage(a.regrade, a.grades, regraded, _label(a))
     settings = config.evaluate_settings(loaded)
-    score_stage(settings, a.grades, a.out, _run(a, loaded, settings, [_expect(a.grades, "grade")]))
+    evaluate_stage(settings, a.grades, a.out, _run(a, loaded, settings, [_expect(a.grades, "grade")]))
 
 
 def tables(a: argparse.Namespace) -> int:
@@ -243,12 +243,12 @@ def _tables(a: argparse.Namespace, loaded: config.Config) -> None:
     from relax.files import atomic_write
     from relax.paper import claims
     from relax.results import findings
-    from relax.results.claims.runs import evaluate
+    from relax.results.claims.runs import judge_claims
     from relax.results.tables.all import write_tables
 
     results = _collected(a, loaded, run)
     written = write_tables(results, a.out)
-    content = evaluate(results) | ({"fault": results.fault} if results.fault else {})
+    content = judge_claims(results) | ({"fault": results.fault} if results.fault else {})
     below = f"\n{results.fault}\n" if results.fault else ""
     texts = {
         "findings.md": findings.to_markdown(findings.findings(results)) + below,
@@ -302,11 +302,11 @@ def track(a: argparse.Namespace, loaded: config.Config) -> None:
 
 def dsd(a: argparse.Namespace) -> int:
     """Spectra and DSD of any causal language model."""
-    from relax.latent.dsd import dsd
+    from relax.latent.dsd import analyse_model
 
     names = ("koopman_dim", "ridge", "samples", "max_response_length", "temperature", "seed", "dtype")
     settings = {name: getattr(a, name) for name in names}
-    dsd(settings, a.model, a.prompts, a.responses, a.dictionary, a.out)
+    analyse_model(settings, a.model, a.prompts, a.responses, a.dictionary, a.out)
     return 0
 
 

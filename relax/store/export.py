@@ -166,7 +166,7 @@ class _Export:
         return self.count
 
     def _job(self, folder: Path, record: dict[str, Any]) -> None:
-        jobs.check(folder, record)
+        jobs.check_unchanged(folder, record)
         place, version = folder.relative_to(self.root).as_posix(), jobs.version(record)
         pipeline = (record.get("pipeline") or {"run": BY_HAND})["run"]
         parent = self._parent(pipeline, record).info.run_id
@@ -200,7 +200,7 @@ class _Export:
             jobs.log_files(self.client, run.info.run_id, {name: files[name] for name in differing})
         except FileNotFoundError as error:
             raise jobs.Changed("its files are being removed") from error
-        jobs.check(folder, record)
+        jobs.check_unchanged(folder, record)
         self.mended += [f"{name} of {place}" for name in differing]
         return bool(differing)
 

@@ -113,7 +113,7 @@ def test_the_stage_goes_on_before_a_damaged_checkpoint_and_never_starts_again_by
     from relax import config
     from relax.errors import DataError, Interrupted
     from relax.records.record import Run
-    from relax.training.train_stage import train
+    from relax.training.train_stage import train_stage
 
     train_command(smoke, tmp_path)
     monkeypatch.chdir(smoke)
@@ -128,7 +128,7 @@ def test_the_stage_goes_on_before_a_damaged_checkpoint_and_never_starts_again_by
                 stop.touch()
 
         made = Run("train", {}, settings, inputs)
-        train(settings, 1, *inputs, tmp_path / "result", checkpoints, made, "t", tell, stop)
+        train_stage(settings, 1, *inputs, tmp_path / "result", checkpoints, made, "t", tell, stop)
 
     with pytest.raises(Interrupted):
         stage(tmp_path / "checkpoints", tmp_path / "stop")
