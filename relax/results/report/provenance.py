@@ -2,23 +2,55 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from relax.progress import duration
 from relax.records.container import in_words
 from relax.records.why import configuration
 from relax.results.model import BASELINE, Results
-from relax.results.report.pipeline import times
+
+
+@dataclass(frozen=True)
+class Times:
+    """When records were made.
+
+    Attributes:
+        started, ended: of the first and of the last; None without a record.
+        cpu_seconds, accelerator_seconds: of all records together.
+    """
+
+    started: datetime | None
+    ended: datetime | None
+    cpu_seconds: float
+    accelerator_seconds: float
+
+    @property
+    def elapsed_seconds(self) -> float:
+        """From the first start to the last end."""
+        return (self.ended - self.started).total_seconds() if self.started and self.ended else 0.0
+
+
+def times(results: Results) -> Times:
+    """When the runs were made, and how much computing they took."""
+    costs = results.costs[results.costs.started.notna()]
+    starts = [datetime.fromisoformat(text) for text in costs.started]
+    walls = costs.wall_seconds.fillna(0).astype(float)
+    ends = [start.timestamp() + wall for start, wall in zip(starts, walls, strict=True)]
+    last = datetime.fromtimestamp(max(ends), tz=starts[0].tzinfo) if ends else None
+    sums = (float(costs[name].fillna(0).sum()) for name in ("cpu_seconds", "accelerator_seconds"))
+    return Times(min(starts, default=None), last, *sums)
 
 
 def what_ran(results: Results) -> list[tuple[str, str]]:
     """(label, words) of what was run, on what, when and where; what nothing says is left out."""
     config, matrix = results.config, results.matrix
-    facts = [("policies", "; ".join(_policy(results, name) for name in matrix.policies))]
+    facts = [("policies", "; ".join(about_policy(results, name) for name in matrix.policies))]
     facts += [("method " + name, words) for name, words in _methods(results).items()]
     facts.append(("training", _training(config.get("training", {}))))
     facts.append(("seeds", ", ".join(map(str, matrix.seeds))))
-    facts.append(("data", _data(results)))
+    facts.append(("data", about_data(results)))
     facts += [("benchmark " + name, _benchmark(results, name)) for name in matrix.benchmarks]
     spent = times(results)
     if spent.started and spent.ended:
@@ -53,7 +85,7 @@ def versions(results: Results) -> list[tuple[str, str]]:
         git, machine = record.get("git") or {}, record.get("machine") or {}
         about = {
             "commit": git.get("commit"),
-            "uncommitted changes": {True: "yes", False: "no"}.get(git.get("dirty")),
+            "uncommitted changes": None if git.get("dirty") is None else "yes" if git["dirty"] else "no",
             "configuration hash": record.get("config_hash"),
             "system": machine.get("system"),
             "processor": machine.get("processor"),
@@ -74,7 +106,7 @@ def _distinct(values: list[str]) -> str:
     return ", ".join(f"{value} ({count} records)" for value, count in counts.most_common())
 
 
-def _policy(results: Results, policy: str) -> str:
+def about_policy(results: Results, policy: str) -> str:
     given = results.config.get("policies", {}).get(policy, {})
     size, source = size_of(results, policy), given.get("hub")
     if source:
@@ -113,11 +145,11 @@ def _training(given: Mapping[str, Any]) -> str:
     return ", ".join(text.format(_value(given[key])) for key, text in words.items() if key in given)
 
 
-def _data(results: Results) -> str:
+def about_data(results: Results) -> str:
     given = results.config.get("data", {})
     sources = [f"{found['repo']} at {found['revision'][:12]}" for found in given.get("datasets", [])]
     name = ", ".join(sources) or given.get("source", "")
-    numbers = next((record["metrics"] for record in results.records if record["verb"] == "data"), {})
+    numbers: Mapping[str, float] = next((record["metrics"] for record in results.records if record["verb"] == "data"), {})
     counts = [
         f"{int(numbers[key]):,} {words}"
         for key, words in {"train_problems": "to train on", "test_problems": "held out"}.items()
