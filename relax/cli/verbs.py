@@ -349,7 +349,8 @@ def reference(a: argparse.Namespace) -> int:
 def evidence(a: argparse.Namespace) -> int:
     """What the tracked runs of the study show."""
     from relax.files import atomic_write
-    from relax.study.evidence_page import configurations, to_page, tuning_plan
+    from relax.study.configurations import configurations, tuning_plan
+    from relax.study.evidence_page import to_page
     from relax.study.plan import Study
     from relax.study.tracked_runs import collect_records, read_records
 
