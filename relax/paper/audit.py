@@ -136,7 +136,7 @@ def _gains(found: Audit, table: str, gains: Row, rows: Sequence[Row]) -> None:
         if None not in cells:
             found.checks.append(_gain(table, gains.label, f"{column} gain", *cells))
     if gains.average is not None and better.average is not None and base.average is not None:
-        exact = better.mean() - base.mean()
+        exact = _mean(better) - _mean(base)
         if fits(gains.average, Fraction(better.average - base.average)) and not fits(gains.average, exact):
             found.notes.append(
                 f"{table}, {gains.label}: the average gain {gains.average} is {better.average} - {base.average}, "
@@ -154,12 +154,18 @@ def _increase(table: str, row: Row) -> Check:
     """The printed increase in per cent, from the seconds."""
     before, after, printed = _numbers(row)
     exact = 100 * (Fraction(after) / Fraction(before) - 1)
-    ends = [
+    lowest, highest = (
         100 * ((Fraction(after) + sign * half_digit(after)) / (Fraction(before) - sign * half_digit(before)) - 1)
         for sign in (-1, 1)
-    ]
+    )
     arithmetic = f"100 x ({after} / {before} - 1) = {finer(exact, printed)}"
-    return Check(table, row.label, "increase in %", printed, exact, *ends, arithmetic)
+    return Check(table, row.label, "increase in %", printed, exact, lowest, highest, arithmetic)
+
+
+def _mean(row: Row) -> Fraction:
+    """Of the columns of a row without a dash."""
+    numbers = _numbers(row)
+    return Fraction(sum(numbers)) / len(numbers)
 
 
 def _numbers(row: Row) -> list[Decimal]:

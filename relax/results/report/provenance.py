@@ -149,7 +149,8 @@ def about_data(results: Results) -> str:
     given = results.config.get("data", {})
     sources = [f"{found['repo']} at {found['revision'][:12]}" for found in given.get("datasets", [])]
     name = ", ".join(sources) or given.get("source", "")
-    numbers: Mapping[str, float] = next((record["metrics"] for record in results.records if record["verb"] == "data"), {})
+    made = (record["metrics"] for record in results.records if record["verb"] == "data")
+    numbers: Mapping[str, float] = next(made, {})
     counts = [
         f"{int(numbers[key]):,} {words}"
         for key, words in {"train_problems": "to train on", "test_problems": "held out"}.items()
