@@ -340,7 +340,7 @@ def test_dsd_against_length_is_what_the_method_says() -> None:
 
     from relax.koopman import Dictionary, dsd
 
-    table = re.findall(r"^\| (\d+) \|(.+)\|$", sections(METHOD)["Traps that were measured"], flags=re.M)
+    table = re.findall(r"^\| (\d+) \|(.+)\|$", sections(METHOD)["Pitfalls that were measured"], flags=re.M)
     said_of = {int(length): [float(cell) for cell in cells.split("|")] for length, cells in table}
     weight = Dictionary.random(64, 50, seed=0).weight
     for length in (51, 512):
