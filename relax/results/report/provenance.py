@@ -50,7 +50,7 @@ def what_ran(results: Results) -> list[tuple[str, str]]:
     facts += [("method " + name, words) for name, words in _methods(results).items()]
     facts.append(("training", _training(config.get("training", {}))))
     facts.append(("seeds", ", ".join(map(str, matrix.seeds))))
-    facts.append(("data", about_data(results)))
+    facts.append(("data", _data(results)))
     facts += [("benchmark " + name, _benchmark(results, name)) for name in matrix.benchmarks]
     spent = times(results)
     if spent.started and spent.ended:
@@ -107,6 +107,7 @@ def _distinct(values: list[str]) -> str:
 
 
 def about_policy(results: Results, policy: str) -> str:
+    """``tiny: made from scratch, 0.1 M parameters``, or the name on the hub and its commit."""
     given = results.config.get("policies", {}).get(policy, {})
     size, source = size_of(results, policy), given.get("hub")
     if source:
@@ -145,10 +146,23 @@ def _training(given: Mapping[str, Any]) -> str:
     return ", ".join(text.format(_value(given[key])) for key, text in words.items() if key in given)
 
 
-def about_data(results: Results) -> str:
-    given = results.config.get("data", {})
-    sources = [f"{found['repo']} at {found['revision'][:12]}" for found in given.get("datasets", [])]
-    name = ", ".join(sources) or given.get("source", "")
+def _data(results: Results) -> str:
+    return "; ".join(filter(None, [", ".join(data_sets(results)) or source(results), problem_counts(results)]))
+
+
+def data_sets(results: Results) -> list[str]:
+    """The data sets of the hub that the problems are from; empty for problems that are made."""
+    given = results.config.get("data", {}).get("datasets", [])
+    return [f"{found['repo']} at {found['revision'][:12]}" for found in given]
+
+
+def source(results: Results) -> str:
+    """Name of the task that makes the problems; empty where the configuration does not say it."""
+    return str(results.config.get("data", {}).get("source", ""))
+
+
+def problem_counts(results: Results) -> str:
+    """``6,000 to train on, 100 held out``; empty where no record tells."""
     made = (record["metrics"] for record in results.records if record["verb"] == "data")
     numbers: Mapping[str, float] = next(made, {})
     counts = [
@@ -156,7 +170,7 @@ def about_data(results: Results) -> str:
         for key, words in {"train_problems": "to train on", "test_problems": "held out"}.items()
         if key in numbers
     ]
-    return "; ".join(filter(None, [name, ", ".join(counts)]))
+    return ", ".join(counts)
 
 
 def _benchmark(results: Results, name: str) -> str:
