@@ -10,11 +10,11 @@ INTRODUCTION = """\
 # What does not follow from the paper's own numbers
 
 `relax audit --out docs/audit.md` writes this page from the printed numbers in
-[results/paper/](../results/paper/README.md). The audit recomputes three kinds of printed values. An average is compared
-with the mean of its row, a gain with the difference of its two rows, and an increase in cost with the printed seconds.
-The audit uses nothing else and corrects no number in the files. A printed value *follows* if it lies within half of its
-last digit. The numbers behind a value are rounded as well. Where this rounding alone could explain a difference, the
-finding says so.
+[relax/paper/transcribed/](../relax/paper/transcribed/README.md). The audit recomputes three kinds of printed values. An
+average is compared with the mean of its row, a gain with the difference of its two rows, and an increase in cost with
+the printed seconds. The audit uses nothing else and corrects no number in the files. A printed value *follows* if it
+lies within half of its last digit. The numbers behind a value are rounded as well. Where this rounding alone could
+explain a difference, the finding says so.
 
 A finding says that two printed numbers do not fit each other. It does not say which of them is wrong, and a slip in our
 transcription would look the same. The benchmark scores themselves cannot be checked in this way.

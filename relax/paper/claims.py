@@ -1,4 +1,4 @@
-"""What the paper claims, and where each claim stands: ``results/paper/claims.csv`` beside what runs have shown.
+"""What the paper claims, in ``relax/paper/transcribed/claims.csv``, and where each claim stands by what runs show.
 
 Light on purpose: :mod:`relax.results.claims.runs` computes what runs show, this module reads and writes it.
 """
@@ -6,14 +6,16 @@ Light on purpose: :mod:`relax.results.claims.runs` computes what runs show, this
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from relax.errors import DataError
-from relax.paper.printed import REPOSITORY, read_lines
+from relax.paper.printed import FOLDER, read_lines
 
-FILE = REPOSITORY / "results" / "paper" / "claims.csv"
-REFERENCE = REPOSITORY / "results" / "reference"
+FILE = FOLDER / "claims.csv"
+#: Links to what `relax reference` has written in ``results/reference/``; in an installed package they are files.
+REFERENCE = Path(str(files("relax") / "paper" / "reference"))
 CONTENT = "claims.json"
 COLUMNS = ["id", "claim", "place", "shown_by", "configuration", "command"]
 
@@ -119,10 +121,10 @@ INTRODUCTION = """\
 # The paper's claims, and where they stand
 
 `relax claims --out docs/claims.md` writes this page from two sources. The list
-[results/paper/claims.csv](../results/paper/claims.csv) says what would show each claim. The file `claims.json` of each
-reference run in [results/reference/](../results/README.md) says what its runs show. `relax tables` computes that file
-from run records. No status is typed in. A small policy is no evidence about a large one, so every status names the
-policy on which it was seen.
+[relax/paper/transcribed/claims.csv](../relax/paper/transcribed/claims.csv) says what would show each claim. The file
+`claims.json` of each reference run in [results/reference/](../results/README.md) says what its runs show.
+`relax tables` computes that file from run records. No status is typed in. A small policy is no evidence about a large
+one, so every status names the policy on which it was seen.
 
 DSD (dynamic spectral dispersion) says how varied the motion of a model's hidden states is, and ReLaX adds a bonus on
 DSD to GRPO. alpha is the weight of the bonus, and xi is the DSD above which the bonus stops. DSD is computed from

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from relax import config
+from relax.files import of_the_clone
 
 #: Names of the controls on the page.
 NOISY, COUNTDOWN = "noisy sum", "Countdown"
@@ -26,4 +27,4 @@ def tuning_plan() -> config.Config:
 
 def _loaded(names: Sequence[str | Path]) -> config.Config:
     # Not config.over_base: that is the base of the folder the pipeline runs in, and the page is made from any folder.
-    return config.load([config.REPOSITORY / "config" / name for name in ("config.yaml", *names)])
+    return config.load([of_the_clone("config/config.yaml").parent / name for name in ("config.yaml", *names)])
