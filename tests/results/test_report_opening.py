@@ -13,10 +13,7 @@ from relax.results.model import Matrix, Results
 from relax.results.report.opening import answer, what_was_run
 from relax.results.report.opening_figures import SHOWN, accuracies, training
 from relax.results.report.provenance import times
-from tests.results import results_fixture
 from tests.results.results_fixture import METHODS, config_of
-
-all_runs, one_seed, no_runs = results_fixture.all_runs, results_fixture.one_seed, results_fixture.no_runs
 
 
 def with_scores(results, scores):

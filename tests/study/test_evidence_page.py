@@ -35,7 +35,7 @@ def test_what_the_plan_names_to_explain_the_measures_is_shown_of_every_arm() -> 
 
 
 def test_the_page_that_is_tracked_is_what_the_tracked_runs_give() -> None:
-    page = to_page(MAIN, CONTROLS, read_records(), tuning=tuning_plan())
+    page = to_page(MAIN, CONTROLS, read_records(REPOSITORY / "results" / "reference" / "study"), tuning=tuning_plan())
     assert (REPOSITORY / "docs" / "evidence.md").read_text() == page, "run `relax evidence --out docs/evidence.md`"
 
 

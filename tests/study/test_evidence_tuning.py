@@ -6,6 +6,7 @@ from relax.study.configurations import tuning_plan
 from relax.study.evidence_page import to_page
 from relax.study.tracked_runs import read_records
 from relax.study.tuning import choices, tuning_table
+from tests.conftest import REPOSITORY
 from tests.study.evidence_fixture import CONTROLS, MAIN, record
 
 PLAN = tuning_plan()
@@ -95,7 +96,7 @@ def test_every_arm_but_the_fixed_ones_has_three_values() -> None:
 
 
 def test_the_study_runs_what_its_tuning_has_chosen() -> None:
-    found = choices(PLAN, read_records())
+    found = choices(PLAN, read_records(REPOSITORY / "results" / "reference" / "study"))
     if len(found) < len(MAIN["matrix"]["methods"]) - 2:
         pytest.skip("the runs of the tuning are not tracked")
     assert {c.arm: MAIN["methods"][c.arm][c.key] for c in found} == {c.arm: c.chosen.value for c in found}
