@@ -21,11 +21,9 @@ from relax.paper import audit, claims
 from relax.reading import read_json_object, reading
 from tests.conftest import REPOSITORY
 from tests.latent.dsd_fixture import relax
-from tests.store import export_fixture
 from tests.workflow.faults_fixture import SMOKE
 
 pytestmark = pytest.mark.slow
-empty_store = export_fixture.empty_store
 
 RUN = "tiny/relax-sv/seed-1"
 MODEL = [
