@@ -103,7 +103,7 @@ def writable_folder(path: str | Path) -> Path:
         with tempfile.TemporaryFile(dir=path) as file:
             file.write(b"room for a block")  # a full disk still takes empty files
     except OSError as error:
-        reason = "a file of that name is there" if isinstance(error, FileExistsError) else str(error.strerror)
+        reason = "a file of that name is there" if isinstance(error, FileExistsError) else error.strerror or str(error)
         raise cannot_write(path, reason) from error
     return path
 

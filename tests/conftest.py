@@ -81,12 +81,12 @@ def scratch_settings() -> dict:
 @pytest.fixture(scope="session")
 def tiny_policy(tmp_path_factory: pytest.TempPathFactory, scratch_settings: dict) -> Path:
     """Folder of an untrained tiny policy with its tokenizer."""
-    from relax.data.noisy_sum import ALPHABET
-    from relax.models.scratch import make_model, make_tokenizer
+    from relax.models.scratch import make_text_model, make_tokenizer
+    from relax.tasks.noisy_sum import ALPHABET
 
     folder = tmp_path_factory.mktemp("policy")
     tokenizer = make_tokenizer(ALPHABET)
-    make_model(scratch_settings, tokenizer).save_pretrained(folder)
+    make_text_model(scratch_settings, tokenizer).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
 

@@ -26,22 +26,22 @@ def expect(folder: Path, verb: str) -> Path:
 def run_data(a: argparse.Namespace, loaded: config.Config) -> None:
     """Training and held-out problems."""
     from relax.config.benchmarks import check_tasks
-    from relax.data.data_stage import build
+    from relax.data.data_stage import make_problems
     from relax.grading.golds import agree
 
     # The first job of a pipeline: what would fail hours later is refused here.
     check_tasks({name: loaded["benchmarks"][name] for name in loaded["matrix"]["benchmarks"]})
     settings = config.data_settings(loaded)
-    build(settings, a.out, begin(a, loaded, settings, config.local_files(settings)), agree)
+    make_problems(settings, a.out, begin(a, loaded, settings, config.local_files(settings)), agree)
 
 
 def run_base(a: argparse.Namespace, loaded: config.Config) -> None:
     """The initial policy."""
     settings = config.base_settings(loaded, a.policy)
     run = begin(a, loaded, settings, [])
-    from relax.models.base_stage import build
+    from relax.models.base_stage import make_policy
 
-    build(settings, a.out, run, label(a))
+    make_policy(settings, a.out, run, label(a))
 
 
 def run_dictionary(a: argparse.Namespace, loaded: config.Config) -> None:

@@ -16,7 +16,7 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib import metadata, resources
@@ -211,7 +211,7 @@ class Run:
             logger.info("%s: this machine's clock is behind that of the inputs; waiting %.0f s", self.verb, behind)
             time.sleep(behind)
 
-    def finish(self, out: str | Path, outputs: list[str | Path], **extra: Any) -> dict[str, Any]:
+    def finish(self, out: str | Path, outputs: Sequence[str | Path], **extra: Any) -> dict[str, Any]:
         """Write ``out/run.json``; ``outputs`` must exist. Returns the record."""
         self._wait_for_the_clock()
         usage = resource.getrusage(resource.RUSAGE_SELF)

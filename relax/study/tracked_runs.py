@@ -54,6 +54,7 @@ RESPONSES, CHARACTERS = 2, 400
 #: What a tracked run must say of its making, and one that broke down.
 MADE = {"commit", "started", "cpus", "accelerator", "cpu_seconds", "settings", "digest"}
 BROKE_DOWN = {"commit", "settings", "digest", "ended"}
+NO_RUN = "not a run of this file, or one that stands twice; take it from git again."
 #: The last line of a training's log that broke down before its record was written.
 BROKEN = re.compile(r"(Error|relax train: ).*\b(nan|inf|finite)\b", re.IGNORECASE)
 
@@ -104,11 +105,13 @@ def read_records(folder: str | Path) -> dict[Key, Record]:
     found: dict[Key, Record] = {}
     for path in sorted(Path(folder).glob("*/*/*.jsonl")):
         for where, _, record in read_json_lines(path, "runs"):
-            key = tuple(record.get(name) for name in ("experiment", "policy", "method", "seed"))
-            made = record.get("made")
-            whole = isinstance(made, dict) and isinstance(record.get("seed"), int) and _knows(made)
-            if not whole or _path(Path(folder), key) != path or key in found:
-                raise DataError(f"{where}: not a run of this file, or one that stands twice; take it from git again.")
+            experiment, policy, method = (str(record.get(name)) for name in ("experiment", "policy", "method"))
+            seed, made = record.get("seed"), record.get("made")
+            if not (isinstance(seed, int) and isinstance(made, dict) and _knows(made)):
+                raise DataError(f"{where}: {NO_RUN}")
+            key = (experiment, policy, method, seed)
+            if _path(Path(folder), key) != path or key in found:
+                raise DataError(f"{where}: {NO_RUN}")
             found[key] = dict(record)
     return dict(sorted(found.items()))
 
@@ -200,7 +203,7 @@ def _found(root: Path) -> Iterator[tuple[Key, Record]]:
     for log in sorted((root / "logs" / "train").glob("*/*/seed-*.log")):
         key = (name, log.parts[-3], log.parts[-2], int(log.stem.removeprefix("seed-")))
         if key not in of_runs and (said := _breakdown(log)):
-            made = {"commit": None, "settings": {}, "digest": None, "ended": said}
+            made: dict[str, Any] = {"commit": None, "settings": {}, "digest": None, "ended": said}
             yield key, dict(zip(("experiment", "policy", "method", "seed"), key, strict=True)) | {"made": made}
 
 
