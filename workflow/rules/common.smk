@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from relax import config as settings
-from relax.cluster.resources import layout, needs
+from relax.cluster.resources import placement, needs
 from relax.cluster.site import read_site
 from relax.records.code import code_of
 from relax.errors import ConfigError, MachineError, RelaxError
@@ -42,7 +42,7 @@ def load_configuration():
         settings.check_local_files(loaded, configuration_files())
         site = read_site()
         for policy in loaded["matrix"]["policies"]:
-            layout(loaded, policy, site)
+            placement(loaded, policy, site)
         return configuration_files(), loaded, site
     except RelaxError as error:
         refuse(error)
