@@ -3,7 +3,6 @@
 import ast
 import copy
 import re
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,6 @@ import yaml
 from relax import config
 from relax.errors import ConfigError
 from tests.conftest import REPOSITORY
-from tests.workflow.workflow_fixture import ENVIRONMENT
 
 DEMO = REPOSITORY / "config" / "config.yaml"
 PAPER = REPOSITORY / "config" / "paper_text.yaml"
@@ -355,13 +353,3 @@ def test_dsd_against_length_is_what_the_method_says() -> None:
             for spectrum in ("eigenvalues", "singular_values")
         ]
         assert found == pytest.approx(said_of[length], rel=0.1)
-
-
-def test_the_pipeline_in_the_readme_is_the_workflow() -> None:
-    command = ["snakemake", "--rulegraph", "mermaid-js"]
-    graph = subprocess.run(command, cwd=REPOSITORY, env=ENVIRONMENT, capture_output=True, text=True, check=True).stdout
-    names = dict(re.findall(r"(id\d+)\[(\w+)\]", graph))
-    drawn = {(names[a], names[b]) for a, b in re.findall(r"(id\d+) --> (id\d+)", graph)}
-    block = re.search(r"```mermaid\n(.*?)```", (REPOSITORY / "README.md").read_text(), re.DOTALL)[1]
-    lines = re.findall(r"(\w+) --> ([\w &]+)", block)
-    assert {(a, b) for a, several in lines for b in several.split(" & ")} == drawn
