@@ -6,6 +6,7 @@ import matplotlib
 
 matplotlib.use("Agg")
 from matplotlib import pyplot
+
 from relax.study.evidence_page import configurations
 from relax.study.plan import Study
 from relax.study.tracked_runs import read_records
