@@ -24,7 +24,14 @@ author = "The relax-rl authors"
 version = release = relax.__version__
 
 root_doc = "docs/index"
-include_patterns = ["*.md", "docs/*.md", "*/README.md", "results/reference/**/*.md", "relax/**/*.md"]
+include_patterns = [
+    "*.md",
+    "docs/*.md",
+    "*/README.md",
+    "results/*/README.md",
+    "results/reference/**/*.md",
+    "relax/**/*.md",
+]
 exclude_patterns = [".*", "docs/_build"]
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 # Not every page belongs into the navigation (tests/repository/test_docs.py: each page of docs/ is linked), and the
@@ -43,7 +50,13 @@ html_css_files = ["wide.css"]
 html_extra_path = ["_static/index.html"]
 html_copy_source = False
 html_show_copyright = False
-html_theme_options = {"header_links_before_dropdown": 7, "show_prev_next": False, "navigation_with_keys": False}
+html_theme_options = {
+    "header_links_before_dropdown": 7,
+    "navbar_align": "left",
+    "navbar_persistent": ["search-button"],
+    "show_prev_next": False,
+    "navigation_with_keys": False,
+}
 
 
 def setup(app: Sphinx) -> None:
