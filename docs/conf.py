@@ -96,7 +96,7 @@ def helps() -> Iterator[str]:
     """A section for each verb with what ``relax VERB --help`` prints."""
     from relax.cli.app import _parser
 
-    os.environ["COLUMNS"] = "100"
+    os.environ["COLUMNS"] = "90"
     verbs = next(action for action in _parser()._actions if isinstance(action, argparse._SubParsersAction))
     for name, parser in verbs.choices.items():
         yield f"\n## relax {name}\n\n```text\n{parser.format_help().rstrip()}\n```"
