@@ -28,7 +28,6 @@ include_patterns = [
     "*.md",
     "docs/*.md",
     "*/README.md",
-    "results/*/README.md",
     "results/reference/**/*.md",
     "relax/**/*.md",
 ]

@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Sequence
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +20,14 @@ from relax.config.contradictions import contradictions
 from relax.config.faults import explain, nearest, where
 from relax.errors import ConfigError, DataError, MachineError
 from relax.reading import read_yaml
+from relax.tasks import TASKS, TEXT, warm_up_task
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SCHEMA = REPOSITORY / "workflow" / "schemas" / "config.schema.yaml"
 #: The configuration that all others are overlays of.
 BASE = Path("config/config.yaml")
+#: The same file as it comes with the package; in a clone it is a link to that one.
+PACKAGED_BASE = Path(str(files("relax") / "config" / "config.yaml"))
 
 Config = dict[str, Any]
 
@@ -56,8 +60,10 @@ def load(paths: Sequence[str | Path]) -> Config:
 
 
 def over_base(paths: Iterable[str | Path]) -> list[Path]:
-    """The files in the order in which the pipeline merges them: ``config/config.yaml``, then the others."""
-    return [BASE, *(path for path in map(Path, paths) if path.absolute() != BASE.absolute())]
+    """The files in the order in which the pipeline merges them: ``config/config.yaml``, then the others. Where the
+    folder has none, as it is no clone, the package's own is the first."""
+    base = BASE if BASE.is_file() else PACKAGED_BASE
+    return [base, *(path for path in map(Path, paths) if path.absolute() != BASE.absolute())]
 
 
 def require(config: Config, kind: str, name: str) -> None:
@@ -145,14 +151,10 @@ def _settings_hash(record: Path) -> Any:
 # changes, the verb works from the same mapping and records it.
 
 
-#: Sources that have settings of their own, under their name in ``data``.
-OF_ONE_SOURCE = ("visual", "answer-prior", "countdown")
-
-
 def data_settings(config: Config) -> Config:
     """Of the ``data`` stage; what is set for another source decides nothing."""
-    others = {*OF_ONE_SOURCE} - {config["data"]["source"]}
-    return {key: value for key, value in config["data"].items() if key.replace("_", "-") not in others}
+    others = {task.key for task in TASKS.values() if task.settings} - {TASKS[config["data"]["source"]].key}
+    return {key: value for key, value in config["data"].items() if key not in others}
 
 
 def base_settings(config: Config, policy: str) -> Config:
@@ -166,10 +168,12 @@ def base_settings(config: Config, policy: str) -> Config:
         warmup, source = scratch["warmup"], config["data"]["source"]
         scratch["warmup"] = {k: v for k, v in warmup.items() if k != "second_stage" or v is not None}
         settings["policy"] = {**entry, "scratch": scratch}
+        task = warm_up_task(source, sees="vision" in scratch)
+        own = config["data"][task.key] if task.settings else {}
         if "vision" in scratch:
-            settings["visual"] = config["data"]["visual"]
-        elif source in ("answer-prior", "countdown"):
-            settings |= {"source": source, **config["data"][source.replace("-", "_")]}
+            settings[task.key] = own
+        elif task.name != TEXT:
+            settings |= {"source": source, **own}
     return settings
 
 
