@@ -2,6 +2,7 @@
 
 import argparse
 import ast
+import importlib
 import json
 import re
 import runpy
@@ -17,6 +18,7 @@ from relax import config
 from relax.cli import app
 from tests.conftest import REPOSITORY
 from tests.repository.test_architecture import ARROWS, LEAVES
+from tests.repository.test_docs import defined
 from tests.workflow.workflow_fixture import ENVIRONMENT
 
 DOCS = REPOSITORY / "docs"
@@ -76,6 +78,23 @@ def anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", title.lower()).strip().replace(" ", "-") for title in titles}
 
 
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_files_and_names_of_the_code_are_where_the_page_says(page: Path) -> None:
+    text = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.M | re.DOTALL)
+    roots = "relax|tests|config|workflow|profiles|containers|envs|findings"
+    paths = re.findall(rf"`((?:{roots})/[\w./-]*(?:/|\.\w+))`", text)
+    made = re.compile(r"containers/relax-|containers/wheels/|profiles/slurm/site\.yaml")
+    assert [path for path in paths if not (REPOSITORY / path).exists() and not made.match(path)] == []
+    names = re.findall(r"`(relax(?:\.[a-zA-Z_]\w*)+)[`(]", text)
+    assert [name for name in names if name != "relax.def" and not defined(name) and not lazy(name)] == []
+
+
+def lazy(dotted: str) -> bool:
+    """Whether a module gives out a name on its first use."""
+    parent, _, name = dotted.rpartition(".")
+    return name in importlib.import_module(parent).__all__
+
+
 # Commands and blocks ----------------------------------------------------------------------------
 
 
@@ -125,7 +144,7 @@ def test_blocks_of_python_are_python_and_what_they_import_of_ours_is_public(page
     for block in blocks(page, "python"):
         for node in ast.walk(ast.parse(block)):
             if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "relax":
-                public = __import__(node.module, fromlist=["__all__"]).__all__
+                public = importlib.import_module(node.module).__all__
                 assert {alias.name for alias in node.names} <= set(public)
 
 
