@@ -7,11 +7,12 @@ import matplotlib
 matplotlib.use("Agg")
 from matplotlib import pyplot
 
-from relax.study.evidence_page import configurations
+from relax import config
 from relax.study.plan import Study
 from relax.study.tracked_runs import read_records
 
 HERE = Path(__file__).parent
+REPOSITORY = HERE.parent.parent
 #: Arm of the study -> label, colour and line.
 LINES = {
     "grpo-kl": ("GRPO with a KL penalty", "#95580a", "--"),
@@ -19,6 +20,12 @@ LINES = {
     "grpo": ("GRPO", "black", "-"),
     "relax-sv-no-kl": ("ReLaX without a KL penalty", "#0068a8", ":"),
 }
+
+
+def tracked() -> Study:
+    """The study with its tracked runs."""
+    plan = config.load([REPOSITORY / "config" / "config.yaml", REPOSITORY / "config" / "study.yaml"])
+    return Study.of(plan, read_records(REPOSITORY / "results" / "reference" / "study"))
 
 
 def left(study: Study, arm: str) -> list[int]:
@@ -43,6 +50,4 @@ def draw(study: Study) -> pyplot.Figure:
 
 
 if __name__ == "__main__":
-    plan, _ = configurations()
-    records = read_records(HERE.parent.parent / "results" / "reference" / "study")
-    draw(Study.of(plan, records)).savefig(HERE / "trap.png", dpi=150, metadata={"Software": None})
+    draw(tracked()).savefig(HERE / "trap.png", dpi=150, metadata={"Software": None})

@@ -232,13 +232,9 @@ def test_the_counts_of_the_study_are_those_of_the_evidence() -> None:
 
 
 def test_the_picture_of_the_readme_shows_the_runs_of_the_evidence() -> None:
-    from relax.study.evidence_page import configurations
-    from relax.study.plan import Study
-    from relax.study.tracked_runs import read_records
-
-    study = Study.of(configurations()[0], read_records(REPOSITORY / "results" / "reference" / "study"))
     evidence = {next(iter(named(row[0]))): row[4] for row in table(DOCS / "evidence.md", "arm")}
     picture = runpy.run_path(str(DOCS / "images" / "trap.py"))
+    study = picture["tracked"]()
     assert len(picture["LINES"]) > 3
     for arm in picture["LINES"]:
         assert evidence[arm].startswith(f"{picture['left'](study, arm)[-1]} of {len(study.arm(arm))} ")
