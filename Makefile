@@ -1,7 +1,7 @@
 # `make demo` and `make test` are all the set-up there is; see README.md.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-multimodal study test test-long test-slurm test-container bench check report container lock clean
+.PHONY: help setup demo demo-multimodal study test test-long test-slurm test-container bench check docs report container lock clean
 
 # The environment first on the path, so that the workflow's rules find `relax`.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -20,6 +20,7 @@ help:
 	@echo "make test-slurm  what goes wrong on a cluster, on a real Slurm started here (root; about half an hour on two cores)"
 	@echo "make bench   speed and memory of relax.koopman, a training step and the grader against targets (minutes, one thread)"
 	@echo "make check   format, lint, types"
+	@echo "make docs    build the documentation as a site in docs/_build/; any warning is an error (a minute)"
 	@echo "make report  the demo as one page for a reviewer, results/demo/snakemake-report.html"
 	@echo "make clean   remove results/ but for what is tracked, and Snakemake's memory"
 
@@ -72,6 +73,11 @@ check: setup
 	snakefmt --check Snakefile workflow
 	mypy
 	snakemake --lint
+
+# The source folder is the repository: pages link each other wherever they lie (docs/conf.py).
+docs: setup
+	@sphinx-build -W --keep-going -q -b html -c docs . docs/_build
+	@echo "docs: $(CURDIR)/docs/_build/index.html"
 
 report: demo
 	@snakemake --report results/demo/snakemake-report.html --quiet all
