@@ -8,6 +8,7 @@ import yaml
 from relax import config
 from relax.cluster.site import read_site
 from relax.config import benchmarks
+from relax.config.methods import Method
 from relax.errors import ConfigError, DataError, MachineError
 from relax.reading import read_yaml
 from tests.conftest import REPOSITORY
@@ -218,11 +219,10 @@ def test_overlays_merge_mappings_and_replace_lists(tmp_path: Path) -> None:
     assert loaded["methods"]["relax"]["xi"] == "q90"
 
 
-def test_defaults_come_from_the_schema() -> None:
+def test_defaults_are_those_of_the_models() -> None:
     grpo = config.load([DEMO])["methods"]["grpo"]
-    described = config.schema()["properties"]["methods"]["additionalProperties"]["properties"]
-    assert set(grpo) == set(described)
-    assert grpo["kl_mode"] == described["kl_mode"]["default"] == "none"
+    assert grpo == {**Method().recorded(), "alpha": 0.0}
+    assert grpo["kl_mode"] == "none"
 
 
 def test_changing_alpha_concerns_its_own_arm_alone(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ import pytest
 from datasets import Dataset, Features, Image, List, Value, load_dataset_builder
 from PIL import Image as Pillow
 
-from relax import config
+from relax.config.data import HubRows
 from relax.data import hub, images, splits, visual
 from relax.data.data_stage import build
 from relax.data.problem import Problem, read_problems, split_of
@@ -196,10 +196,7 @@ def source(**changes) -> dict:
         "answer": "answer",
         "images": "image",
     }
-    loaded = config.load([Path("config/config.yaml")])
-    full = config._with_defaults({"datasets": [{**given, **changes}]}, config.schema()["properties"]["data"])
-    assert loaded["data"]["datasets"] == []
-    return full["datasets"][0]
+    return HubRows(**(given | changes)).recorded()
 
 
 def read(entry: dict, out: Path) -> list[Problem]:

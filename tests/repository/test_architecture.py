@@ -20,7 +20,7 @@ ARROWS = {
     "files": {"errors"},
     "reading": {"errors"},
     "paper": {"errors"},
-    "config": {"errors", "paper", "reading", "settings"},
+    "config": {"errors", "files", "paper", "reading", "settings"},
     "koopman": {"errors"},
     "records": {"config", "errors", "files", "paper"},
     "data": LEAVES,
