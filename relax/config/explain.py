@@ -90,14 +90,14 @@ def _sentence(key: Key, faults: list[ErrorDetails]) -> tuple[Key, str]:
 
 
 def _bad_name(key: Key, fault: ErrorDetails) -> str:
-    of = ".".join(map(str, key[:-1]))
+    name, of = fault["input"], ".".join(map(str, key[:-1] if key[-1] == fault["input"] else key))
     if fault["type"] == "literal_error":
         known = rule_of(key[:-1])["propertyNames"]["enum"]
-        return f"unknown name {key[-1]!r} in {of}; {nearest(str(key[-1]), known)}."
-    if not isinstance(key[-1], str):
-        return f"{key[-1]!r} is no name for an entry of {of}, expected a text; put quotes around it."
+        return f"unknown name {name!r} in {of}; {nearest(name, known)}."
+    if not isinstance(name, str):
+        return f"{name!r} is no name for an entry of {of}, expected a text; put quotes around it."
     return (
-        f"{key[-1]!r} is no name for an entry of {of}, expected letters, digits, point, underscore and hyphen, with a "
+        f"{name!r} is no name for an entry of {of}, expected letters, digits, point, underscore and hyphen, with a "
         "letter or digit first."
     )
 
