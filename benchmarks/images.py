@@ -12,6 +12,7 @@ import os
 import tempfile
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +24,10 @@ from common import Result, in_turns, main, result
 from trl import GRPOConfig, GRPOTrainer
 
 from relax import ReLaXConfig, ReLaXTrainer
-from relax.data import visual
+from relax.data.images import keep
 from relax.koopman import Dictionary
-from relax.models.scratch_vision import make_model, make_processor
+from relax.models.scratch_vision import make_processor, make_vision_model
+from relax.tasks.visual import rendered
 from relax.training.pictures import training_set
 
 #: Prompts of a generation, responses to each, micro-batch, pixels of a picture's side and of a patch's, repeats.
@@ -47,8 +49,10 @@ def _alternate(completions: list[Any], **_: Any) -> list[float]:
 def trainer(kind: type, sizes: dict[str, Any], folder: Path) -> GRPOTrainer:
     """A trainer of which one generation is taken."""
     settings = {**SCRATCH, "vision": {**VISION, "patch_size": sizes["patch"]}}
-    processor = make_processor(settings["vision"])
-    made = visual.problems({**TASK, "size": sizes["side"]}, 2 * sizes["prompts"], "train", 0, folder)
+    processor = make_processor(settings["vision"], rendered.texts())
+    made = rendered.problems(
+        {**TASK, "size": sizes["side"]}, 2 * sizes["prompts"], "train", 0, partial(keep, folder=folder)
+    )
     problems = [replace(p, images=tuple(str(folder / name) for name in p.images)) for p in made]
     batches = sizes["prompts"] * sizes["rollouts"] // sizes["micro"]
     options: dict[str, Any] = {}
@@ -61,7 +65,8 @@ def trainer(kind: type, sizes: dict[str, Any], folder: Path) -> GRPOTrainer:
         report_to="none", disable_tqdm=True, beta=0.0, gradient_checkpointing=False, **options,
     )  # fmt: skip
     one = kind(
-        model=make_model(settings, processor), reward_funcs=_alternate, args=arguments, processing_class=processor,
+        model=make_vision_model(settings, processor),
+        reward_funcs=_alternate, args=arguments, processing_class=processor,
         train_dataset=training_set(problems, processor, {"chat_template": True, "system": None, "thinking": False}),
     )  # fmt: skip
     one.model.train()

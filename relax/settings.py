@@ -82,3 +82,5 @@ Several = Annotated[
 ]
 #: The name of a policy, a method, a benchmark or an ablation.
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+#: A commit of a repository on the hub.
+Revision = Annotated[str, Field(pattern="^([0-9a-f]{40}|unpinned)$")]

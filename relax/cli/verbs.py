@@ -92,22 +92,22 @@ def fetch(a: argparse.Namespace) -> int:
 def data(a: argparse.Namespace, loaded: config.Config) -> None:
     """Training and held-out problems."""
     from relax.config.benchmarks import check_tasks
-    from relax.data.data_stage import build
+    from relax.data.data_stage import make_problems
     from relax.grading.golds import agree
 
     # The first job of a pipeline: what would fail hours later is refused here.
     check_tasks({name: loaded["benchmarks"][name] for name in loaded["matrix"]["benchmarks"]})
     settings = config.data_settings(loaded)
-    build(settings, a.out, _run(a, loaded, settings, config.local_files(settings)), agree)
+    make_problems(settings, a.out, _run(a, loaded, settings, config.local_files(settings)), agree)
 
 
 def base(a: argparse.Namespace, loaded: config.Config) -> None:
     """The initial policy."""
     settings = config.base_settings(loaded, a.policy)
     run = _run(a, loaded, settings, [])
-    from relax.models.base_stage import build
+    from relax.models.base_stage import make_policy
 
-    build(settings, a.out, run, _label(a))
+    make_policy(settings, a.out, run, _label(a))
 
 
 def dictionary(a: argparse.Namespace, loaded: config.Config) -> None:
@@ -348,11 +348,12 @@ def reference(a: argparse.Namespace) -> int:
 
 def evidence(a: argparse.Namespace) -> int:
     """What the tracked runs of the study show."""
-    from relax.files import atomic_write
+    from relax.files import atomic_write, of_the_clone
     from relax.study.evidence_page import configurations, to_page, tuning_plan
     from relax.study.plan import Study
     from relax.study.tracked_runs import collect_records, read_records
 
+    a.records = a.records or of_the_clone("results/reference/study")
     if a.out and a.out.is_dir():
         raise ConfigError(f"--out {a.out} is a folder; expected a file such as docs/evidence.md.")
     if not a.collect and not a.records.is_dir():

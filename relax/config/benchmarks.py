@@ -29,8 +29,8 @@ class Benchmark:
         configs: configurations (subsets) of the data set that are joined, in this order.
         splits: splits that are joined.
         rows: questions there must be.
-        digest: SHA-256 of the questions (`relax.evaluation.benchmarks.digest`); None where no complete copy has
-            been seen.
+        digest: SHA-256 of the questions (`relax.evaluation.benchmarks.questions_digest`); None where no complete copy
+            has been seen.
         samples: responses to each question in the paper; 1 is greedy.
         published: day the questions became public, to set beside a model's training data.
     """

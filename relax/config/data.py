@@ -1,85 +1,20 @@
 """``data`` and ``prompt``: the problems, and how a problem becomes the text that a policy reads."""
 
-from typing import Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, create_model, model_validator
 
-from relax.config.policies import Revision
-from relax.settings import Count, ProperShare, Settings, Several, Share, contradiction, key
-
-
-class AnswerPrior(Settings):
-    """The answer-prior trap, for `source: answer-prior`."""
-
-    easy_share: ProperShare = 0.4
-    """Share of problems that the rote answer solves. Their answer is 0. More of them make the trap deeper."""
+from relax.settings import Count, Settings, contradiction, key
+from relax.tasks import TASKS
+from relax.tasks.hub import DataSet
 
 
-class Countdown(Settings):
-    """The small Countdown task, for `source: countdown`."""
-
-    numbers: Annotated[int, Field(ge=2, le=3)] = 3
-    """Numbers of a problem."""
-
-
-class Visual(Settings):
-    """The visual task, problems with rendered pictures, for `source: visual`."""
-
-    families: Several[Literal["bars", "cells", "line", "clock", "geometry"]] = key(
-        ["bars", "cells", "line", "clock", "geometry"]
-    )
-    """Families of problems: bar charts, grids to count, number lines, clocks, figures with labelled lengths
-    ([docs/visual.md](../docs/visual.md))."""
-    levels: Several[Annotated[int, Field(ge=1, le=3)]] = key([1, 2, 3])
-    """Difficulties, 1 to 3. Harder problems have more bars, cells and marks, finer times, and areas in place of
-    perimeters."""
-    size: Annotated[int, Field(ge=32, le=2048)] = key(336, unit="pixels")
-    """Pixels of a picture's side. Below 160 axes and clocks carry no numbers."""
-    text_share: Share = 0.25
-    """Share of problems whose words say all that the picture shows. They can be answered without the picture."""
-
-
-class HubRows(Settings):
-    """Problems of a data set of the hub, or of a file in its place."""
-
-    repo: str
-    """Name on the hub. A file in its place may have any name. Ids begin with the name, and with `name#2` where it
-    stands a second time. The name decides no verifier: a name such as `countdown` is written `data set countdown` in
-    the problem file."""
-    revision: Revision
-    """Commit on the hub, of 40 hexadecimal digits, or `unpinned`. An unpinned data set can be planned with, but not
-    run: `relax fetch` prints the commit to write in."""
-    config: str | None = None
-    """Configuration (subset) of the data set."""
-    split: str
-    """Split to read."""
-    prompt: str
-    """Column of the problem text."""
-    answer: str
-    """Column of the gold answer. Of a worked solution its last box counts."""
-    images: str | None = None
-    """Column of the image or images: files, bytes or base64; null: text alone. The hub's own images do too. `<image>`
-    in a prompt is the place of one; without any they stand before the text. An unreadable image, or one of more than 20
-    megapixels, is refused with its row."""
-    path: str | None = None
-    """A JSON lines, CSV or Parquet file with the same columns, in place of the hub's. Paths of images are relative to
-    the file."""
-    file: str | None = None
-    """Parquet, CSV or JSON lines file of the data set that is read by itself; null: as the data set says. An example is
-    `39Krelease.parquet` of ViRL39K, whose images lie beside the file."""
-    archive: str | None = None
-    """ZIP file beside the table that holds the images. An example is `images.zip` of ViRL39K."""
-    where: dict[str, list[str | int]] = key({})
-    """Keep rows whose column has one of these values, e.g. {level: [Level 3, Level 4]}. Numbers and texts differ; in a
-    CSV file all is text."""
-
-
-class Data(Settings):
+class CommonData(Settings):
     """Training and held-out problems."""
 
-    source: Literal["noisy-sum", "answer-prior", "countdown", "visual", "hub"]
-    """hub: the data sets listed under datasets. The others are generated without network
-    ([docs/study.md](../docs/study.md#tasks))."""
+    source: str
+    """A task of `relax/tasks`. `hub` reads the data sets listed under `datasets`. The others are generated without
+    network ([docs/study.md](../docs/study.md#tasks))."""
     seed: Count = 0
     """Seed of generation and order. `hub` does not read the seed."""
     digits: Annotated[int, Field(ge=2, le=128)] = 7
@@ -93,15 +28,9 @@ class Data(Settings):
     ones whatever the order of the rows."""
     instruction: str | None = key(None, paper="not stated")
     """Put below every problem of a data set of the hub, on a line of its own. The problems of `visual` get it too. The
-    tasks of the benchmarks say "Please reason step by step, and put your final answer within \\\\boxed{}."; a policy
+    tasks of the benchmarks say "Please reason step by step, and put your final answer within \\boxed{}."; a policy
     that is to box should be trained with the same words."""
-    answer_prior: AnswerPrior = AnswerPrior()
-    """The answer-prior trap, for `source: answer-prior`."""
-    countdown: Countdown = Countdown()
-    """The small Countdown task, for `source: countdown`."""
-    visual: Visual = Visual()
-    """The visual task, problems with rendered pictures, for `source: visual`."""
-    datasets: list[HubRows] = key([])
+    datasets: list[DataSet] = key([])
     """Data sets of the hub, read from the local cache that `relax fetch` fills."""
 
     @model_validator(mode="after")
@@ -109,6 +38,23 @@ class Data(Settings):
         if self.source == "hub" and not self.datasets:
             raise contradiction("data.source is hub, but data.datasets names no data set.", "source")
         return self
+
+
+def _of_tasks() -> dict[str, Any]:
+    """The keys that the tasks bring: their names, and the settings of each below its own name."""
+    described = CommonData.model_fields["source"].description
+    keys: dict[str, Any] = {"source": (Literal[tuple(TASKS)], Field(description=described))}
+    for task in TASKS.values():
+        if task.settings is not None:
+            said = (task.settings.__doc__ or "").strip().rstrip(".")
+            keys[task.key] = (task.settings, Field(task.settings(), description=f"{said}, for `source: {task.name}`."))
+    return keys
+
+
+if TYPE_CHECKING:
+    Data = CommonData
+else:
+    Data = create_model("Data", __base__=CommonData, __doc__=CommonData.__doc__, **_of_tasks())
 
 
 class Prompt(Settings):

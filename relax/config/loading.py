@@ -1,6 +1,7 @@
 """From YAML files to a checked configuration: files are merged in order, and a fault names its file and line."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from relax.reading import read_yaml
 
 #: The configuration that all others are overlays of.
 BASE = Path("config/config.yaml")
+#: The same file as it comes with the package; in a clone it is a link to that one.
+PACKAGED_BASE = Path(str(files("relax") / "config" / "config.yaml"))
 
 #: A configuration as plain JSON: what files say, and what records and MLflow keep.
 Config = dict[str, Any]
@@ -56,8 +59,12 @@ def check(merged: Mapping[str, Any], paths: Sequence[str | Path] = ()) -> Experi
 
 
 def over_base(paths: Iterable[str | Path]) -> list[Path]:
-    """The files in the order in which the pipeline merges them: ``config/config.yaml``, then the others."""
-    return [BASE, *(path for path in map(Path, paths) if path.absolute() != BASE.absolute())]
+    """The files in the order in which the pipeline merges them: ``config/config.yaml``, then the others.
+
+    Where the folder has no such file, as it is no clone, the package's own is the first.
+    """
+    base = BASE if BASE.is_file() else PACKAGED_BASE
+    return [base, *(path for path in map(Path, paths) if path.absolute() != BASE.absolute())]
 
 
 def merge(base: Mapping[str, Any], overlay: Mapping[str, Any]) -> Config:

@@ -4,12 +4,9 @@ from typing import Annotated, Any, Self
 
 from pydantic import ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
-from relax.settings import AS_WRITTEN, AtLeastOne, Count, Positive, Settings, Share, contradiction, key
+from relax.settings import AS_WRITTEN, AtLeastOne, Count, Positive, Revision, Settings, Share, contradiction, key
 
 _UNEVEN = "{}.hidden_size must be a multiple of heads, found {} and {}."
-
-#: A commit of a repository on the hub.
-Revision = Annotated[str, Field(pattern="^([0-9a-f]{40}|unpinned)$")]
 
 
 class SecondStage(Settings):

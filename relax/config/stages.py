@@ -13,6 +13,7 @@ from typing import Any
 from relax.config.faults import where
 from relax.config.loading import Config
 from relax.errors import DataError
+from relax.tasks import TASKS, TEXT, warm_up_task
 
 
 def digest(value: Any) -> str:
@@ -20,14 +21,10 @@ def digest(value: Any) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:12]
 
 
-#: Sources that have settings of their own, under their name in ``data``.
-OF_ONE_SOURCE = ("visual", "answer-prior", "countdown")
-
-
 def data_settings(config: Config) -> Config:
     """Of the ``data`` stage; what is set for another source decides nothing."""
-    others = {*OF_ONE_SOURCE} - {config["data"]["source"]}
-    return {key: value for key, value in config["data"].items() if key.replace("_", "-") not in others}
+    others = {task.key for task in TASKS.values() if task.settings} - {TASKS[config["data"]["source"]].key}
+    return {key: value for key, value in config["data"].items() if key not in others}
 
 
 def base_settings(config: Config, policy: str) -> Config:
@@ -41,10 +38,12 @@ def base_settings(config: Config, policy: str) -> Config:
         warmup, source = scratch["warmup"], config["data"]["source"]
         scratch["warmup"] = {k: v for k, v in warmup.items() if k != "second_stage" or v is not None}
         settings["policy"] = {**entry, "scratch": scratch}
+        task = warm_up_task(source, sees="vision" in scratch)
+        own = config["data"][task.key] if task.settings else {}
         if "vision" in scratch:
-            settings["visual"] = config["data"]["visual"]
-        elif source in ("answer-prior", "countdown"):
-            settings |= {"source": source, **config["data"][source.replace("-", "_")]}
+            settings[task.key] = own
+        elif task.name != TEXT:
+            settings |= {"source": source, **own}
     return settings
 
 

@@ -4,8 +4,8 @@ import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from relax.data.problem import Problem
 from relax.errors import DataError
+from relax.tasks.problem import Problem
 
 
 def asked(prompt: str, images: Sequence[Any] = ()) -> tuple[Any, ...]:

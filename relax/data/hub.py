@@ -11,12 +11,12 @@ from typing import Any
 from relax.data.copies import distinct, same_text
 from relax.data.hub_cache import cached
 from relax.data.images import Archive, keep, locate
-from relax.data.problem import IMAGE, Problem
 from relax.data.splits import load_split
-from relax.data.tables import Row, read_table, text_of
-from relax.data.tasks import source_of
+from relax.data.tables import Row, read_rows, text_of
 from relax.errors import DataError, MachineError
 from relax.records.record import Run
+from relax.tasks import VERIFIED
+from relax.tasks.problem import IMAGE, Problem
 
 logger = logging.getLogger("relax")
 
@@ -77,7 +77,7 @@ def _read(source: dict[str, Any], prefix: str, out: Path) -> Iterator[tuple[str,
     name = source["repo"]
     if source["path"] is not None:
         path = Path(source["path"])
-        yield from _problems(read_table(path, "problems"), source, prefix, out, _archive(path.parent, source))
+        yield from _problems(read_rows(path, "problems"), source, prefix, out, _archive(path.parent, source))
         return
     if source["revision"] == "unpinned":
         raise MachineError(
@@ -88,11 +88,16 @@ def _read(source: dict[str, Any], prefix: str, out: Path) -> Iterator[tuple[str,
         folder = cached(name, "dataset", source["revision"])
         if folder is None:
             raise MachineError(f"{name}: not in the local cache; run `relax fetch` with the same configuration.")
-        rows = read_table(folder / source["file"], "problems")
+        rows = read_rows(folder / source["file"], "problems")
         yield from _problems(rows, source, prefix, out, _archive(folder, source))
         return
     rows = load_split(name, source["revision"], source["config"], source["split"], "problems")
     yield from _problems(rows, source, prefix, out)
+
+
+def source_of(name: str) -> str:
+    """The source of the problems of a data set: its name, unless that is a task's, whose verifier reads no gold."""
+    return f"data set {name}" if name in VERIFIED else name
 
 
 def _archive(folder: Path, source: dict[str, Any]) -> Path | Archive:

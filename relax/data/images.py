@@ -91,7 +91,7 @@ def locate(cell: Any, folder: Path | Archive | None) -> bytes | Path:
         raise ValueError(f"the image {cell[:40]!r} is neither a file nor base64 text") from error
 
 
-def check(image: bytes | Path) -> None:
+def check_image(image: bytes | Path) -> None:
     """Read the header alone.
 
     Raises:

@@ -4,8 +4,8 @@ from typing import Any, Protocol
 
 from jinja2 import TemplateError, TemplateSyntaxError
 
-from relax.data.problem import IMAGE
 from relax.errors import ConfigError, DataError
+from relax.tasks.problem import IMAGE
 
 #: The problem as it is: the defaults of the configuration's ``prompt``.
 PLAIN: dict[str, Any] = {"chat_template": False, "system": None, "thinking": False}

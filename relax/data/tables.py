@@ -28,7 +28,7 @@ KINDS = {".jsonl": "json", ".json": "json", ".csv": "csv", ".parquet": "parquet"
 csv.field_size_limit(2**31 - 1)  # images in base64 are longer than the module's own limit
 
 
-def read_table(path: str | Path, what: str) -> Iterator[tuple[str, Row]]:
+def read_rows(path: str | Path, what: str) -> Iterator[tuple[str, Row]]:
     """(file and place in words, row) of every row of a file; its ending says what it is.
 
     Args:
@@ -47,13 +47,13 @@ def read_table(path: str | Path, what: str) -> Iterator[tuple[str, Row]]:
 def read_file(
     path: Path, kind: str, name: str, what: str, field: str | None = None, separator: str = ","
 ) -> Iterator[tuple[str, Row]]:
-    """As :func:`read_table`, of a file whose kind is known.
+    """As :func:`read_rows`, of a file whose kind is known.
 
     Args:
         path: of the file.
         kind: ``json``, ``csv`` or ``parquet``.
         name: of the file, for the messages.
-        what: as for :func:`read_table`.
+        what: as for :func:`read_rows`.
         field: of JSON, the key of one object that holds the list of rows.
         separator: of CSV, between cells.
     """

@@ -18,9 +18,9 @@ import datasets
 
 from relax.config.benchmarks import Benchmark, find
 from relax.data.copies import asked
-from relax.data.images import check, locate
+from relax.data.images import check_image, locate
 from relax.data.splits import load_split
-from relax.data.tables import read_table
+from relax.data.tables import read_rows
 from relax.errors import DataError
 from relax.evaluation import Grade, Status, grade_many
 from relax.evaluation.questions import IMAGE, Question, convert
@@ -83,20 +83,20 @@ def load_questions(source: Benchmark, path: str | Path | None = None) -> list[Qu
             f"get the whole data set, or set `rows: {len(questions)}` if a part is meant."
         )
     loaded = [question for _, question in questions.values()]
-    if digest(loaded) != source.digest:
+    if questions_digest(loaded) != source.digest:
         _tell_copies(path or source.repo, questions.values())
-    if source.digest not in (None, digest(loaded)) and source.rows == find(source.benchmark).rows:
+    if source.digest not in (None, questions_digest(loaded)) and source.rows == find(source.benchmark).rows:
         logger.warning(
             "%s: prompts or golds differ from the copy that task version %s was written for; SHA-256 %s, expected %s",
             path or source.repo,
             source.version,
-            digest(loaded),
+            questions_digest(loaded),
             source.digest,
         )
     return loaded
 
 
-def digest(questions: Iterable[Question]) -> str:
+def questions_digest(questions: Iterable[Question]) -> str:
     """SHA-256 of prompts (choices included) and golds, whatever the order of the questions; images do not count."""
     lines = sorted(json.dumps([q.prompt, *q.golds, *q.texts], ensure_ascii=False) for q in questions)
     return hashlib.sha256("".join(line + "\n" for line in lines).encode()).hexdigest()
@@ -182,7 +182,7 @@ def _question(name: str, row: Mapping[str, Any], number: int, where: str, folder
             return None
         images = tuple(locate(image, folder) for image in question.images)
         for image in images:
-            check(image)
+            check_image(image)
         if question.prompt.count(IMAGE) != len(images):
             raise ValueError(f"the prompt has {question.prompt.count(IMAGE)} places for {len(images)} images")
     except KeyError as error:
@@ -195,7 +195,7 @@ def _question(name: str, row: Mapping[str, Any], number: int, where: str, folder
 def _rows(source: Benchmark, path: str | Path | None) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """(place in words, row) of every row of a file or of the hub's data set."""
     if path is not None:
-        yield from read_table(path, "questions")
+        yield from read_rows(path, "questions")
         return
     for config in source.configs:
         for variant, split in enumerate(source.splits, 1):

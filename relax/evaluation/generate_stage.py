@@ -13,13 +13,12 @@ from transformers import AutoConfig, ProcessorMixin
 
 from relax.config import digest
 from relax.config.benchmarks import TASKS, check_tasks, read_task
-from relax.data.images import check
-from relax.data.problem import read_problems
+from relax.data.images import check_image
+from relax.data.problem_files import read_problems
 from relax.data.processor import render_images, tokenizer_of
 from relax.data.prompt import render
 from relax.errors import ConfigError, DataError
-from relax.evaluation.benchmarks import digest as questions_digest
-from relax.evaluation.benchmarks import load_benchmark
+from relax.evaluation.benchmarks import load_benchmark, questions_digest
 from relax.evaluation.questions import Question
 from relax.evaluation.shards import Block, decodings, hash_file, is_made, plan, seed_of, write_block, write_questions
 from relax.files import writable_folder
@@ -118,7 +117,7 @@ def _work(
     prompts = [_prompt(processing, q, settings["prompt"]) for q in questions]
     kwargs = {**task["generation_kwargs"], "max_gen_toks": settings["max_response_length"]}
     # Golds do not decide a response: where one is corrected, the kept responses are graded again.
-    decides = [weights, [q.id for q in questions], prompts, kwargs]
+    decides: list[Any] = [weights, [q.id for q in questions], prompts, kwargs]
     decides += [settings["backend"], settings["batch_size"] if settings["backend"] == "hf" else None]
     if any(q.images for q in questions):
         decides.append([[_hash(image) for image in q.images] for q in questions])
@@ -142,7 +141,7 @@ def _tokens(processing: Any, question: Question, prompt: str) -> int:
     sizes = []
     for image in question.images:
         try:
-            check(image)
+            check_image(image)
         except ValueError as error:
             raise DataError(f"question {question.id}: {error}.") from error
         with Image.open(io.BytesIO(image) if isinstance(image, bytes) else image) as opened:

@@ -10,8 +10,9 @@ from relax.errors import NumericsError
 from relax.evaluation.benchmarks import in_words, within_tolerance
 from relax.evaluation.shards import BREAKDOWNS, read_responses
 from relax.files import atomic_write, writable_folder
-from relax.grading.grader import VERIFIED, Grade, Status, grade_many, grade_response
+from relax.grading.grader import Grade, Status, grade_many, grade_response
 from relax.records.record import Run
+from relax.tasks import VERIFIED
 
 logger = logging.getLogger("relax")
 

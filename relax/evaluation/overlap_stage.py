@@ -9,11 +9,12 @@ from typing import Any
 
 from relax.config.benchmarks import find, read_task
 from relax.data.overlap import Row, overlaps
-from relax.data.problem import Problem, read_problems
+from relax.data.problem_files import read_problems
 from relax.evaluation.benchmarks import load_benchmark
 from relax.evaluation.questions import BOXED, BOXED_LETTER
 from relax.files import atomic_write
 from relax.records.record import Run
+from relax.tasks.problem import Problem
 
 logger = logging.getLogger("relax")
 

@@ -13,7 +13,7 @@ from decimal import Decimal, InvalidOperation
 from string import ascii_uppercase
 from typing import Any
 
-from relax.data.problem import IMAGE
+from relax.tasks.problem import IMAGE
 
 BOXED = "Please reason step by step, and put your final answer within \\boxed{}."
 BOXED_LETTER = "Please reason step by step, and put the letter of your final answer within \\boxed{}."
@@ -106,7 +106,9 @@ def _mmlu(row: Row, number: int) -> Question:
 
 
 def _mathvista(row: Row, number: int) -> Question:
-    golds, texts, tolerance = (_text(row, "answer"),), (), 0.0
+    golds: tuple[str, ...] = (_text(row, "answer"),)
+    texts: tuple[str, ...] = ()
+    tolerance = 0.0
     if row["question_type"] == "multi_choice":
         choices = _list(row, "choices")
         right = [index for index, choice in enumerate(choices) if choice == golds[0]]

@@ -9,13 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import StrEnum
 
-from relax.data import answer_prior, countdown, noisy_sum
 from relax.grading.answers import clean, gold_text, last_box, stated_answer, too_large
 from relax.grading.scalars import compare
 from relax.grading.workers import pool
-
-#: Sources whose problems have a verifier of their own, which says right or wrong and nothing else.
-VERIFIED = ("noisy-sum", "answer-prior", "countdown")
+from relax.tasks import TASKS
 
 
 class Status(StrEnum):
@@ -114,18 +111,13 @@ def grade_response(source: str, prompt: str, response: str, answer: str) -> bool
     """Whether the response solves the problem; the source of the problem decides how it is checked.
 
     Args:
-        source: a problem's source; those of :data:`VERIFIED` have a verifier of their own.
+        source: a problem's source; a task of :data:`relax.tasks.VERIFIED` has a verifier of its own.
         prompt: the problem as the policy saw it.
         response: the whole response text, without special tokens.
         answer: the gold answer; the verifiers derive their own from the prompt.
     """
-    if source == "noisy-sum":
-        return noisy_sum.verify(prompt, response)
-    if source == "answer-prior":
-        return answer_prior.verify(prompt, response)
-    if source == "countdown":
-        return countdown.verify(prompt, response)
-    return grade(response, answer).correct
+    verify = TASKS[source].verify if source in TASKS else None
+    return grade(response, answer).correct if verify is None else verify(prompt, response)
 
 
 def _answer(prediction: str, lenient: bool) -> str | None:

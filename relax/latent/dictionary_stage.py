@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from transformers import PreTrainedModel
 
-from relax.data.problem import read_problems
+from relax.data.problem_files import read_problems
 from relax.errors import DataError
 from relax.files import atomic_write
 from relax.koopman import SPECTRA, Dictionary

@@ -8,7 +8,6 @@ from typing import Any
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from relax.data.problem import Problem
 from relax.errors import ConfigError, DataError, MachineError
 from relax.files import writable_folder
 from relax.koopman import Dictionary, TrajectoryStatistics
@@ -21,6 +20,7 @@ from relax.latent.states import BATCH, statistics_with_baseline
 from relax.latent.texts import read_prompts, read_responses, tokenize
 from relax.progress import Progress, logger
 from relax.records.record import Run
+from relax.tasks.problem import Problem
 
 #: m where neither a dictionary nor a number is given.
 KOOPMAN_DIM = 50

@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import save
 from transformers import PreTrainedModel
 
-from relax.data.problem import Problem, read_problems
+from relax.data.problem_files import read_problems
 from relax.files import atomic_write
 from relax.grading.grader import grade_response
 from relax.koopman import Dictionary
@@ -16,6 +16,7 @@ from relax.latent.rollouts import Rollout, read_rollouts, sample
 from relax.latent.states import statistics_with_baseline
 from relax.models.policy import Processing, load_policy
 from relax.records.record import Run
+from relax.tasks.problem import Problem
 
 
 def extract(

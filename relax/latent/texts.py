@@ -6,11 +6,11 @@ from typing import Any
 
 from transformers import PreTrainedTokenizerBase
 
-from relax.data.problem import Problem
 from relax.errors import DataError
 from relax.latent.rollouts import Rollout
 from relax.reading import read_json_lines
 from relax.records.record import check_recorded
+from relax.tasks.problem import Problem
 
 
 def read_prompts(path: str | Path) -> list[Problem]:

@@ -7,14 +7,16 @@ from typing import Any
 
 from relax.files import atomic_folder, atomic_write
 from relax.records.record import Run
+from relax.tasks import TASKS, TEXT
 
 
-def build(settings: dict[str, Any], out: str | Path, run: Run, label: str) -> None:
+def make_policy(settings: dict[str, Any], out: str | Path, run: Run, label: str) -> None:
     """Write the initial policy to ``out/model``.
 
     Args:
-        settings: ``policy``, the configuration's entry of the policy, ``digits`` of the task, ``source`` and what
-            belongs to it for other tasks of text, and ``visual``, the visual task, for a policy that sees.
+        settings: ``policy``, the configuration's entry of the policy, and what its demonstrations are made from:
+            ``digits``, ``source`` and that task's settings, where it is not :data:`relax.tasks.TEXT`; for a policy that
+            sees, the task's settings under the task's key.
         out: folder.
         run: the record to finish.
         label: for the progress lines.
@@ -46,13 +48,14 @@ def build(settings: dict[str, Any], out: str | Path, run: Run, label: str) -> No
 
 def _warm_up(settings: dict[str, Any], work: str, label: str) -> Any:
     scratch = settings["policy"]["scratch"]
-    if "visual" in settings:
-        from relax.models import scratch_vision
+    if "vision" in scratch:
+        from relax.models.scratch_vision import warm_up_vision
 
-        return scratch_vision.warm_up(scratch, settings["visual"], work, label)
-    from relax.models.scratch import warm_up
+        task = next(task for task in TASKS.values() if task.drawn is not None and task.key in settings)
+        return warm_up_vision(scratch, task, settings[task.key], work, label)
+    from relax.models.scratch import warm_up_text
 
-    return warm_up(scratch, settings, work, label)
+    return warm_up_text(scratch, TASKS[settings.get("source", TEXT)], settings, work, label)
 
 
 def _numbers(entry: dict[str, Any]) -> dict[str, float]:

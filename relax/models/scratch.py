@@ -1,7 +1,5 @@
 """A tiny Qwen2 policy from nothing: tokenizer, weights, supervised warm-up on noisy demonstrations."""
 
-import random
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,20 +10,8 @@ from tokenizers import models as tokenizer_models
 from transformers import PreTrainedTokenizerFast, PrinterCallback, Qwen2Config, Qwen2ForCausalLM, TrainerCallback
 from trl import SFTConfig, SFTTrainer
 
-from relax.data import answer_prior, countdown, noisy_sum
 from relax.progress import Progress
-
-#: Longest text, prompt and response together, that the model of a short task has positions for.
-CONTEXT = 64
-
-
-def context_of(task: dict[str, Any]) -> int:
-    """Positions for a prompt of d digits and its longest response, of 4 d tokens and the end; 64 up to 12 digits.
-
-    Args:
-        task: settings of the ``base`` stage.
-    """
-    return max(CONTEXT, 5 * task["digits"] + 4)
+from relax.tasks.task import CONTEXT, Task
 
 
 def make_tokenizer(alphabet: str, context: int = CONTEXT) -> PreTrainedTokenizerFast:
@@ -39,7 +25,7 @@ def make_tokenizer(alphabet: str, context: int = CONTEXT) -> PreTrainedTokenizer
     )
 
 
-def make_model(
+def make_text_model(
     settings: dict[str, Any], tokenizer: PreTrainedTokenizerFast, context: int = CONTEXT
 ) -> Qwen2ForCausalLM:
     """A Qwen2 model with random weights.
@@ -69,39 +55,22 @@ def make_model(
     )
 
 
-def alphabet_of(task: dict[str, Any]) -> str:
-    """Characters of a task's prompts and responses.
+def tokenised(
+    task: Task, own: dict[str, Any], stage: dict[str, Any], seed: str, tokenizer: PreTrainedTokenizerFast
+) -> Dataset:
+    """A task's demonstrations as tokens; the loss counts on the response alone.
 
     Args:
-        task: settings of the ``base`` stage; without a ``source`` it is the noisy sum.
-    """
-    tasks = {"answer-prior": answer_prior, "countdown": countdown}
-    return tasks.get(task.get("source", ""), noisy_sum).ALPHABET
-
-
-def shown(task: dict[str, Any], stage: dict[str, Any], seed: str) -> Iterator[tuple[str, str]]:
-    """Endless pairs of prompt and response for a stage of the warm-up.
-
-    Args:
-        task: settings of the ``base`` stage.
+        task: whose demonstrations.
+        own: its settings, and ``digits``.
         stage: ``warmup`` or its ``second_stage``.
         seed: of the demonstrations.
+        tokenizer: of the policy.
     """
-    if task.get("source") == "answer-prior":
-        yield from answer_prior.demonstrations(task["digits"], task["easy_share"], stage, seed)
-    if task.get("source") == "countdown":
-        yield from countdown.demonstrations(task["numbers"], stage, seed)
-    rng = random.Random(seed)
-    for text in noisy_sum.random_digits("train", task["digits"], seed):
-        yield text + ":", noisy_sum.demonstrate(text, rng, stage["error_rate"])
-
-
-def demonstrations(
-    task: dict[str, Any], stage: dict[str, Any], seed: str, tokenizer: PreTrainedTokenizerFast
-) -> Dataset:
-    """Tokenised demonstrations whose loss counts on the response alone."""
+    assert task.demonstrations is not None
+    shown = task.demonstrations(own, stage, seed)
     ids: dict[str, list[list[int]]] = {"input_ids": [], "labels": []}
-    for _, (text, response) in zip(range(stage["demonstrations"]), shown(task, stage, seed), strict=False):
+    for _, (text, response) in zip(range(stage["demonstrations"]), shown, strict=False):
         prompt = tokenizer.convert_tokens_to_ids(list(text))
         response_ids = [*tokenizer.convert_tokens_to_ids(list(response)), tokenizer.eos_token_id]
         ids["input_ids"].append(prompt + response_ids)
@@ -146,29 +115,26 @@ def warmup_arguments(warmup: dict[str, Any], seed: int, workdir: str | Path) -> 
     }
 
 
-def warm_up(settings: dict[str, Any], task: dict[str, Any], workdir: str | Path, label: str) -> SFTTrainer:
+def warm_up_text(
+    settings: dict[str, Any], task: Task, own: dict[str, Any], workdir: str | Path, label: str
+) -> SFTTrainer:
     """Train a fresh model on demonstrations; the trainer returned holds the model and the log of all stages.
 
     Args:
         settings: the configuration's ``policies.<name>.scratch``.
-        task: settings of the ``base`` stage: ``source`` unless it is the noisy sum, and what that is made from.
+        task: whose demonstrations.
+        own: its settings, and ``digits``.
         workdir: for the trainer's own files; nothing of it is kept.
         label: for the progress lines.
     """
-    tokenizer, seed, warmup = make_tokenizer(alphabet_of(task), context_of(task)), settings["seed"], settings["warmup"]
-    model = make_model(settings, tokenizer, context_of(task))
-    trainer = _train(
-        model,
-        tokenizer,
-        warmup,
-        seed,
-        demonstrations(task, warmup, f"demonstrations/{seed}", tokenizer),
-        workdir,
-        label,
-    )
+    context, seed, warmup = task.context(own), settings["seed"], settings["warmup"]
+    tokenizer = make_tokenizer(task.alphabet, context)
+    model = make_text_model(settings, tokenizer, context)
+    first = tokenised(task, own, warmup, f"demonstrations/{seed}", tokenizer)
+    trainer = _train(model, tokenizer, warmup, seed, first, workdir, label)
     if "second_stage" in warmup:
         stage, before = warmup["second_stage"], trainer.state.log_history
-        more = demonstrations(task, stage, f"demonstrations/{seed}/second-stage", tokenizer)
+        more = tokenised(task, own, stage, f"demonstrations/{seed}/second-stage", tokenizer)
         trainer = _train(trainer.model, tokenizer, stage, seed, more, workdir, f"{label}, second stage")
         after = [{**entry, "step": entry["step"] + warmup["steps"]} for entry in trainer.state.log_history]
         trainer.state.log_history = before + after

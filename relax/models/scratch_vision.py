@@ -1,7 +1,6 @@
 """A tiny Qwen2.5-VL policy from nothing: tokenizer, image processor, weights, warm-up on rendered problems."""
 
-import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +18,11 @@ from transformers import (
 )
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
-from relax.data import visual
 from relax.data.processor import ImageTextProcessor
 from relax.data.prompt import conversation
-from relax.data.visual_drawing import paint
 from relax.models.scratch import Report, warmup_arguments
 from relax.progress import Progress
+from relax.tasks.task import Task
 
 #: Longest sequence, image tokens included, that the model has positions for.
 CONTEXT = 512
@@ -42,14 +40,15 @@ TEMPLATE = (
 )
 
 
-def make_processor(settings: dict[str, Any]) -> ImageTextProcessor:
-    """A tokenizer of the visual task's words and signs, and Qwen's image processor at the size of its pictures.
+def make_processor(settings: dict[str, Any], texts: Iterator[str]) -> ImageTextProcessor:
+    """A tokenizer of a task's words and signs, and Qwen's image processor at the size of its pictures.
 
     Args:
         settings: the configuration's ``policies.<name>.scratch.vision``.
+        texts: hold every word and sign, as a task's ``texts``.
     """
     splitter = pre_tokenizers.Split(Regex(PIECES), "isolated")
-    words = {piece for text in visual.texts() for piece, _ in splitter.pre_tokenize_str(text)}
+    words = {piece for text in texts for piece, _ in splitter.pre_tokenize_str(text)}
     vocabulary = {token: i for i, token in enumerate([*SPECIAL, *sorted(words | set("0123456789\n"))])}
     tokenizer = Tokenizer(tokenizer_models.WordLevel(vocabulary, unk_token="<unk>"))
     tokenizer.pre_tokenizer = splitter
@@ -74,7 +73,7 @@ def make_processor(settings: dict[str, Any]) -> ImageTextProcessor:
     return ImageTextProcessor(images, fast, chat_template=TEMPLATE)
 
 
-def make_model(settings: dict[str, Any], processor: ImageTextProcessor) -> Qwen2_5_VLForConditionalGeneration:
+def make_vision_model(settings: dict[str, Any], processor: ImageTextProcessor) -> Qwen2_5_VLForConditionalGeneration:
     """A Qwen2.5-VL model with random weights.
 
     Args:
@@ -133,29 +132,27 @@ def make_model(settings: dict[str, Any], processor: ImageTextProcessor) -> Qwen2
     )
 
 
-class Demonstrations(Dataset):
-    """Rendered problems with worked solutions, some with a wrong step; drawn when they are asked for.
+class Demonstrations(Dataset[dict[str, Any]]):
+    """Problems with pictures and worked solutions, some with a wrong step; pictures are drawn when they are asked for.
 
     Args:
+        task: whose demonstrations.
+        own: its settings.
         stage: the configuration's ``policies.<name>.scratch.warmup``, or its ``second_stage``.
-        task: the configuration's ``data.visual``.
         seed: of the problems and of what is wrong in their solutions.
     """
 
-    def __init__(self, stage: dict[str, Any], task: dict[str, Any], seed: str) -> None:
-        rng, self.size = random.Random(seed), task["size"]
-        drawn = visual.shown(task, "train", seed)
-        self.rows = [
-            (one, visual.demonstrate(one.puzzle, rng, stage["error_rate"]))
-            for _, one in zip(range(stage["demonstrations"]), drawn, strict=False)
-        ]
+    def __init__(self, task: Task, own: dict[str, Any], stage: dict[str, Any], seed: str) -> None:
+        assert task.drawn is not None
+        drawn = task.drawn(own, stage, seed)
+        self.rows = [row for _, row in zip(range(stage["demonstrations"]), drawn, strict=False)]
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def __getitem__(self, index: int) -> dict[str, Any]:
-        one, solution = self.rows[index]
-        return {"prompt": one.prompt, "image": paint(one.puzzle, one.style, self.size), "solution": solution}
+        prompt, solution, picture = self.rows[index]
+        return {"prompt": prompt, "image": picture(), "solution": solution}
 
 
 class Collator:
@@ -180,22 +177,26 @@ class Collator:
         return {**batch, "labels": labels}
 
 
-def warm_up(settings: dict[str, Any], task: dict[str, Any], workdir: str | Path, label: str) -> Trainer:
+def warm_up_vision(
+    settings: dict[str, Any], task: Task, own: dict[str, Any], workdir: str | Path, label: str
+) -> Trainer:
     """Train a fresh model on demonstrations; the trainer returned holds the model and the log of all stages.
 
     Args:
         settings: the configuration's ``policies.<name>.scratch``.
-        task: the configuration's ``data.visual``.
+        task: whose demonstrations.
+        own: its settings.
         workdir: for the trainer's own files; nothing of it is kept.
         label: for the progress lines.
     """
-    processor = make_processor(settings["vision"])
-    model, seed, warmup = make_model(settings, processor), settings["seed"], settings["warmup"]
-    data = Demonstrations(warmup, task, f"demonstrations/{seed}")
+    assert task.texts is not None
+    processor = make_processor(settings["vision"], task.texts())
+    model, seed, warmup = make_vision_model(settings, processor), settings["seed"], settings["warmup"]
+    data = Demonstrations(task, own, warmup, f"demonstrations/{seed}")
     trainer = _train(model, processor, warmup, seed, data, workdir, label)
     if "second_stage" in warmup:
         stage, before = warmup["second_stage"], trainer.state.log_history
-        more = Demonstrations(stage, task, f"demonstrations/{seed}/second-stage")
+        more = Demonstrations(task, own, stage, f"demonstrations/{seed}/second-stage")
         trainer = _train(trainer.model, processor, stage, seed, more, workdir, f"{label}, second stage")
         after = [{**entry, "step": entry["step"] + warmup["steps"]} for entry in trainer.state.log_history]
         trainer.state.log_history = before + after

@@ -7,7 +7,7 @@ Comments, docstrings, layout, annotations and the words of messages do not count
 
 import ast
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import metadata
@@ -16,6 +16,7 @@ from typing import Any
 
 from relax.config import digest
 from relax.config.benchmarks import names, read_task
+from relax.tasks import TASKS
 
 PACKAGE = Path(__file__).resolve().parents[1]
 #: Where definitions are followed to; all else, such as files and records, decides no number.
@@ -25,6 +26,7 @@ FOLLOWED = (
     "relax.grading",
     "relax.koopman",
     "relax.latent.koopman_stage",
+    "relax.tasks",
     "relax.training.rewards",
 )
 PROMPT = ("relax.data.prompt:render", "relax.data.prompt:conversation")
@@ -32,7 +34,7 @@ PROMPT = ("relax.data.prompt:render", "relax.data.prompt:conversation")
 CHILD = ("relax.grading.workers:serve", "relax.grading.equivalence:judge")
 #: Verb -> the functions that decide its numbers.
 DECIDES: dict[str, tuple[str, ...]] = {
-    "data": ("relax.data.problem:write_problems",),  # and that of its source
+    "data": ("relax.data.problem_files:write_problems",),  # and that of its source
     "dictionary": PROMPT,
     "train": ("relax.training.rewards:correctness", "relax.training.rewards:boxed_format", *CHILD, *PROMPT),
     "extract": ("relax.grading.grader:grade_response", *CHILD, *PROMPT),
@@ -42,13 +44,8 @@ DECIDES: dict[str, tuple[str, ...]] = {
     "grade": ("relax.evaluation.grade_stage:grade_stage", *CHILD),
     "evaluate": ("relax.evaluation.evaluate_stage:score_stage",),
 }
-SOURCES = {
-    "noisy-sum": "relax.data.noisy_sum:problems",
-    "answer-prior": "relax.data.answer_prior:problems",
-    "countdown": "relax.data.countdown:problems",
-    "visual": "relax.data.visual:problems",
-    "hub": "relax.data.hub:load_problems",
-}
+#: What makes the problems of a task that reads data sets.
+READ = "relax.data.hub:load_problems"
 #: Stages that run again when their code changes; of the others, hours of a model's work, `relax why` says it alone.
 RERUN = ("data", "koopman", "overlap", "generate", "grade", "evaluate")
 #: Verbs that grade, and the libraries that decide what is right.
@@ -67,12 +64,20 @@ def code_of(verb: str, settings: Mapping[str, Any]) -> dict[str, str] | None:
     if verb not in DECIDES:
         return None
     entries, tasks = DECIDES[verb], []
-    if verb == "data" and settings.get("source") in SOURCES:
-        entries += (SOURCES[settings["source"]],)
+    if verb == "data" and settings.get("source") in TASKS:
+        make = TASKS[settings["source"]].problems
+        entries += (READ if make is None else _entry(make),)
+    if verb in GRADING:
+        entries += tuple(_entry(task.verify) for task in TASKS.values() if task.verify is not None)
     if verb in ("generate", "overlap"):
         tasks = [_task(entry["task"]) for _, entry in sorted(settings.get("benchmarks", {}).items())]
     own = definitions(entries)
     return {"relax": digest([own, tasks] if tasks else own), **(_versions() if verb in GRADING else {})}
+
+
+def _entry(function: Callable[..., Any]) -> str:
+    """A function of a task, as :func:`definitions` takes it: which one is asked is decided when the stage runs."""
+    return f"{function.__module__}:{function.__name__}"
 
 
 @cache
@@ -237,7 +242,7 @@ def _says_only(node: Any) -> bool:
     if not isinstance(node, ast.Expr):
         return False
     call = node.value
-    tells = (
-        isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and isinstance(call.func.value, ast.Name)
-    )
-    return isinstance(call, ast.Constant) or (tells and call.func.value.id == "logger")
+    if isinstance(call, ast.Constant):
+        return True
+    target = call.func.value if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) else None
+    return isinstance(target, ast.Name) and target.id == "logger"

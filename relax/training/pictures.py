@@ -14,9 +14,9 @@ import torch
 from datasets import Dataset
 from transformers import ProcessorMixin
 
-from relax.data.problem import Problem
 from relax.data.processor import forbidden_tokens, image_inputs, pictures
 from relax.data.prompt import conversation, render
+from relax.tasks.problem import Problem
 from relax.training.dynamic_sampling import Batch
 from relax.training.relax_config import ReLaXConfig
 

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from relax.data import answer_prior
 from relax.errors import DataError
 from relax.grading.answers import boxes, last_box
-from relax.grading.grader import VERIFIED, Grade, Status, grade_many, grade_response, unreadable
+from relax.grading.grader import Grade, Status, grade_many, grade_response, unreadable
+from relax.tasks import TASKS, VERIFIED
 
 #: Gold answers that the grader may fail to read before a training set is refused.
 UNREADABLE_SHARE = 0.01
@@ -27,12 +27,12 @@ def correctness(
         prompts: as the policy saw them, texts or lists of messages.
         completions: the same.
         answer: gold answers, or worked solutions with the answer in their last box.
-        source: what decides how they are checked (:class:`relax.data.problem.Problem`).
+        source: what decides how they are checked (:class:`relax.tasks.problem.Problem`).
         problem: the problems without a chat template; default is the prompts.
         log_metric: TRL's; given the shares of responses without a box (``grade/no_box``), of time-outs
             (``grade/timeout``), and of answers and golds that cannot be read (``grade/unparseable_answer``,
-            ``grade/unparseable_gold``), among the responses without a verifier of their own; and of the strategies
-            (``strategy/chain``, ``strategy/rote``, ``strategy/neither``) among those to the answer-prior trap.
+            ``grade/unparseable_gold``), among the responses without a verifier of their own; and the metrics of each
+            task that has some, such as ``strategy/chain`` of the answer-prior trap, among the responses to it.
 
     Raises:
         MachineError: no child process for grading can be started.
@@ -42,11 +42,8 @@ def correctness(
     grades = grade_many([texts[i] for i in graded], [answer[i] for i in graded])
     if grades and log_metric is not None:
         _log(grades, log_metric)
-    trapped = [answer_prior.strategy(asked[i], texts[i]) for i, kind in enumerate(source) if kind == "answer-prior"]
-    if trapped and log_metric is not None:
-        log_metric("strategy/chain", trapped.count("chain") / len(trapped))
-        log_metric("strategy/rote", trapped.count("rote") / len(trapped))
-        log_metric("strategy/neither", trapped.count(None) / len(trapped))
+    if log_metric is not None:
+        _log_tasks(source, asked, texts, log_metric)
     rewards = dict(zip(graded, (float(grade.correct) for grade in grades), strict=True))
     return [
         rewards[i] if i in rewards else float(grade_response(source[i], asked[i], texts[i], answer[i]))
@@ -102,6 +99,16 @@ def _log(grades: Sequence[Grade], log_metric: Callable[[str, float], None]) -> N
     log_metric("grade/timeout", share(Status.TIMEOUT))
     log_metric("grade/unparseable_answer", share(Status.UNPARSEABLE_ANSWER))
     log_metric("grade/unparseable_gold", share(Status.UNPARSEABLE_GOLD))
+
+
+def _log_tasks(
+    source: Sequence[str], asked: Sequence[str], texts: Sequence[str], log_metric: Callable[[str, float], None]
+) -> None:
+    for name, task in TASKS.items():
+        own = [i for i, kind in enumerate(source) if kind == name]
+        if own and task.metrics is not None:
+            for metric, value in task.metrics([asked[i] for i in own], [texts[i] for i in own]).items():
+                log_metric(metric, value)
 
 
 def _text(message: Any) -> str:

@@ -12,11 +12,11 @@ from typing import Any
 import torch
 from accelerate import PartialState
 from accelerate.utils import broadcast_object_list
-from transformers import PrinterCallback, TrainerCallback
+from transformers import PrinterCallback, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from relax.config import digest
 from relax.data.copies import distinct
-from relax.data.problem import Problem, read_problems
+from relax.data.problem_files import read_problems
 from relax.data.processor import tokenizer_of
 from relax.errors import DataError, Interrupted
 from relax.files import atomic_folder, atomic_write, writable_folder
@@ -26,6 +26,7 @@ from relax.latent.rollouts import read_rollouts
 from relax.models.policy import load_policy
 from relax.progress import Progress
 from relax.records.record import Run, digest_path
+from relax.tasks.problem import Problem
 from relax.training.checkpoints import remove_all, remove_unfinished
 from relax.training.pictures import training_set
 from relax.training.probes import Follow, Probes
@@ -111,13 +112,15 @@ def train(
         rows = [start, *_series(trainer.state.log_history)]
         _save_model(trainer, out / "model")
         if ranks.is_main_process:
+            sample, frozen = trainer.sample, trainer.exploration.dictionary
+            assert sample is not None  # the first process has one
+            assert frozen is not None  # the arguments name it
             atomic_write(out / "metrics.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
-            atomic_write(out / FILE, trainer.sample.text())
+            atomic_write(out / FILE, sample.text())
             run.seeds["training"] = seed
             run.metrics.update(_last_means(rows), steps=trainer.state.global_step)
             if trainer.exploration.xi is not None:
                 run.metrics["xi"] = trainer.exploration.xi
-            frozen = trainer.exploration.dictionary
             several = _processes(trainer)
             run.finish(
                 out,
@@ -219,7 +222,14 @@ class _Tell(TrainerCallback):
     def __init__(self, tell: Callable[[dict[str, float]], None]) -> None:
         self.tell = tell
 
-    def on_log(self, args, state, control, logs=None, **kwargs):
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
         for row in _series([{"step": state.global_step, **(logs or {})}]):
             self.tell(row)
 

@@ -17,10 +17,10 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
-from relax.data.data_stage import build
-from relax.data.problem import read_problems
+from relax.data.data_stage import make_problems
+from relax.data.problem_files import read_problems
 from relax.data.splits import load_split
-from relax.data.tables import read_table, text_of
+from relax.data.tables import read_rows, text_of
 from relax.errors import DataError, MachineError
 from relax.evaluation.benchmarks import load_benchmark
 from relax.reading import read_json_lines
@@ -78,7 +78,7 @@ def settings(*sources: dict[str, Any], test_problems: int = 1) -> dict[str, Any]
 def golds(out: Path, *sources: dict[str, Any]) -> dict[str, str]:
     """Prompt -> answer of the problem files that the stage writes."""
     asked = settings(*sources)
-    build(asked, out, Run("data", {}, asked))
+    make_problems(asked, out, Run("data", {}, asked))
     return {p.prompt: p.answer for name in ("train", "test") for p in read_problems(out / f"{name}.jsonl")}
 
 
@@ -262,7 +262,7 @@ def test_a_broken_file_is_one_sentence_with_its_place(tmp_path: Path) -> None:
         assert str(caught.value).startswith(f"{path}{sentence}"), name
         assert "\n" not in str(caught.value)
         with pytest.raises(DataError) as caught:
-            list(read_table(path, "questions"))
+            list(read_rows(path, "questions"))
         assert str(caught.value).startswith(f"{path}{sentence}".replace("problems", "questions")), name
     assert not (tmp_path / "out").exists()
 

@@ -8,12 +8,12 @@ from tokenizers.processors import TemplateProcessing
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerFast
 
 from relax import ReLaXConfig, ReLaXTrainer, config
-from relax.data.problem import Problem
 from relax.data.prompt import PLAIN, adds_bos, render
 from relax.errors import ConfigError
 from relax.evaluation.backends import HuggingFace
 from relax.latent.rollouts import sample
 from relax.models.policy import load_policy
+from relax.tasks.problem import Problem
 from tests.conftest import REPOSITORY
 from tests.training.trainer_fixture import arguments, save_dictionary, shape
 

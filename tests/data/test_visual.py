@@ -7,6 +7,7 @@ import random
 import re
 import zipfile
 import zlib
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -16,15 +17,18 @@ import pytest
 from datasets import Dataset, Features, Image, List, Value, load_dataset_builder
 from PIL import Image as Pillow
 
-from relax.config.data import HubRows
-from relax.data import hub, images, splits, visual
-from relax.data.data_stage import build
-from relax.data.problem import Problem, read_problems, split_of
-from relax.data.visual_drawing import VARIANTS, Style, draw, style_of
-from relax.data.visual_puzzles import FAMILIES, LEVELS, Puzzle, make, row_counts
+from relax.data import hub, images, splits
+from relax.data.data_stage import make_problems
+from relax.data.images import keep
+from relax.data.problem_files import read_problems
 from relax.errors import DataError
 from relax.grading.grader import grade_response
 from relax.records.record import Run
+from relax.tasks.hub import DataSet
+from relax.tasks.problem import Problem, split_of
+from relax.tasks.visual import rendered
+from relax.tasks.visual.drawing import VARIANTS, Style, draw, style_of
+from relax.tasks.visual.puzzles import FAMILIES, LEVELS, Puzzle, make, row_counts
 
 SETTINGS = {"families": list(FAMILIES), "levels": list(LEVELS), "size": 64, "text_share": 0.5}
 
@@ -43,7 +47,7 @@ SETTINGS = {"families": list(FAMILIES), "levels": list(LEVELS), "size": 64, "tex
 )
 def test_known_answers(puzzle: Puzzle, answer: int) -> None:
     assert puzzle.answer == answer
-    solution = visual.demonstrate(puzzle, random.Random(0), 0.0)
+    solution = rendered.demonstrate(puzzle, random.Random(0), 0.0)
     assert grade_response("visual", puzzle.question, solution, str(answer))
     # Each step of the worked solution is right as arithmetic: a=b+c... read as a chain.
     for left, operation, right, result in re.findall(r"(?=(?:^|=)(\d+)([+*])(\d+)=(\d+))", solution):
@@ -53,7 +57,7 @@ def test_known_answers(puzzle: Puzzle, answer: int) -> None:
 def test_a_demonstration_is_wrong_as_often_as_asked_and_goes_on_from_what_it_wrote() -> None:
     puzzle, rng, wrong = Puzzle("bars", 1, (3, 5)), random.Random(0), 0
     for _ in range(2000):
-        solution = visual.demonstrate(puzzle, rng, 0.2)
+        solution = rendered.demonstrate(puzzle, rng, 0.2)
         first, second, result, boxed = map(int, re.fullmatch(r"(\d+)\+(\d+)=(\d+) \\boxed\{(\d+)\}", solution).groups())
         assert max(abs(first - 3), abs(second - 5), abs(result - first - second)) <= 1
         assert boxed == result
@@ -127,7 +131,7 @@ def test_held_out_problems_come_in_every_variant_and_are_never_trained_on(tmp_pa
         "datasets": [],
     }
     for name in ("a", "b"):
-        build(settings, tmp_path / name, Run("data", {}, settings))
+        make_problems(settings, tmp_path / name, Run("data", {}, settings))
     train, test = (read_problems(tmp_path / "a" / f"{split}.jsonl") for split in ("train", "test"))
     assert (len(train), len(test)) == (300, 12 * len(VARIANTS))
     assert {split_of(p.cluster) for p in train} == {"train"}
@@ -149,7 +153,7 @@ def test_held_out_problems_come_in_every_variant_and_are_never_trained_on(tmp_pa
 
 
 def test_told_problems_say_the_facts_and_the_others_do_not() -> None:
-    drawn = list(islice(visual.shown(SETTINGS, "train", 0), 400))
+    drawn = list(islice(rendered.shown(SETTINGS, "train", 0), 400))
     told = [one.told for one in drawn]
     assert 0.4 < sum(told) / len(told) < 0.6
     assert all(one.puzzle.statement in one.prompt for one in drawn if one.told)
@@ -159,7 +163,7 @@ def test_told_problems_say_the_facts_and_the_others_do_not() -> None:
 def test_more_held_out_problems_than_there_are(tmp_path: Path) -> None:
     few = {**SETTINGS, "families": ["clock"], "levels": [1]}
     with pytest.raises(DataError, match=r"60 different held-out problems asked for.*data\.visual"):
-        list(visual.problems(few, 60, "test", 0, tmp_path))
+        list(rendered.problems(few, 60, "test", 0, partial(keep, folder=tmp_path)))
 
 
 def test_a_missing_image_is_named_with_its_line(tmp_path: Path) -> None:
@@ -196,7 +200,7 @@ def source(**changes) -> dict:
         "answer": "answer",
         "images": "image",
     }
-    return HubRows(**(given | changes)).recorded()
+    return DataSet(**(given | changes)).recorded()
 
 
 def read(entry: dict, out: Path) -> list[Problem]:

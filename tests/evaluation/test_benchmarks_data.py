@@ -19,7 +19,7 @@ from PIL import Image, ImageChops
 from relax.config.benchmarks import TASKS, check_tasks, find, names
 from relax.data import images
 from relax.errors import ConfigError, DataError, MachineError
-from relax.evaluation.benchmarks import as_dataset, digest, grade_responses, load_benchmark, load_questions
+from relax.evaluation.benchmarks import as_dataset, grade_responses, load_benchmark, load_questions, questions_digest
 from relax.evaluation.questions import Question
 from tests.repository.benchmarks_fixture import (
     EXPECTED,
@@ -136,7 +136,7 @@ def test_an_official_set_is_whole_and_has_the_recorded_digest(name: str, tmp_pat
         ]
         path = write_rows(tmp_path / path.name, rows)
     questions = load_benchmark(name, path)
-    assert digest(questions) == find(name).digest
+    assert questions_digest(questions) == find(name).digest
     if name == "mmlu":
         assert len({q.subset for q in questions}) == 57
 
@@ -180,9 +180,9 @@ def test_dynamath_and_mathvision_samples_have_their_pictures() -> None:
 def test_the_digest_is_of_prompts_and_golds_in_any_order() -> None:
     first, second = Question("1", "p", ("ä",), "1"), Question("2", "q", ("1",), "2", texts=("2",), images=(b"x",))
     lines = b'["p", "\xc3\xa4"]\n["q", "1", "2"]\n'
-    assert digest([first, second]) == digest([second, first]) == hashlib.sha256(lines).hexdigest()
-    assert digest([first]) != digest([second])
-    assert digest([replace(second, images=(), id="3")]) == digest([second])
+    assert questions_digest([first, second]) == questions_digest([second, first]) == hashlib.sha256(lines).hexdigest()
+    assert questions_digest([first]) != questions_digest([second])
+    assert questions_digest([replace(second, images=(), id="3")]) == questions_digest([second])
 
 
 def test_other_data_of_the_right_size_are_read_but_reported(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from relax.data.problem import Problem, write_problems
+from relax.data.problem_files import write_problems
 from relax.evaluation.overlap_stage import older_than, overlap_stage
 from relax.evaluation.questions import BOXED
 from relax.records.record import Run
+from relax.tasks.problem import Problem
 
 SHARED = "A baker has twelve trays with nine loaves each and sells a third of them before noon; how many are left?"
 OTHER = "The sum of two consecutive odd numbers is eighty four, and what is the larger of the two numbers then?"

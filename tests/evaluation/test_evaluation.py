@@ -11,8 +11,7 @@ import pandas as pd
 import pytest
 import torch
 
-from relax.data.noisy_sum import problems as noisy_sums
-from relax.data.problem import read_problems, write_problems
+from relax.data.problem_files import read_problems, write_problems
 from relax.data.prompt import PLAIN
 from relax.errors import ConfigError, DataError, MachineError, NumericsError
 from relax.evaluation import backends
@@ -22,6 +21,7 @@ from relax.evaluation.grade_stage import grade_stage, grade_table
 from relax.evaluation.shards import decodings, plan, read_responses
 from relax.models.policy import load_policy
 from relax.records.record import Run
+from relax.tasks.noisy_sum import problems as noisy_sums
 from tests.repository.benchmarks_fixture import write_benchmark
 
 ENTRY = {"task": "noisy_sum", "greedy": True, "samples": 4, "path": None, "rows": None}

@@ -3,6 +3,7 @@
 import json
 import shutil
 import weakref
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,8 @@ import pytest
 import torch
 from PIL import Image
 
-from relax.data import visual
-from relax.data.images import picture
-from relax.data.problem import read_problems, write_problems
+from relax.data.images import keep, picture
+from relax.data.problem_files import read_problems, write_problems
 from relax.data.processor import forbidden_tokens, pictures
 from relax.data.prompt import conversation
 from relax.errors import ConfigError
@@ -25,6 +25,7 @@ from relax.evaluation.shards import read_responses
 from relax.latent.rollouts import sample
 from relax.models.policy import load_policy
 from relax.records.record import Run
+from relax.tasks.visual import rendered
 from tests.models.vision_fixture import PROMPT, TASK, save_policy
 from tests.repository.benchmarks_fixture import FOLDER, base64_png, image_rows
 
@@ -43,7 +44,9 @@ def policy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def problems(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("held-out")
-    write_problems(folder / "test.jsonl", visual.problems({**TASK, "size": 48}, 4, "test", 0, folder))
+    write_problems(
+        folder / "test.jsonl", rendered.problems({**TASK, "size": 48}, 4, "test", 0, partial(keep, folder=folder))
+    )
     return folder / "test.jsonl"
 
 

@@ -100,10 +100,10 @@ def characters(*special: str) -> PreTrainedTokenizerFast:
 
 @pytest.fixture(scope="module")
 def text_model(scratch_settings: dict, tmp_path_factory: pytest.TempPathFactory) -> HFLM:
-    from relax.models.scratch import make_model
+    from relax.models.scratch import make_text_model
 
     folder, tokenizer = tmp_path_factory.mktemp("policy"), characters()
-    make_model(scratch_settings, tokenizer).save_pretrained(folder)
+    make_text_model(scratch_settings, tokenizer).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return HFLM(pretrained=str(folder), device="cpu", batch_size=32, max_length=2048)
 

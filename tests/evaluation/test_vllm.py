@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from relax.data.noisy_sum import problems as noisy_sums
-from relax.data.problem import write_problems
+from relax.data.problem_files import write_problems
 from relax.evaluation.shards import read_responses
+from relax.tasks.noisy_sum import problems as noisy_sums
 from tests.evaluation.test_evaluation import SETTINGS, generate
 
 

@@ -8,8 +8,8 @@ import os
 from pathlib import Path
 
 from relax import cli
-from relax.data import noisy_sum
-from relax.data.problem import write_problems
+from relax.data.problem_files import write_problems
+from relax.tasks import noisy_sum
 
 M = 6
 

@@ -10,10 +10,10 @@ import pandas as pd
 import pytest
 import torch
 
-from relax.data import noisy_sum
 from relax.koopman import ROBUST_RIDGE, SPECTRA, Dictionary
 from relax.koopman import dsd as koopman_dsd
 from relax.koopman.operator import RIDGE
+from relax.tasks import noisy_sum
 from tests.conftest import REPOSITORY
 from tests.latent.dsd_fixture import M, relax_dsd, rows, usual_options, write_rows
 
@@ -259,9 +259,9 @@ def test_a_model_of_the_hub_is_found_in_the_local_cache(
 def test_a_response_is_drawn_from_the_full_distribution_whatever_the_checkpoint_s_generation_settings(
     tiny_policy: Path, tmp_path: Path
 ) -> None:
-    from relax.data.problem import Problem
     from relax.latent.rollouts import sample
     from relax.models.policy import load_policy
+    from relax.tasks.problem import Problem
 
     model, tokenizer = load_policy(tiny_policy)
     problems = [Problem("a", "123:", "", "")]

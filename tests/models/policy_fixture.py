@@ -7,8 +7,8 @@ from typing import Any
 
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from relax.data.noisy_sum import ALPHABET
 from relax.models.scratch import make_tokenizer
+from relax.tasks.noisy_sum import ALPHABET
 
 
 def changed(folder: Path, file: str, **keys: Any) -> None:

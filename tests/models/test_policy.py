@@ -8,12 +8,13 @@ from datasets import Dataset
 from transformers import AutoTokenizer
 
 from relax import ReLaXConfig, ReLaXTrainer
-from relax.data import noisy_sum
-from relax.data.problem import Problem, write_problems
+from relax.data.problem_files import write_problems
 from relax.errors import DataError, NumericsError
 from relax.latent.rollouts import Rollout, sample
 from relax.latent.states import response_states
 from relax.models.policy import end_tokens, load_policy, load_processing
+from relax.tasks import noisy_sum
+from relax.tasks.problem import Problem
 from tests.conftest import REPOSITORY
 from tests.latent.dsd_fixture import relax, relax_dsd, rows, usual_options
 from tests.models.policy_fixture import copy_of, save_llama

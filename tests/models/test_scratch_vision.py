@@ -9,11 +9,12 @@ import pytest
 import torch
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
-from relax.data import visual
 from relax.data.processor import ImageTextProcessor, image_inputs, load_processor, pictures, sees
 from relax.data.prompt import conversation
 from relax.errors import DataError
 from relax.models import scratch_vision
+from relax.tasks import TASKS
+from relax.tasks.visual import rendered
 from tests.models.vision_fixture import SCRATCH, pictured_problems, save_policy
 
 TASK = {"families": ["bars", "cells"], "levels": [1, 2], "size": 48, "text_share": 0.5}
@@ -60,8 +61,8 @@ def test_image_inputs_are_those_of_the_processor_as_a_whole(tmp_path: Path) -> N
 
 
 def test_every_word_of_the_task_is_a_token_of_its_own() -> None:
-    tokenizer = scratch_vision.make_processor(SCRATCH["vision"]).tokenizer
-    for text in visual.texts():
+    tokenizer = scratch_vision.make_processor(SCRATCH["vision"], rendered.texts()).tokenizer
+    for text in rendered.texts():
         ids = tokenizer(text)["input_ids"]
         assert tokenizer.unk_token_id not in ids, text
         assert tokenizer.decode(ids) == text
@@ -69,8 +70,8 @@ def test_every_word_of_the_task_is_a_token_of_its_own() -> None:
 
 
 def test_the_loss_counts_on_solutions_alone() -> None:
-    processor = scratch_vision.make_processor(SCRATCH["vision"])
-    drawn = scratch_vision.Demonstrations({"demonstrations": 12, "error_rate": 0.5}, TASK, "seed")
+    processor = scratch_vision.make_processor(SCRATCH["vision"], rendered.texts())
+    drawn = scratch_vision.Demonstrations(TASKS["visual"], TASK, {"demonstrations": 12, "error_rate": 0.5}, "seed")
     rows = [drawn[i] for i in range(12)]
     batch = scratch_vision.Collator(processor)(rows)
     for labels, row in zip(batch["labels"], rows, strict=True):
@@ -82,7 +83,7 @@ def test_the_loss_counts_on_solutions_alone() -> None:
 def test_the_warm_up_lowers_the_loss_and_is_a_function_of_its_seed(tmp_path: Path) -> None:
     warmup = {"demonstrations": 400, "error_rate": 0.0, "steps": 12, "batch_size": 16, "learning_rate": 3e-3}
     settings = {**SCRATCH, "initializer_range": 0.06, "warmup": warmup}
-    made = [scratch_vision.warm_up(settings, TASK, tmp_path / str(i), "test") for i in range(2)]
+    made = [scratch_vision.warm_up_vision(settings, TASKS["visual"], TASK, tmp_path / str(i), "test") for i in range(2)]
     losses = [entry["loss"] for entry in made[0].state.log_history if "loss" in entry]
     assert losses[-1] < losses[0] - 0.5
     for name, value in made[0].model.state_dict().items():
@@ -93,13 +94,14 @@ def test_a_second_stage_goes_on_from_the_first_on_demonstrations_of_its_own(tmp_
     first = {"demonstrations": 64, "error_rate": 0.0, "steps": 4, "batch_size": 16, "learning_rate": 3e-3}
     second = {**first, "error_rate": 0.5, "steps": 3, "learning_rate": 0.0}
     alone, both = (
-        scratch_vision.warm_up({**SCRATCH, "warmup": warmup}, TASK, tmp_path / name, "test")
+        scratch_vision.warm_up_vision({**SCRATCH, "warmup": warmup}, TASKS["visual"], TASK, tmp_path / name, "test")
         for name, warmup in (("alone", first), ("both", {**first, "second_stage": second}))
     )
     assert [entry["step"] for entry in both.state.log_history if "loss" in entry] == [1, 2, 3, 4, 5, 6, 7]
     for name, value in alone.model.state_dict().items():  # at a learning rate of 0 it changes nothing
         assert torch.equal(value, both.model.state_dict()[name]), name
-    drawn = [scratch_vision.Demonstrations(first, TASK, seed).rows for seed in ("a", "a", "b")]
+    of = [scratch_vision.Demonstrations(TASKS["visual"], TASK, first, seed).rows for seed in ("a", "a", "b")]
+    drawn = [[(prompt, solution, picture().tobytes()) for prompt, solution, picture in rows] for rows in of]
     assert drawn[0] == drawn[1] != drawn[2]
 
 

@@ -1,5 +1,6 @@
 """A vision-language policy with random weights, problems with pictures of several sizes, and a trainer on both."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +9,12 @@ from transformers import AutoModelForImageTextToText, PrinterCallback
 from trl import GRPOConfig, GRPOTrainer
 
 from relax import ReLaXConfig, ReLaXTrainer
-from relax.data import visual
-from relax.data.problem import Problem, read_problems, write_problems
+from relax.data.images import keep
+from relax.data.problem_files import read_problems, write_problems
 from relax.data.processor import load_processor
 from relax.models import scratch_vision
+from relax.tasks.problem import Problem
+from relax.tasks.visual import rendered
 from relax.training.pictures import training_set
 from tests.training.trainer_fixture import arguments, save_dictionary, shape
 
@@ -31,8 +34,8 @@ def spoken(completions: list, **_: Any) -> list[float]:
 
 
 def save_policy(folder: Path) -> Path:
-    processor = scratch_vision.make_processor(SCRATCH["vision"])
-    scratch_vision.make_model(SCRATCH, processor).save_pretrained(folder)
+    processor = scratch_vision.make_processor(SCRATCH["vision"], rendered.texts())
+    scratch_vision.make_vision_model(SCRATCH, processor).save_pretrained(folder)
     processor.save_pretrained(folder)
     return folder
 
@@ -41,7 +44,7 @@ def pictured_problems(folder: Path, n: int = 24) -> list[Problem]:
     """Problems whose prompts and pictures differ in length and size, so that crossed rows do not fit by chance."""
     problems: list[Problem] = []
     for size in (32, 48, 64):
-        made = visual.problems({**TASK, "size": size}, n // 3, "train", size, folder)
+        made = rendered.problems({**TASK, "size": size}, n // 3, "train", size, partial(keep, folder=folder))
         problems += [Problem(**{**vars(p), "id": f"{size}/{p.id}"}) for p in made]
     write_problems(folder / "train.jsonl", problems)
     return read_problems(folder / "train.jsonl")

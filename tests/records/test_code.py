@@ -10,6 +10,7 @@ from relax.config import benchmarks, digest
 from relax.config.schema import rule_of
 from relax.grading import workers
 from relax.records import code
+from relax.tasks import TASKS
 from tests.conftest import REPOSITORY
 
 SETTINGS = {
@@ -52,12 +53,12 @@ def versions() -> dict[str, str]:
 @pytest.mark.parametrize(
     ("name", "old", "new", "expected"),
     [
-        ("data/noisy_sum.py", 'if response == "=" + answer', 'if response == "=:" + answer', GRADING),
-        ("data/noisy_sum.py", '_CHAIN = re.compile(r"\\d', '_CHAIN = re.compile(r"\\d?', GRADING),
-        ("data/noisy_sum.py", 'rng = random.Random(f"noisy-sum/', 'rng = random.Random(f"noisy/', {"data"}),
-        ("data/countdown.py", "Counter(used) == Counter(numbers)", "set(used) == set(numbers)", GRADING),
-        ("data/countdown.py", "EASY = 1 / 10", "EASY = 1 / 9", set()),  # of another source
-        ("data/problem.py", "TEST_SHARE = 8", "TEST_SHARE = 9", {"data"}),
+        ("tasks/noisy_sum.py", 'if response == "=" + answer', 'if response == "=:" + answer', GRADING),
+        ("tasks/noisy_sum.py", '_CHAIN = re.compile(r"\\d', '_CHAIN = re.compile(r"\\d?', GRADING),
+        ("tasks/noisy_sum.py", 'rng = random.Random(f"noisy-sum/', 'rng = random.Random(f"noisy/', {"data"}),
+        ("tasks/countdown.py", "Counter(used) == Counter(numbers)", "set(used) == set(numbers)", GRADING),
+        ("tasks/countdown.py", "EASY = 1 / 10", "EASY = 1 / 9", set()),  # of another source
+        ("tasks/problem.py", "TEST_SHARE = 8", "TEST_SHARE = 9", {"data"}),
         ("grading/equivalence.py", "def judge(", "def judge(more=0, *", GRADING),  # runs in child processes
         ("grading/symbolic.py", "import sympy\n", "import sympy\n\nsympy.init_printing()\n", GRADING),
         ("evaluation/metrics.py", "CONFIDENCE = 0.95", "CONFIDENCE = 0.9", {"evaluate"}),
@@ -67,10 +68,10 @@ def versions() -> dict[str, str]:
          {"dictionary", "train", "extract", "generate"}),
         ("koopman/spectrum.py", "def singular_values(", "def singular_values(more=0, *", {"koopman"}),
         # What decides nothing.
-        ("data/noisy_sum.py", 'digits = prompt.rstrip(":")', '# Why.\n    digits = (prompt.rstrip(":"))', set()),
-        ("data/noisy_sum.py", "Is the response a correct", "Is it a correct", set()),
-        ("data/noisy_sum.py", "-> bool:", '-> "bool":', set()),
-        ("data/noisy_sum.py", "digits give fewer", "digits are few", set()),
+        ("tasks/noisy_sum.py", 'digits = prompt.rstrip(":")', '# Why.\n    digits = (prompt.rstrip(":"))', set()),
+        ("tasks/noisy_sum.py", "Is the response a correct", "Is it a correct", set()),
+        ("tasks/noisy_sum.py", "-> bool:", '-> "bool":', set()),
+        ("tasks/noisy_sum.py", "digits give fewer", "digits are few", set()),
         ("evaluation/grade_stage.py", '"%s: %s, %d responses to', '"%s: %s: %d responses to', set()),
         ("evaluation/tasks/_base.yaml", "# Shared by", "# For", set()),
     ],
@@ -83,14 +84,14 @@ def test_an_edit_changes_the_version_of_what_it_decides(edit, name, old, new, ex
 
 
 def test_a_source_of_problems_has_a_version_of_its_own(edit) -> None:
-    before = {source: code.code_of("data", {"source": source}) for source in code.SOURCES}
-    edit("data/countdown.py", "EASY = 1 / 10", "EASY = 1 / 9")
-    after = {source: code.code_of("data", {"source": source}) for source in code.SOURCES}
+    before = {source: code.code_of("data", {"source": source}) for source in TASKS}
+    edit("tasks/countdown.py", "EASY = 1 / 10", "EASY = 1 / 9")
+    after = {source: code.code_of("data", {"source": source}) for source in TASKS}
     assert [source for source in before if before[source] != after[source]] == ["countdown"]
 
 
 def test_every_source_of_the_configuration_is_known() -> None:
-    assert set(code.SOURCES) == {*rule_of(["data", "source"])["enum"]}
+    assert set(TASKS) == {*rule_of(["data", "source"])["enum"]}
 
 
 def test_every_module_of_the_grader_stands_behind_the_grades() -> None:
@@ -102,7 +103,7 @@ def test_every_module_of_the_grader_stands_behind_the_grades() -> None:
 
 def test_an_entry_that_is_gone_is_an_error() -> None:
     with pytest.raises(LookupError, match="noisy_sum:problem: there is no such function"):
-        code.definitions(("relax.data.noisy_sum:problem",))
+        code.definitions(("relax.tasks.noisy_sum:problem",))
 
 
 def test_another_release_of_the_algebra_is_another_version_where_it_is_installed(monkeypatch) -> None:

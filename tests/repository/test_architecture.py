@@ -11,7 +11,7 @@ from tests.conftest import REPOSITORY
 
 PACKAGE = REPOSITORY / "relax"
 #: Everyone may use these.
-LEAVES = {"config", "settings", "errors", "files", "paper", "progress", "reading", "records"}
+LEAVES = {"config", "settings", "errors", "files", "paper", "progress", "reading", "records", "tasks"}
 #: Room -> the rooms it may import from. A stage may use what comes before it in the pipeline, and the mathematics.
 ARROWS = {
     "settings": set(),
@@ -20,9 +20,10 @@ ARROWS = {
     "files": {"errors"},
     "reading": {"errors"},
     "paper": {"errors"},
-    "config": {"errors", "files", "paper", "reading", "settings"},
+    "tasks": {"errors", "settings"},
+    "config": {"errors", "files", "paper", "reading", "settings", "tasks"},
     "koopman": {"errors"},
-    "records": {"config", "errors", "files", "paper"},
+    "records": {"config", "errors", "files", "paper", "tasks"},
     "data": LEAVES,
     "models": LEAVES | {"data"},
     "grading": LEAVES | {"data"},

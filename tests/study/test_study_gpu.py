@@ -6,8 +6,8 @@ import json
 import pytest
 
 from relax import config
-from relax.data import answer_prior
 from relax.study.tracked_runs import collect_records, read_records
+from relax.tasks import answer_prior
 from tests.conftest import REPOSITORY
 from tests.workflow.workflow_fixture import planned, snakemake
 
@@ -52,11 +52,12 @@ def test_it_is_the_study_in_another_size(loaded) -> None:
 
 
 def test_the_policy_and_its_texts_are_as_large_as_it_says(loaded) -> None:
-    from relax.models.scratch import alphabet_of, context_of, make_model, make_tokenizer
+    from relax.models.scratch import make_text_model, make_tokenizer
 
     task = config.base_settings(loaded, "trap-24m-b")
-    tokenizer = make_tokenizer(alphabet_of(task), context_of(task))
-    model = make_model(task["policy"]["scratch"], tokenizer, context_of(task))
+    context = answer_prior.TASK.context(task)
+    tokenizer = make_tokenizer(answer_prior.TASK.alphabet, context)
+    model = make_text_model(task["policy"]["scratch"], tokenizer, context)
     assert model.num_parameters() == pytest.approx(24e6, rel=0.02)
     longest = loaded["training"]["max_response_length"]
     prompts, responses = zip(*itertools.islice(shown(task), 300), strict=True)
@@ -66,7 +67,7 @@ def test_the_policy_and_its_texts_are_as_large_as_it_says(loaded) -> None:
 
 def shown(task):
     stage = task["policy"]["scratch"]["warmup"]["second_stage"]
-    return answer_prior.demonstrations(task["digits"], task["easy_share"], stage, "x")
+    return answer_prior.demonstrations(task, stage, "x")
 
 
 def test_its_chains_are_right_as_often_as_those_of_the_study(loaded) -> None:

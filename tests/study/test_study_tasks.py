@@ -9,16 +9,18 @@ import pytest
 
 from relax import config
 from relax.config.benchmarks import read_task
-from relax.data import answer_prior, countdown, noisy_sum
-from relax.data.data_stage import build
-from relax.data.problem import read_problems, split_of
+from relax.data.data_stage import make_problems
+from relax.data.problem_files import read_problems
 from relax.errors import DataError
 from relax.evaluation.grade_stage import grade_table
-from relax.grading.grader import VERIFIED, grade_response
+from relax.grading.grader import grade_response
 from relax.records.record import Run
+from relax.tasks import SEEING, TASKS, TEXT, VERIFIED, answer_prior, countdown, warm_up_task
+from relax.tasks.problem import split_of
 from relax.training.rewards import check_golds, correctness
 from tests.conftest import REPOSITORY
 
+TRAP = {"digits": 7, "easy_share": 0.4}
 STAGE = {"error_rate": 0.45, "rote_share": 0.7}
 
 
@@ -71,14 +73,14 @@ def test_rote_solves_the_easy_problems_and_no_other() -> None:
 
 
 def test_demonstrations_of_the_trap_hold_the_mixture() -> None:
-    shown = list(itertools.islice(answer_prior.demonstrations(7, 0.4, STAGE, "x"), 2000))
+    shown = list(itertools.islice(answer_prior.demonstrations(TRAP, STAGE, "x"), 2000))
     kinds = [answer_prior.strategy(*pair) for pair in shown]
     assert None not in kinds
     assert kinds.count("rote") / 2000 == pytest.approx(0.7, abs=0.03)
     right = [answer_prior.verify(*pair) for pair, kind in zip(shown, kinds, strict=True) if kind == "chain"]
     # The last sum is right with 0.55 + 0.045 if all before it were (0.595^6 = 0.044), else with about a tenth.
     assert 0.08 < sum(right) / len(right) < 0.22
-    first = itertools.islice(answer_prior.demonstrations(7, 0.4, {"error_rate": 0.0}, "x"), 200)
+    first = itertools.islice(answer_prior.demonstrations(TRAP, {"error_rate": 0.0}, "x"), 200)
     assert all(answer_prior.strategy(*p) == "chain" and answer_prior.verify(*p) for p in first)
     assert all(split_of(prompt[:-1]) == "train" for prompt, _ in shown)
 
@@ -147,7 +149,7 @@ def test_every_countdown_problem_has_a_solution_and_one_split_whatever_the_order
         return f"{''.join(sorted(numbers))}>{target}"
 
     assert not {canonical(p.prompt) for p in train} & {canonical(p.prompt) for p in test}
-    shown = itertools.islice(countdown.demonstrations(3, STAGE, "x"), 2000)
+    shown = itertools.islice(countdown.demonstrations({"numbers": 3}, STAGE, "x"), 2000)
     assert not {canonical(prompt) for prompt, _ in shown} & {canonical(p.prompt) for p in test}
     for p in test:
         assert int(p.answer) in countdown.combinations(p.prompt.partition(">")[0]).values()
@@ -162,7 +164,7 @@ def test_a_task_becomes_problem_files(tmp_path, source: str) -> None:
     own = {"answer_prior": {"easy_share": 0.4}} if source == "answer-prior" else {"countdown": {"numbers": 3}}
     settings = {"source": source, "seed": 3, "digits": 7, "train_problems": 50, "test_problems": 20, **own}
     for place in ("a", "b"):
-        build(settings, tmp_path / place, Run("data", {}, settings))
+        make_problems(settings, tmp_path / place, Run("data", {}, settings))
     assert (tmp_path / "a/train.jsonl").read_bytes() == (tmp_path / "b/train.jsonl").read_bytes()
     problems = read_problems(tmp_path / "a/test.jsonl")
     assert len(problems) == 20
@@ -195,20 +197,23 @@ def test_the_reward_counts_the_strategies_of_the_trap_alone() -> None:
     assert counted == {"strategy/chain": [0.5], "strategy/rote": [0.25], "strategy/neither": [0.25]}
 
 
-def test_what_a_policy_is_shown_follows_the_task() -> None:
-    from relax.models.scratch import alphabet_of, shown
+@pytest.mark.parametrize(
+    ("name", "own"), [("answer-prior", TRAP), ("countdown", {"numbers": 3, "digits": 7}), ("noisy-sum", {"digits": 7})]
+)
+def test_what_a_policy_is_shown_follows_the_task(name: str, own: dict) -> None:
+    task, first = TASKS[name], {"error_rate": 0.0}
+    pairs = list(itertools.islice(task.demonstrations(own, first, "demonstrations/0"), 100))
+    assert pairs == list(itertools.islice(task.demonstrations(own, first, "demonstrations/0"), 100))
+    assert any(grade_response(name, prompt, response, "") for prompt, response in pairs)
+    assert {c for pair in pairs for text in pair for c in text} <= set(task.alphabet)
+    assert max(len(prompt + response) + 1 for prompt, response in pairs) <= task.context(own) == 64
+    assert task.context({**own, "digits": 64}) == (64 if name == "countdown" else 324)
 
-    trap = {"source": "answer-prior", "digits": 7, "easy_share": 0.4}
-    for task, verified in (
-        (trap, "answer-prior"),
-        ({"source": "countdown", "numbers": 3}, "countdown"),
-        ({"digits": 7}, "noisy-sum"),
-    ):
-        pairs = list(itertools.islice(shown(task, {"error_rate": 0.0}, "demonstrations/0"), 100))
-        assert pairs == list(itertools.islice(shown(task, {"error_rate": 0.0}, "demonstrations/0"), 100))
-        assert any(grade_response(verified, prompt, response, "") for prompt, response in pairs)
-        assert {c for pair in pairs for text in pair for c in text} <= set(alphabet_of(task))
-    assert alphabet_of({"digits": 7}) == noisy_sum.ALPHABET
+
+def test_a_source_without_demonstrations_takes_those_of_another_task() -> None:
+    asked = [(source, sees) for source in ("noisy-sum", "countdown", "visual", "hub") for sees in (False, True)]
+    found = [warm_up_task(source, sees).name for source, sees in asked]
+    assert found == [TEXT, SEEING, "countdown", SEEING, TEXT, SEEING, TEXT, SEEING]
 
 
 def test_what_belongs_to_one_task_decides_nothing_of_another() -> None:

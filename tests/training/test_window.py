@@ -11,10 +11,10 @@ from PIL import Image as Pillow
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from relax import ReLaXConfig, ReLaXTrainer, config
-from relax.data import noisy_sum
 from relax.errors import ConfigError
 from relax.koopman import SPECTRA
 from relax.latent.rollouts import Rollout, write_rollouts
+from relax.tasks import noisy_sum
 from relax.training import window
 from relax.training.train_stage import _trainer
 from relax.training.window import check_window, window_of

@@ -10,8 +10,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PrinterCallback
 from trl import GRPOConfig, GRPOTrainer
 
 from relax import ReLaXConfig, ReLaXTrainer
-from relax.data import noisy_sum
 from relax.koopman import Dictionary, dsd
+from relax.tasks import noisy_sum
 from relax.training import objective
 
 GROUP = 4

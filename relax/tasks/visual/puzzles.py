@@ -1,7 +1,7 @@
 """Visual reasoning problems without their pictures: what is shown, what is asked, what is right.
 
 Five families, three levels each. A puzzle is its facts; the question, the facts in words, the worked solution and the
-answer all follow from them, and so does the picture (:mod:`relax.data.visual_drawing`). Every answer is an integer.
+answer all follow from them, and so does the picture (:mod:`relax.tasks.visual.drawing`). Every answer is an integer.
 """
 
 import random

@@ -10,10 +10,12 @@ a seed.
 import random
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
-from relax.data.problem import TEST_SHARE, Problem, split_of
 from relax.errors import DataError
+from relax.tasks.problem import TEST_SHARE, Problem, split_of
+from relax.tasks.task import CONTEXT, Keep, Task
 
 #: Every character a prompt or a response may hold.
 ALPHABET = "0123456789+=:"
@@ -79,6 +81,19 @@ def demonstrate(digits: str, rng: random.Random, error_rate: float) -> str:
     return text
 
 
+def demonstrations(own: Mapping[str, Any], stage: Mapping[str, Any], seed: str) -> Iterator[tuple[str, str]]:
+    """Endless pairs of a training prompt and a response.
+
+    Args:
+        own: ``digits`` of a problem.
+        stage: of the warm-up: ``error_rate``.
+        seed: of prompts and responses.
+    """
+    rng = random.Random(seed)
+    for text in random_digits("train", own["digits"], seed):
+        yield text + ":", demonstrate(text, rng, stage["error_rate"])
+
+
 def random_digits(split: str, digits: int, seed: int | str) -> Iterator[str]:
     """Endless digit strings of one split, in an order fixed by the seed; repeats are possible."""
     rng = random.Random(f"noisy-sum/{split}/{seed}")
@@ -111,3 +126,23 @@ def problems(n: int, split: str, digits: int, seed: int) -> Iterator[Problem]:
         if text not in seen:
             seen.add(text)
             yield Problem(id=f"noisy-sum/{text}", prompt=text + ":", answer=answer_of(text), source="noisy-sum")
+
+
+def _made(settings: Mapping[str, Any], n: int, split: str, keep: Keep) -> Iterator[Problem]:
+    return problems(n, split, settings["digits"], settings["seed"])
+
+
+def context(own: Mapping[str, Any]) -> int:
+    """Tokens of a prompt of d digits and its longest response, of 4 d tokens and the end; 64 up to 12 digits."""
+    return max(CONTEXT, 5 * own["digits"] + 4)
+
+
+TASK = Task(
+    name="noisy-sum",
+    problems=_made,
+    verify=verify,
+    answer_to=answer_to,
+    demonstrations=demonstrations,
+    alphabet=ALPHABET,
+    context=context,
+)

@@ -1,9 +1,8 @@
-"""One schema for every problem, whatever it comes from, and its file format (JSON lines)."""
+"""The file format of problems, JSON lines: :class:`relax.tasks.problem.Problem`, one a line."""
 
-import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,49 +10,12 @@ from relax.errors import DataError
 from relax.files import atomic_write
 from relax.reading import read_json_lines
 from relax.records.record import check_recorded
-
-#: One problem in eight is held out for evaluation.
-TEST_SHARE = 8
-#: Where an image stands in a prompt; without any, the images stand before the text.
-IMAGE = "<image>"
-
-
-@dataclass(frozen=True)
-class Problem:
-    """A prompt with a verifiable answer.
-
-    Attributes:
-        id: unique within a file.
-        prompt: what the policy sees.
-        answer: the gold answer, as text.
-        source: the task or data set it comes from; it decides the verifier.
-        images: files, in the order in which the prompt shows them (all before its text unless it has places for
-            them, ``<image>``); in a problem file relative to its folder.
-        cluster: problems of one cluster are variants of one problem; empty where there are no variants.
-        variant: what was changed in this one.
-        subset: part of the task for a break-down, such as a family of problems.
-        dependence: ``"visual"`` where the images are needed, ``"text"`` where the prompt says all; empty if unknown.
-    """
-
-    id: str
-    prompt: str
-    answer: str
-    source: str
-    images: tuple[str, ...] = ()
-    cluster: str = ""
-    variant: str = ""
-    subset: str = ""
-    dependence: str = ""
-
+from relax.tasks import TASKS, VERIFIED
+from relax.tasks.problem import Problem
 
 #: Fields that every row has; the others stand there where they say something.
 FIELDS = ("id", "prompt", "answer", "source")
 OPTIONAL = ("cluster", "variant", "subset", "dependence")
-
-
-def split_of(text: str) -> str:
-    """``"test"`` for one problem in eight, decided by the SHA-1 of its text, else ``"train"``."""
-    return "test" if hashlib.sha1(text.encode()).digest()[0] % TEST_SHARE == 0 else "train"
 
 
 def write_problems(path: str | Path, problems: Iterable[Problem]) -> int:
@@ -88,9 +50,26 @@ def read_problems(path: str | Path) -> list[Problem]:
     return rows
 
 
-def _parse(row: Mapping[str, Any], where: str, folder: Path) -> Problem:
-    from relax.data.tasks import check  # the tasks make problems, so they import this module
+def check_problem(source: str, prompt: str, answer: str) -> None:
+    """Refuse a problem that has the source of a task with a verifier of its own and is none of its problems.
 
+    Raises:
+        ValueError: says what the task's problems are.
+    """
+    answer_to = TASKS[source].answer_to if source in VERIFIED else None
+    if answer_to is None:
+        return
+    expected = answer_to(prompt)
+    if expected is None:
+        raise ValueError(
+            f"source {source!r} is a task with a verifier of its own, and the prompt is none of its problems; give the "
+            "data another source, and its answers are compared"
+        )
+    if expected != answer:
+        raise ValueError(f"the answer is {answer!r}, the task {source!r} has {expected!r} for this prompt")
+
+
+def _parse(row: Mapping[str, Any], where: str, folder: Path) -> Problem:
     for field in FIELDS:
         if not isinstance(row.get(field), str) or not row[field].strip():
             found = f"found {row[field]!r}" if field in row else "it is missing"
@@ -102,7 +81,7 @@ def _parse(row: Mapping[str, Any], where: str, folder: Path) -> Problem:
         if not (folder / name).is_file():
             raise DataError(f"{where}: no image {folder / name}; the images belong beside the problem file.")
     try:
-        check(row["source"], row["prompt"], row["answer"])
+        check_problem(row["source"], row["prompt"], row["answer"])
     except ValueError as error:
         raise DataError(f"{where}: {error}.") from error
     further = {field: str(row[field]) for field in OPTIONAL if row.get(field)}

@@ -13,17 +13,26 @@ stays at the share of easy problems; one that keeps it can come near 1. No file,
 
 import random
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from relax.data.noisy_sum import answer_of
-from relax.data.problem import TEST_SHARE, Problem, split_of
 from relax.errors import DataError
+from relax.settings import ProperShare, Settings
+from relax.tasks.noisy_sum import answer_of, answer_to, context
+from relax.tasks.problem import TEST_SHARE, Problem, split_of
+from relax.tasks.task import Keep, Task
 
 #: Every character a prompt or a response may hold.
 ALPHABET = "0123456789+*=:"
 
 _CHAIN = re.compile(r"\d(\+\d=\d)+")
+
+
+class TrapSettings(Settings):
+    """The answer-prior trap."""
+
+    easy_share: ProperShare = 0.4
+    """Share of problems that the rote answer solves. Their answer is 0. More of them make the trap deeper."""
 
 
 def strategy(prompt: str, response: str) -> str | None:
@@ -48,6 +57,16 @@ def verify(prompt: str, response: str) -> bool:
     return strategy(prompt, response) is not None and response[-1] == answer_of(prompt.rstrip(":"))
 
 
+def strategies(prompts: Sequence[str], responses: Sequence[str]) -> dict[str, float]:
+    """Share of the responses by each strategy: ``strategy/chain``, ``strategy/rote`` and ``strategy/neither``."""
+    found = [strategy(prompt, response) for prompt, response in zip(prompts, responses, strict=True)]
+    return {
+        "strategy/chain": found.count("chain") / len(found),
+        "strategy/rote": found.count("rote") / len(found),
+        "strategy/neither": found.count(None) / len(found),
+    }
+
+
 def rote(digits: str) -> str:
     """The rote response to a problem."""
     return "".join(f"*{digit}=0" for digit in digits)
@@ -62,17 +81,16 @@ def chain(digits: str, rng: random.Random, error_rate: float) -> str:
     return text
 
 
-def demonstrations(digits: int, easy_share: float, stage: dict[str, Any], seed: str) -> Iterator[tuple[str, str]]:
+def demonstrations(own: Mapping[str, Any], stage: Mapping[str, Any], seed: str) -> Iterator[tuple[str, str]]:
     """Endless pairs of a training prompt and a response.
 
     Args:
-        digits: per problem.
-        easy_share: share of problems with the answer 0.
+        own: ``digits`` of a problem, and ``easy_share``, the share of problems with the answer 0.
         stage: of the warm-up: ``error_rate`` of the chains, and ``rote_share`` of the responses, 0 if not named.
         seed: of prompts and responses.
     """
     rng = random.Random(f"answer-prior/{seed}")
-    for text in random_digits("train", digits, easy_share, seed):
+    for text in random_digits("train", own["digits"], own["easy_share"], seed):
         by_rote = rng.random() < stage.get("rote_share", 0.0)
         yield text + ":", rote(text) if by_rote else chain(text, rng, stage["error_rate"])
 
@@ -113,3 +131,20 @@ def problems(n: int, split: str, digits: int, easy_share: float, seed: int) -> I
             answer = answer_of(text)
             subset = "easy" if answer == "0" else "hard"
             yield Problem(f"answer-prior/{text}", text + ":", answer, "answer-prior", subset=subset)
+
+
+def _made(settings: Mapping[str, Any], n: int, split: str, keep: Keep) -> Iterator[Problem]:
+    return problems(n, split, settings["digits"], settings["answer_prior"]["easy_share"], settings["seed"])
+
+
+TASK = Task(
+    name="answer-prior",
+    problems=_made,
+    settings=TrapSettings,
+    verify=verify,
+    answer_to=answer_to,  # its problems are noisy sums
+    metrics=strategies,
+    demonstrations=demonstrations,
+    alphabet=ALPHABET,
+    context=context,
+)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from PIL import Image, ImageColor, ImageDraw, ImageFont
 
-from relax.data.visual_puzzles import Puzzle, side
+from relax.tasks.visual.puzzles import Puzzle, side
 
 #: What is changed in the drawings of one problem, as in DynaMath (arXiv 2411.00836); ``plain`` changes nothing.
 VARIANTS = ("plain", "colours", "size", "position", "orientation")

@@ -10,12 +10,16 @@ import itertools
 import random
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
 
-from relax.data.problem import Problem, split_of
+from pydantic import Field
+
 from relax.errors import DataError
+from relax.settings import Settings
+from relax.tasks.problem import Problem, split_of
+from relax.tasks.task import Keep, Task
 
 #: Every character a prompt or a response may hold.
 ALPHABET = "0123456789+-*=;>:"
@@ -29,6 +33,13 @@ EASY = 1 / 10
 _PROMPT = re.compile(r"[1-9]+>([0-9]+):")
 _ATTEMPT = re.compile(r"\d([-+*]\d=\d{1,4})+")
 _STEP = re.compile(r"([-+*])(\d)=(\d+)")
+
+
+class CountdownSettings(Settings):
+    """The small Countdown task."""
+
+    numbers: int = Field(3, ge=2, le=3)
+    """Numbers of a problem."""
 
 
 def answer_to(prompt: str) -> str | None:
@@ -98,16 +109,16 @@ def demonstrate(prompt: str, rng: random.Random, error_rate: float) -> str:
     return ";".join(tried)
 
 
-def demonstrations(numbers: int, stage: dict[str, Any], seed: str) -> Iterator[tuple[str, str]]:
+def demonstrations(own: Mapping[str, Any], stage: Mapping[str, Any], seed: str) -> Iterator[tuple[str, str]]:
     """Endless pairs of a training prompt and a response.
 
     Args:
-        numbers: of a problem.
+        own: ``numbers`` of a problem.
         stage: of the warm-up: ``error_rate``.
         seed: of prompts and responses.
     """
     rng = random.Random(f"countdown/{seed}")
-    for prompt in random_prompts("train", numbers, seed):
+    for prompt in random_prompts("train", own["numbers"], seed):
         yield prompt, demonstrate(prompt, rng, stage["error_rate"])
 
 
@@ -156,3 +167,18 @@ def problems(n: int, split: str, numbers: int, seed: int) -> Iterator[Problem]:
             values = list(combinations(drawn).values())
             subset = "easy" if values.count(int(target)) >= EASY * len(values) else "hard"
             yield Problem(f"countdown/{prompt[:-1]}", prompt, target, "countdown", subset=subset)
+
+
+def _made(settings: Mapping[str, Any], n: int, split: str, keep: Keep) -> Iterator[Problem]:
+    return problems(n, split, settings["countdown"]["numbers"], settings["seed"])
+
+
+TASK = Task(
+    name="countdown",
+    problems=_made,
+    settings=CountdownSettings,
+    verify=verify,
+    answer_to=answer_to,
+    demonstrations=demonstrations,
+    alphabet=ALPHABET,
+)

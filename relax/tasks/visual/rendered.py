@@ -1,20 +1,22 @@
-"""The visual task: rendered problems in training and held-out splits, and demonstrations of how to solve them.
+"""Rendered problems in training and held-out splits, and demonstrations of how to solve them.
 
 No file, no network: everything follows from a seed. A problem belongs to a split by the digest of its facts, so that
 no drawing and no wording of a held-out problem is trained on.
 """
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 from typing import Any
 
-from relax.data.images import keep
-from relax.data.problem import TEST_SHARE, Problem, split_of
-from relax.data.visual_drawing import VARIANTS, Style, draw, style_of
-from relax.data.visual_puzzles import FAMILIES, LEVELS, Puzzle, make
+from PIL.Image import Image
+
 from relax.errors import DataError
+from relax.tasks.problem import TEST_SHARE, Problem, split_of
+from relax.tasks.task import Keep
+from relax.tasks.visual.drawing import VARIANTS, Style, draw, paint, style_of
+from relax.tasks.visual.puzzles import FAMILIES, LEVELS, Puzzle, make
 
 SOURCE = "visual"
 #: Draws without a new problem after which there are taken to be no more.
@@ -47,7 +49,7 @@ class Shown:
         return draw(self.puzzle, self.style, size)
 
 
-def shown(settings: dict[str, Any], split: str, seed: int | str) -> Iterator[Shown]:
+def shown(settings: Mapping[str, Any], split: str, seed: int | str) -> Iterator[Shown]:
     """Endless problems of one split, each in a drawing of a random variant; repeats are possible.
 
     Args:
@@ -65,9 +67,9 @@ def shown(settings: dict[str, Any], split: str, seed: int | str) -> Iterator[Sho
 
 
 def problems(
-    settings: dict[str, Any], n: int, split: str, seed: int, folder: Path, instruction: str | None = None
+    settings: Mapping[str, Any], n: int, split: str, seed: int, keep: Keep, instruction: str | None = None
 ) -> Iterator[Problem]:
-    """Problems of one split, their pictures written below ``folder``.
+    """Problems of one split, their pictures handed to ``keep``.
 
     Training problems are ``n`` draws. Held-out problems are ``n`` different ones, each in every variant of
     :data:`VARIANTS` with the same words: the same accuracy on all of them is robustness. All of the first variant
@@ -78,7 +80,7 @@ def problems(
         n: how many.
         split: ``"train"`` or ``"test"``.
         seed: of the generator.
-        folder: of the problem file.
+        keep: puts a picture beside the problem file.
         instruction: put below every problem, on a line of its own.
 
     Raises:
@@ -88,7 +90,7 @@ def problems(
     drawn = shown(settings, split, seed)
     if split == "train":
         for number, one in zip(range(n), drawn, strict=False):
-            yield _problem(one, f"{SOURCE}/train/{number}", settings["size"], folder, below)
+            yield _problem(one, f"{SOURCE}/train/{number}", settings["size"], keep, below)
         return
     kept = _different(drawn, n)
     for turn in range(len(VARIANTS)):
@@ -96,7 +98,7 @@ def problems(
             variant = VARIANTS[(number + turn) % len(VARIANTS)]
             style = style_of(variant, random.Random(f"{one.puzzle.key}/{variant}/{seed}"))
             redrawn = Shown(one.puzzle, variant, style, one.told)
-            yield _problem(redrawn, f"{SOURCE}/test/{number}/{variant}", settings["size"], folder, below)
+            yield _problem(redrawn, f"{SOURCE}/test/{number}/{variant}", settings["size"], keep, below)
 
 
 def _different(drawn: Iterator[Shown], n: int) -> list[Shown]:
@@ -114,19 +116,35 @@ def _different(drawn: Iterator[Shown], n: int) -> list[Shown]:
     return list(kept.values())
 
 
-def _problem(one: Shown, identity: str, size: int, folder: Path, below: str) -> Problem:
+def _problem(one: Shown, identity: str, size: int, keep: Keep, below: str) -> Problem:
     puzzle = one.puzzle
     return Problem(
         id=identity,
         prompt=one.prompt + below,
         answer=str(puzzle.answer),
         source=SOURCE,
-        images=(keep(one.png(size), folder),),
+        images=(keep(one.png(size)),),
         cluster=puzzle.key,
         variant=one.variant,
         subset=f"{puzzle.family} {puzzle.level}",
         dependence="text" if one.told else "visual",
     )
+
+
+def demonstrations(
+    settings: Mapping[str, Any], stage: Mapping[str, Any], seed: str
+) -> Iterator[tuple[str, str, Callable[[], Image]]]:
+    """Endless training problems with a worked solution and a picture, which is drawn when it is asked for.
+
+    Args:
+        settings: as of :func:`problems`.
+        stage: of the warm-up: ``error_rate``.
+        seed: of the problems and of what is wrong in their solutions.
+    """
+    rng = random.Random(seed)
+    for one in shown(settings, "train", seed):
+        picture = partial(paint, one.puzzle, one.style, settings["size"])
+        yield one.prompt, demonstrate(one.puzzle, rng, stage["error_rate"]), picture
 
 
 def demonstrate(puzzle: Puzzle, rng: random.Random, error_rate: float) -> str:
