@@ -49,8 +49,8 @@ class Benchmark:
     @classmethod
     def from_metadata(cls, metadata: Mapping[str, Any]) -> "Benchmark":
         """Of a task's metadata; keys that are not described above are passed over."""
-        values = {field.name: metadata[field.name] for field in fields(cls)}
-        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+        values: dict[str, Any] = {field.name: metadata[field.name] for field in fields(cls)}
+        return cls(**values | {name: tuple(values[name]) for name in ("configs", "splits")})
 
 
 def names() -> list[str]:
@@ -106,7 +106,7 @@ class _Loader(YAMLLoader):
     """Reads lm-eval's ``!function`` tag as text."""
 
 
-_Loader.add_constructor("!function", lambda loader, node: loader.construct_scalar(node))
+_Loader.add_constructor("!function", lambda loader, node: str(node.value))
 
 
 def _read(path: Path) -> dict[str, Any]:
