@@ -151,9 +151,9 @@ def problems(n: int, split: str, numbers: int, seed: int) -> Iterator[Problem]:
     Raises:
         DataError: there are not that many different problems.
     """
-    drawn = map("".join, itertools.product("123456789", repeat=numbers))
+    all_drawn = map("".join, itertools.product("123456789", repeat=numbers))
     there = sum(
-        split_of(f"{''.join(sorted(d))}>{t}") == split for d in drawn for t in {*combinations(d).values()} - {0}
+        split_of(f"{''.join(sorted(d))}>{t}") == split for d in all_drawn for t in {*combinations(d).values()} - {0}
     )
     if n > 0.8 * there:
         raise DataError(f"{n} different {split} problems asked for, {numbers} numbers give {there}; ask for fewer.")
