@@ -17,7 +17,7 @@ lock=${1:-cpu}
 
 # Run records name the commit, and no image holds git.
 commit=$(git rev-parse HEAD 2> /dev/null) || die "$PWD is no git checkout; an image must say which commit it holds."
-contents=(LICENSE README.md Snakefile pyproject.toml config containers envs profiles/default relax results/paper workflow)
+contents=(LICENSE README.md Snakefile pyproject.toml config containers envs profiles/default relax results/reference workflow)
 dirty=false
 [ -z "$(git status --porcelain -- "${contents[@]}")" ] || dirty=true
 arguments=(--build-arg "LOCK=$lock" --build-arg "COMMIT=$commit" --build-arg "DIRTY=$dirty")

@@ -66,8 +66,8 @@ code() {
   printf '{"commit": "%s", "dirty": %s}\n' "$1" "$2" > commit.json
   /opt/venv/bin/python containers/packages.py envs/*.lock > packages.json
   /opt/venv/bin/python -m compileall -q --invalidation-mode unchecked-hash relax
-  # A mounted folder hides results/paper; the entry point puts it there again.
-  cp -R results/paper containers/paper
+  # Mounted folders hide what the package's links lead to.
+  find relax -type l -exec sh -c 'cp --remove-destination "$(readlink -f "$1")" "$1"' sh {} \;
   # Snakemake's memory lies in the mounted folder, so that another container goes on from it.
   ln -s results/.snakemake .snakemake
   chmod -R a+rX,go-w /relax

@@ -8,11 +8,14 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterator
+from importlib.resources import files
 from pathlib import Path
 from typing import IO
 
 from relax.errors import MachineError, RelaxError
 
+#: Where this package runs from: the folder of its clone, or that of all installed packages.
+_HOME = Path(str(files("relax"))).parent
 #: A disk, or this user's share of it, is full.
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 #: Not ours to mend either: permissions, a read-only or broken disk, a network file system that lost a file.
@@ -23,6 +26,20 @@ _SAID = re.compile(
     "|Input/output error|Stale file handle|(?P<torch>inline_container|PytorchStreamWriter)"
 )
 _TORCH = "torch could not write all of a file"
+
+
+def of_the_clone(name: str) -> Path:
+    """A file or folder that a clone of the repository holds and an installed package does not.
+
+    Args:
+        name: below the clone's folder, such as ``envs/cpu.lock``.
+
+    Raises:
+        MachineError: the package runs from no clone, or the clone lacks it.
+    """
+    if not (_HOME / name).exists():
+        raise MachineError(f"{name} is part of a clone of the repository, and relax runs from {_HOME}; run it there.")
+    return _HOME / name
 
 
 def refusal(error: BaseException | None) -> str | None:
@@ -86,7 +103,7 @@ def writable_folder(path: str | Path) -> Path:
         with tempfile.TemporaryFile(dir=path) as file:
             file.write(b"room for a block")  # a full disk still takes empty files
     except OSError as error:
-        reason = "a file of that name is there" if isinstance(error, FileExistsError) else error.strerror
+        reason = "a file of that name is there" if isinstance(error, FileExistsError) else error.strerror or str(error)
         raise cannot_write(path, reason) from error
     return path
 

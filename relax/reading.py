@@ -95,6 +95,7 @@ class Written(float):
     """A number of a JSON file that prints as it is written there: ``3.10``, ``1e5``, with all of its digits."""
 
     __slots__ = ("text",)
+    text: str
 
     def __new__(cls, text: str) -> "Written":
         number = super().__new__(cls, text)

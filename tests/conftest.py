@@ -122,3 +122,54 @@ def smoke(tmp_path_factory: pytest.TempPathFactory) -> Path:
             (common / "smoke.done").touch()
     shutil.copytree(common / "smoke run", own, symlinks=True)
     return own
+
+
+@pytest.fixture(scope="session")
+def all_runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict]:
+    """(root, config) of an invented experiment: five methods, two seeds, everything finished."""
+    from tests.results.results_fixture import config_of, make_results
+
+    root = tmp_path_factory.mktemp("all") / "synthetic"
+    return root, make_results(root, config_of())
+
+
+@pytest.fixture(scope="session")
+def one_seed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict]:
+    """The same, of which the first of two seeds is finished for three of five methods."""
+    from tests.results.results_fixture import config_of, make_results
+
+    root = tmp_path_factory.mktemp("one") / "synthetic"
+    return root, make_results(root, config_of(), [("tiny", m, 1) for m in ("grpo", "relax", "relax-sv")])
+
+
+@pytest.fixture(scope="session")
+def no_runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict]:
+    """The same, of which nothing has run: the folder does not exist."""
+    from tests.results.results_fixture import config_of
+
+    return tmp_path_factory.mktemp("none") / "synthetic", config_of()
+
+
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An MLflow database without runs; MLflow takes seconds to make one."""
+    from mlflow.tracking import MlflowClient
+
+    path = tmp_path_factory.mktemp("store") / "mlflow.db"
+    MlflowClient(f"sqlite:///{path}").search_experiments()
+    return path
+
+
+@pytest.fixture
+def results(tmp_path: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A results folder of two seeds made in one pipeline run, nothing exported to its empty store."""
+    from tests.store.export_fixture import seed
+
+    monkeypatch.setattr("sys.argv", ["relax", "train"])
+    monkeypatch.setenv("RELAX_PIPELINE_RUN", "20260102T030405Z-abcdef")
+    monkeypatch.setenv("RELAX_PIPELINE_COMMAND", "snakemake --cores 2")
+    root = tmp_path / "results" / "my demo"
+    for number in (1, 2):
+        seed(root, number)
+    shutil.copyfile(empty_store, root / "mlflow.db")
+    return root

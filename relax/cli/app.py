@@ -312,9 +312,8 @@ def _evidence_options(sub: argparse.ArgumentParser) -> None:
     sub.add_argument(
         "--records",
         type=Path,
-        default=config.REPOSITORY / "results" / "reference" / "study",
         metavar="DIR",
-        help="the tracked runs (results/reference/study)",
+        help="the tracked runs (results/reference/study of the clone)",
     )
     sub.add_argument(
         "--configfile",

@@ -348,11 +348,12 @@ def reference(a: argparse.Namespace) -> int:
 
 def evidence(a: argparse.Namespace) -> int:
     """What the tracked runs of the study show."""
-    from relax.files import atomic_write
+    from relax.files import atomic_write, of_the_clone
     from relax.study.evidence_page import configurations, to_page, tuning_plan
     from relax.study.plan import Study
     from relax.study.tracked_runs import collect_records, read_records
 
+    a.records = a.records or of_the_clone("results/reference/study")
     if a.out and a.out.is_dir():
         raise ConfigError(f"--out {a.out} is a folder; expected a file such as docs/evidence.md.")
     if not a.collect and not a.records.is_dir():

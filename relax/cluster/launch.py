@@ -9,12 +9,13 @@ import shutil
 import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib.resources import files
 from pathlib import Path
 
 from relax.cluster.resources import WARNING, Layout, layout
 from relax.cluster.site import read_site, variable
 from relax.cluster.slurm import ask, node_address, nodes_of_job
-from relax.config import REPOSITORY, Config
+from relax.config import Config
 from relax.errors import ConfigError, MachineError
 
 #: Names the folder through which the processes of a training and their launcher speak.
@@ -163,7 +164,7 @@ def _over_nodes(
 
 
 def _accelerate(parallel: str, processes: int, nodes: int, rank: int, host: str, port: int) -> tuple[str, ...]:
-    file = REPOSITORY / "config" / "accelerate" / f"{parallel}.yaml"
+    file = files("relax") / "cluster" / "accelerate" / f"{parallel}.yaml"
     return (
         "accelerate",
         "launch",

@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Sequence
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 SCHEMA = REPOSITORY / "workflow" / "schemas" / "config.schema.yaml"
 #: The configuration that all others are overlays of.
 BASE = Path("config/config.yaml")
+#: The same file as it comes with the package; in a clone it is a link to that one.
+PACKAGED_BASE = Path(str(files("relax") / "config" / "config.yaml"))
 
 Config = dict[str, Any]
 
@@ -57,8 +60,10 @@ def load(paths: Sequence[str | Path]) -> Config:
 
 
 def over_base(paths: Iterable[str | Path]) -> list[Path]:
-    """The files in the order in which the pipeline merges them: ``config/config.yaml``, then the others."""
-    return [BASE, *(path for path in map(Path, paths) if path.absolute() != BASE.absolute())]
+    """The files in the order in which the pipeline merges them: ``config/config.yaml``, then the others. Where the
+    folder has none, as it is no clone, the package's own is the first."""
+    base = BASE if BASE.is_file() else PACKAGED_BASE
+    return [base, *(path for path in map(Path, paths) if path.absolute() != BASE.absolute())]
 
 
 def require(config: Config, kind: str, name: str) -> None:

@@ -40,7 +40,7 @@ class Backend(Protocol):
         ...
 
 
-class _Tells:
+class _Tells(HFLM):
     """Marks what lm-eval's own classes decode; before them among the bases."""
 
     def know_ends(self) -> None:
@@ -57,7 +57,7 @@ class _Tells:
         return marked(text, len(tokens), "length") if end is None else marked(text, end + 1, "stop")
 
 
-class HuggingFace(_Tells, HFLM):
+class HuggingFace(_Tells):
     """lm-eval's ``hf``. Samples depend on the seed, the requests of the block and the batch size.
 
     Args:

@@ -117,7 +117,7 @@ def _work(
     prompts = [_prompt(processing, q, settings["prompt"]) for q in questions]
     kwargs = {**task["generation_kwargs"], "max_gen_toks": settings["max_response_length"]}
     # Golds do not decide a response: where one is corrected, the kept responses are graded again.
-    decides = [weights, [q.id for q in questions], prompts, kwargs]
+    decides: list[Any] = [weights, [q.id for q in questions], prompts, kwargs]
     decides += [settings["backend"], settings["batch_size"] if settings["backend"] == "hf" else None]
     if any(q.images for q in questions):
         decides.append([[_hash(image) for image in q.images] for q in questions])

@@ -112,7 +112,9 @@ def _mmlu(row: Row, number: int) -> Question:
 
 
 def _mathvista(row: Row, number: int) -> Question:
-    golds, texts, tolerance = (_text(row, "answer"),), (), 0.0
+    golds: tuple[str, ...] = (_text(row, "answer"),)
+    texts: tuple[str, ...] = ()
+    tolerance = 0.0
     if row["question_type"] == "multi_choice":
         choices = _list(row, "choices")
         right = [index for index, choice in enumerate(choices) if choice == golds[0]]

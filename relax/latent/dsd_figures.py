@@ -64,7 +64,7 @@ def figures(
     }
     files: dict[str, bytes] = {}
     # From the defaults, whatever the user's own matplotlibrc says.
-    style: dict[str, Any] = {key: value for key, value in matplotlib.rcParamsDefault.items() if key != "backend"}
+    style: dict[Any, Any] = {key: value for key, value in matplotlib.rcParamsDefault.items() if key != "backend"}
     style |= {"font.size": 9, "axes.titlesize": 9, "svg.hashsalt": "relax"}
     with matplotlib.rc_context(style):
         for name, draw in drawn.items():

@@ -74,6 +74,7 @@ def sample(
     torch.manual_seed(seed)
     tokenizer, forbidden = tokenizer_of(processing), forbidden_tokens(processing)
     ends = end_tokens(model, processing)
+    generator: Any = model  # every model with a language head generates, which the type of its base does not say
     prompts = [(p, k) for p in problems for k in range(per_problem)]
     progress = Progress(label, len(prompts), unit="responses")
     rollouts: list[Rollout] = []
@@ -84,7 +85,7 @@ def sample(
         width = inputs["input_ids"].shape[1]
         tick = _Tick(progress, len(rollouts), len(asked) / max_response_length, width)
         with _finite(label):
-            output = model.generate(
+            output = generator.generate(
                 **inputs,
                 max_new_tokens=max_response_length,
                 do_sample=True,
@@ -144,9 +145,9 @@ def _inputs(
     return {name: tensor.to(model.device) for name, tensor in inputs.items()}
 
 
-def images_of(processing: Processing, rollouts: Sequence[Rollout], tokens: torch.Tensor) -> dict[str, torch.Tensor]:
+def images_of(processing: Processing, rollouts: Sequence[Rollout], tokens: torch.Tensor) -> dict[str, Any]:
     """What a model takes beside the tokens of responses to prompts with images; nothing for text."""
-    if not any(rollout.images for rollout in rollouts):
+    if not isinstance(processing, ProcessorMixin) or not any(rollout.images for rollout in rollouts):
         return {}
     return image_inputs(processing, [pictures(rollout.images) for rollout in rollouts], tokens)
 

@@ -9,7 +9,8 @@ from relax.paper.printed import LAYOUTS
 INTRODUCTION = """\
 # What does not follow from the paper's own numbers
 
-Written by `relax audit --out docs/audit.md` from the printed numbers in [results/paper/](../results/paper/README.md).
+Written by `relax audit --out docs/audit.md` from the printed numbers in
+[relax/paper/transcribed/](../relax/paper/transcribed/README.md).
 Each printed average is set beside the mean of its row, each printed gain beside the difference of its two rows, each
 printed increase in cost beside the seconds. Nothing else is used, and no number is corrected in the files. A printed
 value follows if it is within half of its last digit. The numbers it is computed from are rounded as well; where that

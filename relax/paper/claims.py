@@ -1,4 +1,4 @@
-"""What the paper claims, and where each claim stands: ``results/paper/claims.csv`` beside what runs have shown.
+"""What the paper claims, and where each claim stands: ``relax/paper/transcribed/claims.csv`` beside what runs have shown.
 
 Light on purpose: :mod:`relax.results.claims.runs` computes what runs show, this module reads and writes it.
 """
@@ -6,14 +6,16 @@ Light on purpose: :mod:`relax.results.claims.runs` computes what runs show, this
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from relax.errors import DataError
-from relax.paper.printed import REPOSITORY, read_lines
+from relax.paper.printed import FOLDER, read_lines
 
-FILE = REPOSITORY / "results" / "paper" / "claims.csv"
-REFERENCE = REPOSITORY / "results" / "reference"
+FILE = FOLDER / "claims.csv"
+#: Links to what `relax reference` has written in ``results/reference/``; in an installed package they are files.
+REFERENCE = Path(str(files("relax") / "paper" / "reference"))
 CONTENT = "claims.json"
 COLUMNS = ["id", "claim", "place", "shown_by", "configuration", "command"]
 
@@ -118,8 +120,9 @@ def made_by(content: Mapping[str, Any]) -> str:
 INTRODUCTION = """\
 # The paper's claims, and where they stand
 
-Written by `relax claims --out docs/claims.md` from [results/paper/claims.csv](../results/paper/claims.csv), which says
-what would show each claim, and from the `claims.json` of the reference runs in
+Written by `relax claims --out docs/claims.md` from
+[relax/paper/transcribed/claims.csv](../relax/paper/transcribed/claims.csv), which says what would show each claim, and
+from the `claims.json` of the reference runs in
 [results/reference/](../results/README.md), which `relax tables` computes from run records. No status is typed in. A
 small policy is no evidence about a large one: every status names the policy it was seen on. DSD is always that of a
 named spectrum; alpha and xi belong to the spectrum and are not the paper's unless said.

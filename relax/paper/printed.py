@@ -1,4 +1,4 @@
-"""What the paper (arXiv 2512.07558) prints, read from ``results/paper/``: tables as exact decimals, and in words
+"""What the paper (arXiv 2512.07558) prints, read from ``relax/paper/transcribed/``: tables as exact decimals, and in words
 what its figures of ablations show. Light: the configuration checks names against it.
 """
 
@@ -8,12 +8,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
+from importlib.resources import files
 from pathlib import Path
 
 from relax.errors import DataError
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-FOLDER = REPOSITORY / "results" / "paper"
+FOLDER = Path(str(files("relax") / "paper" / "transcribed"))
 AVERAGE, RERUN = "average_printed", "rerun_by_authors"
 #: Joins the names of two methods in a row of printed gains.
 LESS = " - "
@@ -40,7 +40,7 @@ class Layout:
 
     Attributes:
         table: its name in the paper.
-        file: in ``results/paper/``.
+        file: in ``relax/paper/transcribed/``.
         words: columns of words, the first ones of the file.
         names: those of them that name a row.
         numbers: columns of numbers, behind the words.
@@ -208,7 +208,7 @@ def read_statements(folder: Path = FOLDER) -> list[Statement]:
 
 
 def read_lines(path: Path, what: str, header: list[str]) -> Iterator[tuple[str, list[str]]]:
-    """(file and line in words, fields) of the rows behind the header of a CSV file of the repository.
+    """(file and line in words, fields) of the rows behind the header of a CSV file of this package.
 
     Args:
         path: of the file.

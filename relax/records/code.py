@@ -242,7 +242,7 @@ def _says_only(node: Any) -> bool:
     if not isinstance(node, ast.Expr):
         return False
     call = node.value
-    tells = (
-        isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and isinstance(call.func.value, ast.Name)
-    )
-    return isinstance(call, ast.Constant) or (tells and call.func.value.id == "logger")
+    if isinstance(call, ast.Constant):
+        return True
+    target = call.func.value if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) else None
+    return isinstance(target, ast.Name) and target.id == "logger"

@@ -16,10 +16,11 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib import metadata
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ logger = logging.getLogger("relax")
 RECORD = "run.json"
 #: Packages whose versions can change a number.
 PACKAGES = (
+    "relax-rl",
     "torch",
     "transformers",
     "trl",
@@ -46,7 +48,6 @@ PACKAGES = (
     "snakemake",
     "vllm",
 )
-REPOSITORY = Path(__file__).resolve().parents[2]
 #: Folder of a local MLflow store's files below the results; it holds copies of the records.
 ARTEFACTS = "mlartifacts"
 #: What the tables are made from, beside the record, by verb: MLflow gets these files whatever their size.
@@ -110,18 +111,21 @@ def last_change(path: str | Path) -> float:
 
 
 def git_state() -> dict[str, Any]:
-    """Commit and dirty flag of the repository this package runs from, or that its image was built from; both
-    None outside one."""
+    """Commit and dirty flag of the clone this package runs from, or that its image was built from; both None for an
+    installed package, whose version stands among the record's versions."""
     if (built := built_from()) is not None:
         return built
 
     def git(*arguments: str) -> str | None:
         try:
-            result = subprocess.run(["git", "-C", str(REPOSITORY), *arguments], capture_output=True, text=True)
+            result = subprocess.run(["git", "-C", str(files("relax")), *arguments], capture_output=True, text=True)
         except FileNotFoundError:
             return None
         return result.stdout.strip() if result.returncode == 0 else None
 
+    # An installed package may lie in an environment inside somebody else's repository.
+    if git("ls-files", "--error-unmatch", "__init__.py") is None:
+        return {"commit": None, "dirty": None}
     status = git("status", "--porcelain", "--untracked-files=no")
     return {"commit": git("rev-parse", "HEAD"), "dirty": None if status is None else bool(status)}
 
@@ -206,7 +210,7 @@ class Run:
             logger.info("%s: this machine's clock is behind that of the inputs; waiting %.0f s", self.verb, behind)
             time.sleep(behind)
 
-    def finish(self, out: str | Path, outputs: list[str | Path], **extra: Any) -> dict[str, Any]:
+    def finish(self, out: str | Path, outputs: Sequence[str | Path], **extra: Any) -> dict[str, Any]:
         """Write ``out/run.json``; ``outputs`` must exist. Returns the record."""
         self._wait_for_the_clock()
         usage = resource.getrusage(resource.RUSAGE_SELF)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 CONFIDENCE = 0.95
@@ -92,14 +92,14 @@ class Fit:
     n: int
 
 
-def fit_entropy_reward(entropy: Sequence[float], reward: Sequence[float]) -> Fit | None:
+def fit_entropy_reward(entropy: ArrayLike, reward: ArrayLike) -> Fit | None:
     """Fit R = -a exp(H) + b; None below three points or when H does not vary."""
-    grown, reward = np.exp(np.asarray(entropy, dtype=float)), np.asarray(reward, dtype=float)
-    known = np.isfinite(grown) & np.isfinite(reward)
-    grown, reward = grown[known], reward[known]
+    grown, earned = np.exp(np.asarray(entropy, dtype=float)), np.asarray(reward, dtype=float)
+    known = np.isfinite(grown) & np.isfinite(earned)
+    grown, earned = grown[known], earned[known]
     if len(grown) < 3 or np.ptp(grown) == 0:
         return None
-    line = stats.linregress(grown, reward)
+    line = stats.linregress(grown, earned)
     factor = _quantile(len(grown) - 2)
     return Fit(
         a=-float(line.slope),
@@ -120,7 +120,7 @@ DRAWS, SEED = 2000, 0
 Interval = tuple[float, float]
 
 
-def fit_intervals(runs: Sequence[tuple[Sequence[float], Sequence[float]]]) -> tuple[Interval, Interval]:
+def fit_intervals(runs: Sequence[tuple[ArrayLike, ArrayLike]]) -> tuple[Interval, Interval]:
     """95 % percentile intervals of a and b in R = -a exp(H) + b by a circular block bootstrap.
 
     Blocks are a tenth of a run long and are drawn within each run, so that the dependence of neighbouring steps is
@@ -137,8 +137,8 @@ def fit_intervals(runs: Sequence[tuple[Sequence[float], Sequence[float]]]) -> tu
     """
     rng, sums = np.random.default_rng(SEED), np.zeros((DRAWS, 5))
     for entropy, reward in runs:
-        grown, reward = np.exp(np.asarray(entropy, dtype=float)), np.asarray(reward, dtype=float)
-        moments = np.stack([np.ones_like(grown), grown, reward, grown**2, grown * reward], axis=1)
+        grown, earned = np.exp(np.asarray(entropy, dtype=float)), np.asarray(reward, dtype=float)
+        moments = np.stack([np.ones_like(grown), grown, earned, grown**2, grown * earned], axis=1)
         block = max(1, len(grown) // 10)
         whole = np.vstack([np.zeros(5), np.vstack([moments, moments[: block - 1]]).cumsum(axis=0)])
         blocks = whole[block:] - whole[:-block]  # sums over every block there is, one for each first step
@@ -165,10 +165,10 @@ class Correlation:
 
 
 def rank_correlation(
-    first: Sequence[float],
-    second: Sequence[float],
-    clusters: Sequence[object],
-    strata: Sequence[object] | None = None,
+    first: ArrayLike,
+    second: ArrayLike,
+    clusters: Sequence[object] | ArrayLike,
+    strata: Sequence[object] | ArrayLike | None = None,
 ) -> Correlation:
     """Spearman's correlation with a percentile interval from a bootstrap over clusters.
 
@@ -197,7 +197,7 @@ def _ratio(sums: NDArray[np.float64]) -> NDArray[np.float64]:
     return xy / np.where((xx > 1e-12) & (yy > 1e-12), np.sqrt(xx * yy), np.nan)
 
 
-def lagged_correlation(first: Sequence[float], second: Sequence[float], reach: int) -> NDArray[np.float64]:
+def lagged_correlation(first: ArrayLike, second: ArrayLike, reach: int) -> NDArray[np.float64]:
     """Cross-correlation of two series of one length at the lags -reach to reach, the usual (biased) estimate.
 
     Entry ``reach + k`` is sum_t x_t y_{t+k} / sqrt(sum x^2 sum y^2) over centred series, so a peak at k > 0 means
@@ -212,7 +212,7 @@ def lagged_correlation(first: Sequence[float], second: Sequence[float], reach: i
     return full[len(x) - 1 - reach : len(x) + reach]
 
 
-def shifted_band(pairs: Sequence[tuple[Sequence[float], Sequence[float]]], reach: int) -> float:
+def shifted_band(pairs: Sequence[tuple[NDArray[np.float64], NDArray[np.float64]]], reach: int) -> float:
     """Level that the mean lagged correlation of unrelated series leaves at some lag in 5 % of cases.
 
     The second series of each pair is shifted in a circle by more than ``reach``, drawn anew for each pair: what is

@@ -69,7 +69,7 @@ class Artefacts:
         folder = self.beside / run.info.run_id / "artifacts" if self.beside else None
         return folder if folder and folder.is_dir() else None
 
-    def _listed(self, run: Run) -> Iterator[tuple[str, int]]:
+    def _listed(self, run: Run) -> Iterator[tuple[str, int | None]]:
         folders: list[str | None] = [None]
         while folders:
             for item in self.client.list_artifacts(run.info.run_id, folders.pop()):

@@ -15,7 +15,8 @@ FEW = 10
 
 def falls_first(study: Study) -> str:
     """Does DSD fall before entropy?"""
-    rows, words = [], []
+    rows = []
+    words: list[str] = []
     shown = [m for m in (BASELINE, hypotheses.KL, "relax", "relax-sv") if m in study.matrix.methods]
     for name, runs in {**{f"`{m}`": study.arm(m) for m in shown}, "all arms": study.counted()}.items():
         for spectrum in SPECTRA:

@@ -88,7 +88,7 @@ def curves_drawing(study: Study) -> Drawing | None:
         for ax, column in zip(axes, SHOWN, strict=True):
             _panel(ax, [run for run in study.arm(method) if not run.broken], column)
             ax.tick_params(labelsize=6)
-            ax.yaxis.label.set_size(7)
+            ax.yaxis.label.set_fontsize(7)
     for row, column in enumerate(SHOWN):
         if column.startswith("dsd/"):
             for axes in columns:

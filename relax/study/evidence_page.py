@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from relax import config
+from relax.files import of_the_clone
 from relax.results.model import SPECTRA
 from relax.study import foresight, hypotheses
 from relax.study.controls import COUNTDOWN, NOISY, controls_section, what_controls_say
@@ -61,7 +62,7 @@ def tuning_plan() -> config.Config:
 
 def _loaded(names: Sequence[str | Path]) -> config.Config:
     # Not config.over_base: that is the base of the folder the pipeline runs in, and the page is made from any folder.
-    return config.load([config.REPOSITORY / "config" / name for name in ("config.yaml", *names)])
+    return config.load([of_the_clone("config/config.yaml").parent / name for name in ("config.yaml", *names)])
 
 
 def to_page(

@@ -132,7 +132,7 @@ def foresight(study: Study) -> list[Foresight]:
             groups = [[(run.at(column, step), run.escape is not None) for run in group] for group in strata(waiting)]
             groups = [[(v, y) for v, y in group if math.isfinite(v)] for group in groups]
             groups = [group for group in groups if len({y for _, y in group}) == 2]
-            split = [tuple(zip(*group, strict=True)) for group in groups]
+            split = [([v for v, _ in group], [y for _, y in group]) for group in groups]
             runs, later = sum(map(len, groups)), sum(y for group in groups for _, y in group)
             found.append(Foresight(name, step, *stratified_auc(split), runs, later))
     return found

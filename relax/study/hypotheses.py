@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import stats
 
 from relax.evaluation.paired import holm, sign_flip_test
@@ -229,7 +230,7 @@ def _held(holds: dict[str, bool]) -> str:
     return f"After correction {listed(yes)} hold{verbs[0]}; {listed(no)} {verbs[1]} not."
 
 
-def stratified_auc(groups: Sequence[tuple[Sequence[float], Sequence[bool]]]) -> tuple[float, float, int]:
+def stratified_auc(groups: Sequence[tuple[ArrayLike, ArrayLike]]) -> tuple[float, float, int]:
     """Chance that, of two runs of one group, the one that is positive has the higher value; ties count half.
 
     Args:

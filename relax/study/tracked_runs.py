@@ -15,7 +15,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from relax.config import REPOSITORY
 from relax.errors import DataError
 from relax.files import atomic_write
 from relax.reading import read_json_lines
@@ -24,7 +23,6 @@ from relax.records.record import find_records
 from relax.results.model import INITIAL, SPECTRA
 from relax.study.escape import step_of_escape
 
-RECORDS = REPOSITORY / "results" / "reference" / "study"
 DIGITS = 5
 #: Kept of every generation, and of about one in ten steps.
 CURVES = ("reward", "entropy", "strategy/chain", *(f"dsd/{s}" for s in SPECTRA))
@@ -56,6 +54,7 @@ RESPONSES, CHARACTERS = 2, 400
 #: What a tracked run must say of its making, and one that broke down.
 MADE = {"commit", "started", "cpus", "accelerator", "cpu_seconds", "settings", "digest"}
 BROKE_DOWN = {"commit", "settings", "digest", "ended"}
+NO_RUN = "not a run of this file, or one that stands twice; take it from git again."
 #: The last line of a training's log that broke down before its record was written.
 BROKEN = re.compile(r"(Error|relax train: ).*\b(nan|inf|finite)\b", re.IGNORECASE)
 
@@ -64,7 +63,7 @@ Key = tuple[str, str, str, int]
 Record = dict[str, Any]
 
 
-def collect_records(roots: Iterable[str | Path], out: str | Path = RECORDS) -> dict[str, int]:
+def collect_records(roots: Iterable[str | Path], out: str | Path) -> dict[str, int]:
     """Add the runs of results folders to the tracked records. Returns how many are ``added``, ``known`` and ``kept``.
 
     A run is taken as soon as it is trained; what of it is made later, such as its scores, is added the next time. A
@@ -97,7 +96,7 @@ def collect_records(roots: Iterable[str | Path], out: str | Path = RECORDS) -> d
     return counts
 
 
-def read_records(folder: str | Path = RECORDS) -> dict[Key, Record]:
+def read_records(folder: str | Path) -> dict[Key, Record]:
     """All tracked runs, in order; none where the folder is not there.
 
     Raises:
@@ -106,11 +105,13 @@ def read_records(folder: str | Path = RECORDS) -> dict[Key, Record]:
     found: dict[Key, Record] = {}
     for path in sorted(Path(folder).glob("*/*/*.jsonl")):
         for where, _, record in read_json_lines(path, "runs"):
-            key = tuple(record.get(name) for name in ("experiment", "policy", "method", "seed"))
-            made = record.get("made")
-            whole = isinstance(made, dict) and isinstance(record.get("seed"), int) and _knows(made)
-            if not whole or _path(Path(folder), key) != path or key in found:
-                raise DataError(f"{where}: not a run of this file, or one that stands twice; take it from git again.")
+            experiment, policy, method = (str(record.get(name)) for name in ("experiment", "policy", "method"))
+            seed, made = record.get("seed"), record.get("made")
+            if not (isinstance(seed, int) and isinstance(made, dict) and _knows(made)):
+                raise DataError(f"{where}: {NO_RUN}")
+            key = (experiment, policy, method, seed)
+            if _path(Path(folder), key) != path or key in found:
+                raise DataError(f"{where}: {NO_RUN}")
             found[key] = dict(record)
     return dict(sorted(found.items()))
 
@@ -202,7 +203,7 @@ def _found(root: Path) -> Iterator[tuple[Key, Record]]:
     for log in sorted((root / "logs" / "train").glob("*/*/seed-*.log")):
         key = (name, log.parts[-3], log.parts[-2], int(log.stem.removeprefix("seed-")))
         if key not in of_runs and (said := _breakdown(log)):
-            made = {"commit": None, "settings": {}, "digest": None, "ended": said}
+            made: dict[str, Any] = {"commit": None, "settings": {}, "digest": None, "ended": said}
             yield key, dict(zip(("experiment", "policy", "method", "seed"), key, strict=True)) | {"made": made}
 
 

@@ -230,7 +230,7 @@ def resumable(asked: str | os.PathLike[str] | bool, folder: Path, accelerator: A
     outcome: list[str | bool | RelaxError] = [True]
     if accelerator.is_main_process:
         try:
-            found = newest_whole(folder) if asked is True else _whole(Path(asked))
+            found = newest_whole(folder) if isinstance(asked, bool) else _whole(Path(asked))
             outcome = [str(found) if found else True]
         except RelaxError as error:
             outcome = [error]

@@ -15,6 +15,11 @@ from relax.errors import ConfigError, NumericsError
 LARGEST = torch.finfo(torch.float32).max
 
 
+def without_adapter(model: Any) -> Any:
+    """A model of transformers, or the one below an adapter of PEFT."""
+    return model.get_base_model() if hasattr(model, "get_base_model") else model
+
+
 def check_backbone(model: nn.Module, backbone: nn.Module) -> int:
     """The width of the hidden states of a model whose backbone can be listened to.
 
@@ -26,7 +31,7 @@ def check_backbone(model: nn.Module, backbone: nn.Module) -> int:
         ConfigError: ``base_model`` is the whole model, which hands out logits and not hidden states, or the
             configuration names no ``hidden_size``.
     """
-    whole = model.get_base_model() if hasattr(model, "get_base_model") else model
+    whole = without_adapter(model)
     if backbone is whole:
         raise ConfigError(
             f"{type(whole).__name__} has no backbone apart from its head (base_model is the model itself), so its "
@@ -52,13 +57,18 @@ def check_policy(model: nn.Module, backbone: nn.Module) -> int:
     return check_backbone(model, backbone)
 
 
-def check_dataset(dataset: Any) -> None:
-    """Refuse a data set that dynamic sampling cannot draw further prompts from."""
+def check_dataset(dataset: Any) -> int:
+    """The number of prompts of a data set that dynamic sampling can draw from by index.
+
+    Raises:
+        ConfigError: the data set is a stream.
+    """
     if not isinstance(dataset, Sized):
         raise ConfigError(
             "dynamic_sampling draws further prompts by index, but the training set is a stream; give a data set with "
             "a length, or set dynamic_sampling to False."
         )
+    return len(dataset)
 
 
 def check_batch(batch: dict[str, Any]) -> None:

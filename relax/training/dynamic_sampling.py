@@ -5,7 +5,7 @@ batch constant. Source: Yu et al., "DAPO", arXiv 2503.14476, section 3.2. TRL ha
 parts that need no trainer: which groups count, further prompts, and joining what several rounds gave.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
@@ -15,6 +15,8 @@ from torch import Tensor
 from relax.training.relax_config import ReLaXConfig
 
 Batch = dict[str, Any]
+Rows = list[dict[str, Any]]
+"""Of the data set, one a response."""
 
 #: Padded on the left, as prompts are; every other (N, T) entry of a batch is padded on the right.
 LEFT = ("prompt_ids", "prompt_mask")
@@ -80,9 +82,7 @@ class Resampling:
         self.dataset, self.cursor, self.pad, self.accelerator = dataset, cursor, pad, accelerator
         self.group_size, self.rounds = args.num_generations, args.dynamic_sampling_rounds
 
-    def fill(
-        self, inputs: Sequence[dict[str, Any]], score: Callable[[Sequence[dict[str, Any]], int], tuple[Batch, Tensor]]
-    ) -> tuple[Batch, int]:
+    def fill(self, inputs: Rows, score: Callable[[Rows, int], tuple[Batch, Tensor]]) -> tuple[Batch, int]:
         """A batch of as many rows as ``inputs``, informative groups before the others, and the rounds it took.
 
         Args:
@@ -111,7 +111,7 @@ class Resampling:
                 return self._joined(kept, spare, min(found, groups) * group, size), rounds
             inputs = self._further(missing)
 
-    def _further(self, groups: int) -> list[dict[str, Any]]:
+    def _further(self, groups: int) -> Rows:
         """Rows of ``groups`` prompts for this process, each prompt R times."""
         indices = self.cursor.take(groups * self.accelerator.num_processes)
         first = self.accelerator.process_index * groups

@@ -77,7 +77,8 @@ class Exploration:
         found = self.accelerator.gather(torch.tensor([len(trajectories)], device=self.accelerator.device))
         if not found.any():
             return
-        first, fitted = int(found.nonzero()[0]), [None]
+        first = int(found.nonzero()[0])
+        fitted: list[Dictionary | None] = [None]
         if self.accelerator.process_index == first:
             fitted = [
                 Dictionary.fit(

@@ -3,7 +3,7 @@
 import math
 import re
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from trl import GRPOConfig
 
@@ -54,6 +54,13 @@ class ReLaXConfig(GRPOConfig):
     Raises:
         ConfigError: a value that contradicts another.
     """
+
+    if TYPE_CHECKING:  # what GRPOConfig fills in or parses, so that none of it is None or text afterwards
+        output_dir: str = ""
+        num_generations: int = 8
+        steps_per_generation: int = 1
+        generation_batch_size: int = 8
+        generation_kwargs: dict[str, Any] | None = None
 
     alpha: float = field(default=0.1, metadata={"help": "Weight of the latent exploration term."})
     xi: float | str | None = field(default=None, metadata={"help": "DSD limit, or a percentile such as q90."})

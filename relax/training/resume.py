@@ -5,9 +5,10 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import torch
-from transformers import TrainerCallback
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from relax.errors import MachineError
 from relax.files import lock, writable_folder
@@ -68,7 +69,9 @@ class StopSafely(TrainerCallback):
     def _ask(self, _number: int, _frame: FrameType | None) -> None:
         self.asked = True
 
-    def on_step_end(self, args, state, control, **kwargs):
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> TrainerControl:
         # A signal may reach one process, or several at different steps: all must stop after the same one.
         found = self._file is not None and self._file.exists()
         self.asked = any_process(self.asked or found, args.device)

@@ -83,6 +83,34 @@ def ratio_clipped(logps: Tensor, old_logps: Tensor, advantages: Tensor, low: flo
     return ((ratio < 1 - low) & (sign < 0)) | ((ratio > 1 + high) & (sign > 0))
 
 
+def loss_mask(batch: dict[str, Any]) -> Tensor:
+    """(N, T), non-zero at the tokens of a TRL batch that the loss counts: those of the policy, not of its tools."""
+    return batch["completion_mask"] * batch.get("tool_mask", 1)
+
+
+def kl_cov_penalty(
+    weight: float, chosen: Tensor, logps: Tensor, batch: dict[str, Any], tokens: Tensor | None
+) -> tuple[Tensor, float]:
+    """KL-Cov's penalty ``weight * |log pi - log pi_old|`` at the picked tokens.
+
+    Args:
+        weight: of the penalty.
+        chosen: (N, T) of :func:`kl_cov_tokens`.
+        logps: (N, T) of the policy, with gradient.
+        batch: TRL's, with ``completion_mask`` and ``old_per_token_logps``.
+        tokens: what the sum over all tokens is divided by; None takes the mean over responses of each one's mean.
+
+    Returns:
+        A scalar with gradient, and the mean of ``|log pi - log pi_old|`` over the picked tokens.
+    """
+    held = chosen * (logps - batch["old_per_token_logps"]).abs()
+    mean = (held.sum() / chosen.sum().clamp(min=1)).item()
+    held = held * batch.get("importance_sampling_ratio", 1.0)
+    if tokens is None:
+        return weight * (held.sum(1) / loss_mask(batch).sum(1).clamp(min=1)).mean(), mean
+    return weight * held.sum() / tokens, mean
+
+
 def chosen_tokens(args: "ReLaXConfig", logps: Tensor, batch: dict[str, Any], low: float, high: float) -> Tensor:
     """The tokens of a micro-batch that the configured method picks.
 
@@ -95,7 +123,7 @@ def chosen_tokens(args: "ReLaXConfig", logps: Tensor, batch: dict[str, Any], low
     Returns:
         (N, T) boolean.
     """
-    mask = batch["completion_mask"] * batch.get("tool_mask", 1)
+    mask = loss_mask(batch)
     covariance = token_covariance(logps, batch["advantages"], mask)
     if args.token_method == "kl_cov":
         return kl_cov_tokens(covariance, args.kl_cov_ratio)

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from accelerate import PartialState
 from accelerate.utils import broadcast_object_list
-from transformers import PrinterCallback, TrainerCallback
+from transformers import PrinterCallback, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from relax.config import digest
 from relax.data.copies import distinct
@@ -112,13 +112,15 @@ def train(
         rows = [start, *_series(trainer.state.log_history)]
         _save_model(trainer, out / "model")
         if ranks.is_main_process:
+            sample, frozen = trainer.sample, trainer.exploration.dictionary
+            assert sample is not None  # the first process has one
+            assert frozen is not None  # the arguments name it
             atomic_write(out / "metrics.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
-            atomic_write(out / FILE, trainer.sample.text())
+            atomic_write(out / FILE, sample.text())
             run.seeds["training"] = seed
             run.metrics.update(_last_means(rows), steps=trainer.state.global_step)
             if trainer.exploration.xi is not None:
                 run.metrics["xi"] = trainer.exploration.xi
-            frozen = trainer.exploration.dictionary
             several = _processes(trainer)
             run.finish(
                 out,
@@ -220,7 +222,14 @@ class _Tell(TrainerCallback):
     def __init__(self, tell: Callable[[dict[str, float]], None]) -> None:
         self.tell = tell
 
-    def on_log(self, args, state, control, logs=None, **kwargs):
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
         for row in _series([{"step": state.global_step, **(logs or {})}]):
             self.tell(row)
 

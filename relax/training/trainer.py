@@ -14,26 +14,30 @@ to by a hook on the backbone.
 import contextlib
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import torch
+from peft import PeftModel
 from torch import Tensor, nn
+from torch.utils.data import Sampler
+from transformers import PreTrainedModel
+from transformers.trainer_utils import TrainOutput
 from trl import GRPOTrainer
 
 from relax.data.processor import tokenizer_of
 from relax.errors import NumericsError
-from relax.latent.rollouts import Rollout, images_of
-from relax.latent.states import BATCH, completion_states, padded
+from relax.latent.states import completion_states
+from relax.models.policy import Processing
+from relax.training import checks
 from relax.training.checkpoints import load_renamed, load_state, resumable, save_state, sealed
-from relax.training.checks import check_batch, check_dataset, check_policy, check_rewards, checked_reward
-from relax.training.dynamic_sampling import Batch, PromptCursor, Resampling, informative_groups, take_rows
+from relax.training.dynamic_sampling import Batch, PromptCursor, Resampling, Rows, informative_groups, take_rows
 from relax.training.exploration import Exploration, first_rows
 from relax.training.pictures import Pictures, forbid_image_tokens, numbered
 from relax.training.relax_config import ReLaXConfig, checked_arguments
 from relax.training.sample import RolloutSample
-from relax.training.token_methods import chosen_tokens
+from relax.training.token_methods import chosen_tokens, kl_cov_penalty, loss_mask
 from relax.training.window import check_window
 
 
@@ -52,10 +56,16 @@ class ReLaXTrainer(GRPOTrainer):
     """
 
     args: ReLaXConfig
+    model: nn.Module
+    processing_class: Processing
+    num_generations: int
+    num_generations_eval: int
+    _logps: Tensor
+    _chosen: Tensor
 
     def __init__(
         self,
-        model: str | nn.Module,
+        model: str | PreTrainedModel | PeftModel,
         reward_funcs: Any = None,
         args: ReLaXConfig | None = None,
         train_dataset: Any = None,
@@ -66,18 +76,17 @@ class ReLaXTrainer(GRPOTrainer):
     ) -> None:
         args = checked_arguments(args, model)
         forbid_image_tokens(args, processing_class)
-        self._order = None
+        self._order: Any = None
         train_dataset = numbered(train_dataset, processing_class)
         super().__init__(model, reward_funcs, args, train_dataset, eval_dataset, processing_class, *further, **options)
-        self.reward_funcs = list(map(checked_reward, self.reward_funcs, self.reward_func_names))
+        self.reward_funcs = list(map(checks.checked_reward, self.reward_funcs, self.reward_func_names))
         policy = self.accelerator.unwrap_model(self.model)
-        width = check_policy(policy, self._backbone())
+        width = checks.check_policy(policy, self._backbone())
         if self.rollout_func is None and self.environment_factories is None:  # the data set holds what is asked
             sets, limit = {"training": self.train_dataset, "evaluation": self.eval_dataset}, args.max_completion_length
             check_window(sets, policy.config, limit, self._tokenize_prompts, self.processing_class)
         if args.dynamic_sampling:
-            check_dataset(self.train_dataset)
-            self._cursor = PromptCursor(len(self.train_dataset), args.seed)
+            self._cursor = PromptCursor(checks.check_dataset(self.train_dataset), args.seed)
             pad = tokenizer_of(self.processing_class).pad_token_id
             self._resampling = Resampling(self.train_dataset, args, self._cursor, pad, self.accelerator)
         if args.token_method == "kl_cov":  # its tokens are held by the penalty instead
@@ -88,7 +97,6 @@ class ReLaXTrainer(GRPOTrainer):
         self._listener: Callable[[Tensor, Tensor], None] | None = None
         self._listens_to: nn.Module | None = None
         self._micro_batch: Batch | None = None
-        self._chosen: Tensor | None = None
         self._dsd_seconds = 0.0
 
     # Listening to the backbone ------------------------------------------------------------------
@@ -105,30 +113,26 @@ class ReLaXTrainer(GRPOTrainer):
     def _backbone(self) -> nn.Module:
         # Looked up at each call: FSDP and PEFT replace modules after construction. TRL's fused head
         # never calls lm_head in training, so the backbone is the only module that can be heard.
-        model = self.accelerator.unwrap_model(self.model)
-        if hasattr(model, "get_base_model"):  # a PEFT model
-            model = model.get_base_model()
-        return model.base_model
+        return checks.without_adapter(self.accelerator.unwrap_model(self.model)).base_model
 
-    def _get_per_token_logps_and_entropies(self, model, input_ids, attention_mask, logits_to_keep, *args, **kwargs):
-        if self._listener is None or model is not self._listens_to:
-            return super()._get_per_token_logps_and_entropies(
-                model, input_ids, attention_mask, logits_to_keep, *args, **kwargs
-            )
+    def _get_per_token_logps_and_entropies(
+        self, model: nn.Module, input_ids: Tensor, attention_mask: Tensor, logits_to_keep: int, *args: Any, **named: Any
+    ) -> tuple[Any, ...]:
+        listener, given = self._listener, (model, input_ids, attention_mask, logits_to_keep, *args)
+        if listener is None or model is not self._listens_to:
+            return super()._get_per_token_logps_and_entropies(*given, **named)
         masks = attention_mask[:, -logits_to_keep:]
         row = 0
 
-        def hear(_module: nn.Module, _inputs: tuple, output) -> None:
+        def hear(_module: nn.Module, _inputs: tuple[Any, ...], output: Any) -> None:
             nonlocal row
             hidden = completion_states(output.last_hidden_state, logits_to_keep, self.exploration.position)
-            self._listener(hidden, masks[row : row + len(hidden)])
+            listener(hidden, masks[row : row + len(hidden)])
             row += len(hidden)
 
         handle = self._backbone().register_forward_hook(hear)
         try:
-            result = super()._get_per_token_logps_and_entropies(
-                model, input_ids, attention_mask, logits_to_keep, *args, **kwargs
-            )
+            result = super()._get_per_token_logps_and_entropies(*given, **named)
         finally:
             handle.remove()
         if row != len(input_ids):
@@ -142,28 +146,28 @@ class ReLaXTrainer(GRPOTrainer):
         return result
 
     @torch.no_grad()
-    def states_of(self, rollouts: Sequence[Rollout]) -> Iterator[tuple[Tensor, Tensor]]:
+    def states_of(self, tokens: Tensor, attention: Tensor, length: int, **seen: Any) -> tuple[Tensor, Tensor]:
         """Hidden states of fixed responses under the policy as it is, through the forward that training uses.
 
-        Yields:
-            (hidden, mask): (B, T, d) and (B, T), batch by batch, in order.
+        Args:
+            tokens, attention: (B, P + T); all responses begin in the same column.
+            length: T.
+            seen: what the model takes beside tokens, by TRL's names.
+
+        Returns:
+            (B, T, d) and (B, T), the mask.
         """
-        training, heard = self.model.training, []
+        training = self.model.training
+        heard: list[tuple[Tensor, Tensor]] = []
         self.model.eval()
-        for start in range(0, len(rollouts), BATCH):
-            rows = rollouts[start : start + BATCH]
-            tokens, attention, mask = padded(rows, tokenizer_of(self.processing_class).pad_token_id)
-            tokens, attention = tokens.to(self.accelerator.device), attention.to(self.accelerator.device)
-            seen = images_of(self.processing_class, rows, tokens)
-            seen |= {"num_images": [len(rollout.images) for rollout in rows]} if seen else {}
-            with self._listening(self.model, lambda hidden, mask: heard.append((hidden, mask))):
-                self._get_per_token_logps_and_entropies(self.model, tokens, attention, mask.shape[1], **seen)
-            yield heard.pop()
+        with self._listening(self.model, lambda hidden, mask: heard.append((hidden, mask))):
+            self._get_per_token_logps_and_entropies(self.model, tokens, attention, length, **seen)
         self.model.train(training)
+        return heard.pop()
 
     # The generation batch -------------------------------------------------------------------------
 
-    def _generate_and_score_completions(self, inputs):
+    def _generate_and_score_completions(self, inputs: Rows) -> Batch:
         training, weighs = self.model.training, self.exploration.weighs
         resamples = training and self.args.dynamic_sampling
         batch = self._resampled(inputs, weighs) if resamples else self._scored(inputs, weighs)
@@ -174,14 +178,14 @@ class ReLaXTrainer(GRPOTrainer):
         self._dsd_seconds += time.perf_counter() - start
         return batch
 
-    def _scored(self, inputs, weighs: bool) -> Batch:
+    def _scored(self, inputs: Rows, weighs: bool) -> Batch:
         """A generation batch, of which the sample takes its rows before anything is dropped or shuffled."""
         batch = self._measured(inputs, weighs)
         if self.sample is not None and self.model.training:
             self.sample.take(self.state.global_step, inputs, self._rewards, batch)
         return batch
 
-    def _measured(self, inputs, weighs: bool) -> Batch:
+    def _measured(self, inputs: Rows, weighs: bool) -> Batch:
         """TRL's generation batch; if it ``weighs``, with each trajectory's DSD from TRL's policy pass or another."""
         exploration = self.exploration
         heard: list[tuple[Tensor, Tensor]] = []
@@ -238,21 +242,21 @@ class ReLaXTrainer(GRPOTrainer):
 
     # Dynamic sampling -------------------------------------------------------------------------------
 
-    def _calculate_rewards(self, *args, **kwargs):
+    def _calculate_rewards(self, *args: Any, **kwargs: Any) -> Tensor:
         self._rewards = rewards = super()._calculate_rewards(*args, **kwargs)  # of all processes
-        check_rewards(rewards, self.reward_funcs, self.reward_func_names, self.reward_weights)
+        checks.check_rewards(rewards, self.reward_funcs, self.reward_func_names, self.reward_weights)
         self._informative = informative_groups(rewards[:, 0], self._group_size)
         return rewards
 
-    def _resampled(self, inputs, weighs: bool) -> Batch:
+    def _resampled(self, inputs: Rows, weighs: bool) -> Batch:
         """A generation batch of informative groups."""
         metrics = self._metrics["train"]
 
-        def score(rows, rounds: int) -> tuple[Batch, Tensor]:
+        def score(rows: Rows, rounds: int) -> tuple[Batch, Tensor]:
             if rounds:  # the logged reward stays that of the plain stream of prompts
                 self._metrics["train"] = defaultdict(list)
             batch = self._scored(rows, weighs)
-            check_batch(batch)
+            checks.check_batch(batch)
             return batch, self._informative
 
         try:
@@ -265,7 +269,7 @@ class ReLaXTrainer(GRPOTrainer):
 
     # The loss -----------------------------------------------------------------------------------
 
-    def _compute_loss(self, model, inputs):
+    def _compute_loss(self, model: nn.Module, inputs: Batch) -> Tensor:
         heard: list[tuple[Tensor, Tensor]] = []
         inputs = {**inputs, **self.pictures.of(inputs)}
         beta, self._micro_batch = self.beta, inputs
@@ -304,22 +308,19 @@ class ReLaXTrainer(GRPOTrainer):
 
     def _choose_tokens(self, inputs: Batch) -> None:
         """Clip-Cov's or KL-Cov's tokens of a micro-batch."""
-        mask = inputs["completion_mask"] * inputs.get("tool_mask", 1)
         self._chosen = chosen_tokens(self.args, self._logps, inputs, self.epsilon_low, self.epsilon_high)
-        self.note("token_method/tokens", self._chosen.sum().item() / mask.sum().clamp(min=1).item())
+        self.note("token_method/tokens", self._chosen.sum().item() / loss_mask(inputs).sum().clamp(min=1).item())
 
     def _kl_cov(self, inputs: Batch) -> Tensor:
         """KL-Cov's penalty, reduced as TRL reduces the policy loss it belongs to."""
-        mask = inputs["completion_mask"] * inputs.get("tool_mask", 1)
-        held = self._chosen * (self._logps - inputs["old_per_token_logps"]).abs()
-        self.note("token_method/kl", (held.sum() / self._chosen.sum().clamp(min=1)).item())
-        held = held * inputs.get("importance_sampling_ratio", 1.0)
-        if self.loss_type == "grpo":
-            return self.args.kl_cov_coef * (held.sum(1) / mask.sum(1).clamp(min=1)).mean() / self._micro_batches
-        tokens = inputs["num_items_in_batch"].clamp(min=1) / self.accelerator.num_processes
-        if self.model.training:
-            tokens = tokens * self._micro_batches / self.args.steps_per_generation
-        return self.args.kl_cov_coef * held.sum() / tokens
+        tokens = None
+        if self.loss_type != "grpo":
+            tokens = inputs["num_items_in_batch"].clamp(min=1) / self.accelerator.num_processes
+            if self.model.training:
+                tokens = tokens * self._micro_batches / self.args.steps_per_generation
+        penalty, mean = kl_cov_penalty(self.args.kl_cov_coef, self._chosen, self._logps, inputs, tokens)
+        self.note("token_method/kl", mean)
+        return penalty / self._micro_batches if tokens is None else penalty
 
     def note(self, name: str, value: float) -> None:
         """Record a number for the next log line, averaged like TRL's own metrics."""
@@ -335,49 +336,51 @@ class ReLaXTrainer(GRPOTrainer):
 
     # Checkpoints and an exact resume ------------------------------------------------------------
 
-    def train(self, resume_from_checkpoint=None, *args, **kwargs):
+    def train(self, resume_from_checkpoint: str | bool | None = None, *args: Any, **kwargs: Any) -> TrainOutput:
         if resume_from_checkpoint:
             folder = Path(self.args.output_dir)
             resume_from_checkpoint = resumable(resume_from_checkpoint, folder, self.accelerator)
         return super().train(resume_from_checkpoint, *args, **kwargs)
 
-    def _save_checkpoint(self, model, trial) -> None:
+    def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
         folder = Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}"
         with sealed(folder, self.args, self.state, self.accelerator):
             super()._save_checkpoint(model, trial)
             if self.accelerator.is_main_process:
                 save_state(folder, self.exploration, self.sample)
 
-    def _load_from_checkpoint(self, resume_from_checkpoint, model=None) -> None:
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: nn.Module | None = None) -> None:
         super()._load_from_checkpoint(resume_from_checkpoint, model)
         load_renamed(self.accelerator.unwrap_model(self.model), Path(resume_from_checkpoint))
 
-    def _load_optimizer_and_scheduler(self, checkpoint) -> None:
+    def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
         # Not beside the weights, which DeepSpeed loads by another way.
         super()._load_optimizer_and_scheduler(checkpoint)
         if checkpoint is not None:
             load_state(Path(checkpoint), self.args.process_index, self.exploration, self.sample)
 
     def _load_best_model(self) -> None:
-        resumable(self.state.best_model_checkpoint, Path(self.args.output_dir), self.accelerator)
+        best = self.state.best_model_checkpoint
+        assert best is not None  # transformers asks for it only where there is one
+        resumable(best, Path(self.args.output_dir), self.accelerator)
         super()._load_best_model()
 
-    def _get_train_sampler(self, dataset=None):
+    def _get_train_sampler(self, dataset: Any = None) -> Sampler[int]:
         # TRL's sampler replays its first permutation after a resume in a later epoch. Seeding it by
         # epoch makes the order a function of the epoch; epoch 0 is TRL's.
-        sampler = super()._get_train_sampler(dataset)
+        sampler: Any = super()._get_train_sampler(dataset)
         if sampler.shuffle:
             sampler.set_epoch = lambda epoch: sampler.generator.manual_seed(self.args.seed + epoch)
             self._order = sampler
         return sampler
 
-    def _run_epoch(self, **kwargs):
+    def _run_epoch(self, *args: Any, **kwargs: Any) -> Any:
         # After a resume in several processes accelerate's layers hide the sampler from its own set_epoch.
         if self._order is not None:
             self._order.set_epoch(kwargs["epoch"])
-        return super()._run_epoch(**kwargs)
+        return super()._run_epoch(*args, **kwargs)
 
-    def _save_rng_state(self, output_dir) -> None:
+    def _save_rng_state(self, output_dir: str) -> None:
         # TRL drops the rollouts it has not trained on yet; a resume would generate others.
         super()._save_rng_state(output_dir)
         generate_every = self.args.steps_per_generation * self.num_iterations
@@ -386,7 +389,7 @@ class ReLaXTrainer(GRPOTrainer):
         state = {"step": self._step, "buffer": buffer, "drawn": drawn}
         torch.save(state, Path(output_dir) / f"rollouts_{self.args.process_index}.pt")
 
-    def _load_rng_state(self, checkpoint) -> None:
+    def _load_rng_state(self, checkpoint: str | None) -> None:
         super()._load_rng_state(checkpoint)
         if checkpoint is not None:
             path = Path(checkpoint) / f"rollouts_{self.args.process_index}.pt"

@@ -34,7 +34,7 @@ def accelerated(smoke: Path, folder: Path, text: str) -> Path:
         "accelerate",
         "launch",
         "--config_file",
-        "config/accelerate/ddp.yaml",
+        "relax/cluster/accelerate/ddp.yaml",
         "--num_processes",
         "2",
         "--main_process_port",

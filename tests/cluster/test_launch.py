@@ -20,6 +20,7 @@ from relax.cluster.site import Site
 from relax.errors import ConfigError, MachineError
 from relax.results.collect import devices
 from tests.cluster.launch_fixture import TWO, begin, train_words
+from tests.cluster.test_cluster import HEALTHY
 from tests.conftest import REPOSITORY
 from tests.workflow.workflow_fixture import ENVIRONMENT, snakemake
 
@@ -102,8 +103,6 @@ def test_how_a_training_is_shared_out_runs_nothing_again(tmp_path) -> None:
 
 
 def test_gpus_that_nothing_uses_are_pointed_out(tmp_path, commands) -> None:
-    from tests.cluster.test_cluster import HEALTHY
-
     commands(**HEALTHY)
     line = "warning  train tiny: 2 GPUs, but one process; set training.parallel to ddp, fsdp2 or zero3"
     for way, expected in (("none", [line]), ("ddp", [])):

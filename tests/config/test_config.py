@@ -204,7 +204,7 @@ def test_a_local_file_that_is_not_there_is_named_with_its_line(tmp_path: Path) -
 
 
 def test_overlays_go_over_the_base_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(config.REPOSITORY)
+    monkeypatch.chdir(REPOSITORY)
     mine = Path("config/smoke.yaml")
     assert config.over_base([]) == [config.BASE]
     assert config.over_base([mine, config.BASE, config.BASE.absolute()]) == [config.BASE, mine]

@@ -13,10 +13,8 @@ from relax.config.tracking_uri import sqlite_file, uri_fault
 from relax.errors import ConfigError, MachineError
 from relax.store.export import export
 from tests.conftest import REPOSITORY
-from tests.store import export_fixture
 from tests.store.export_fixture import CONFIG
 
-results, empty_store = export_fixture.results, export_fixture.empty_store
 DEMO = REPOSITORY / "config" / "config.yaml"
 FOLDERS = ["mlruns", "./mlruns", "/data/mlruns", "~/mlruns", "file:mlruns", "file:///data/mlruns", "10.0.0.1:5000"]
 

@@ -16,7 +16,6 @@ from relax.results.report import page as report
 from relax.results.tables.all import build_tables, write_tables
 from tests.results import results_fixture
 
-all_runs, one_seed = results_fixture.all_runs, results_fixture.one_seed
 RUN = "tiny/grpo/seed-1"
 
 

@@ -13,9 +13,6 @@ from relax.records.why import command, configuration, record_inputs
 from relax.results.claims.runs import evaluate
 from relax.results.collect import collect
 from relax.results.tables.all import write_tables
-from tests.results import results_fixture
-
-all_runs = results_fixture.all_runs
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ def requirements(*extras: str) -> list[Requirement]:
 
 
 def test_both_locks_satisfy_what_the_project_asks_for() -> None:
-    for kind, extras in (("cpu", ["dev"]), ("cuda", ["dev", "cuda"])):
+    for kind, extras in (("cpu", ["dev", "docs"]), ("cuda", ["dev", "docs", "cuda"])):
         pins = lock(kind)
         for requirement in requirements(*extras):
             name = requirement.name.lower()

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pytest
 
 from relax.config import digest
 
@@ -258,23 +257,3 @@ def _evaluate(folder, identity, rng):
     content = {"benchmark": identity["benchmark"], "problems": 100, "metrics": metrics}
     (folder / "scores.json").write_text(json.dumps(content))
     write_record(folder, "evaluate", identity, metrics={name: m["value"] for name, m in metrics.items()})
-
-
-@pytest.fixture(scope="session")
-def all_runs(tmp_path_factory):
-    """(root, config): five methods, two seeds, everything finished."""
-    root = tmp_path_factory.mktemp("all") / "synthetic"
-    return root, make_results(root, config_of())
-
-
-@pytest.fixture(scope="session")
-def one_seed(tmp_path_factory):
-    """(root, config): two seeds asked for; the first is finished for three of five methods."""
-    root = tmp_path_factory.mktemp("one") / "synthetic"
-    return root, make_results(root, config_of(), [("tiny", m, 1) for m in ("grpo", "relax", "relax-sv")])
-
-
-@pytest.fixture(scope="session")
-def no_runs(tmp_path_factory):
-    """(root, config): nothing has run, the folder does not exist."""
-    return tmp_path_factory.mktemp("none") / "synthetic", config_of()

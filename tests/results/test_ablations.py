@@ -17,8 +17,6 @@ from relax.results.tables.render import cell, to_csv, to_latex, to_markdown
 from tests.conftest import REPOSITORY
 from tests.results import results_fixture
 
-all_runs, one_seed, no_runs = results_fixture.all_runs, results_fixture.one_seed, results_fixture.no_runs
-
 ALPHA = "\N{GREEK SMALL LETTER ALPHA}"
 #: The arms of Figure 6; the fixture has neither KL-Cov nor an entropy bonus, so that others stand for them.
 ARMS = {"ReLaX": "relax", "KL-Cov": "relax-sv", "entropy regularisation": "grpo-kl", "Vanilla GRPO": "grpo"}

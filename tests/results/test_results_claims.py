@@ -16,9 +16,7 @@ from relax.results.collect import collect
 from relax.results.intervals import fit_entropy_reward
 from relax.results.model import Matrix, Results
 from tests.conftest import REPOSITORY
-from tests.results import results_fixture
 
-all_runs, one_seed, no_runs = results_fixture.all_runs, results_fixture.one_seed, results_fixture.no_runs
 METHODS = {
     "grpo": {"alpha": 0.0},
     "entropy": {"entropy_coef": 0.001},

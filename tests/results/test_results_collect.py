@@ -9,10 +9,7 @@ import pytest
 from relax.errors import DataError
 from relax.records.record import Run
 from relax.results.collect import collect
-from tests.results import results_fixture
 from tests.results.results_fixture import METHODS, STEPS, config_of, make_results, write_record
-
-all_runs, one_seed, no_runs = results_fixture.all_runs, results_fixture.one_seed, results_fixture.no_runs
 
 
 @pytest.fixture

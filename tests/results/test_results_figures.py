@@ -19,10 +19,7 @@ from relax.results.figures.style import look, save
 from relax.results.figures.training_curves import dynamics, share_above_xi
 from relax.results.intervals import fit_entropy_reward
 from relax.results.model import Ablation
-from tests.results import results_fixture
 from tests.results.results_fixture import METHODS, STEPS, config_of, make_results
-
-all_runs, one_seed, no_runs = results_fixture.all_runs, results_fixture.one_seed, results_fixture.no_runs
 
 ABLATIONS = ["ablation_curves-figure-6", "ablation_bars-figure-6"]
 NAMES = [

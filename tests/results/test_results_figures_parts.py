@@ -20,10 +20,7 @@ from relax.results.intervals import (
     rank_correlation,
     shifted_band,
 )
-from tests.results import results_fixture
 from tests.results.results_fixture import config_of, make_results
-
-all_runs, one_seed = results_fixture.all_runs, results_fixture.one_seed
 
 MANY = [f"method-{place}" for place in range(15)]
 #: What deuteranopes and protanopes see, in linear RGB. Source: Machado, Oliveira and Fernandes (2009), severity 1.

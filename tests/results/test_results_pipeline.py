@@ -14,9 +14,6 @@ from relax.results.collect import collect
 from relax.results.figures.style import save
 from relax.results.model import Matrix, Results
 from relax.results.report.pipeline import _lanes, layers, links, pipeline, timeline, times
-from tests.results import results_fixture
-
-all_runs, one_seed, no_runs = results_fixture.all_runs, results_fixture.one_seed, results_fixture.no_runs
 
 
 def results_of(records):

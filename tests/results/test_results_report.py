@@ -16,10 +16,7 @@ from relax.results.findings import Finding, findings
 from relax.results.report.page import write_pages, write_report
 from relax.results.tables.all import build_tables
 from relax.results.tables.render import Column, Table
-from tests.results import results_fixture
 from tests.results.results_fixture import config_of
-
-all_runs, one_seed, no_runs = results_fixture.all_runs, results_fixture.one_seed, results_fixture.no_runs
 
 
 def sentence(found, *words):

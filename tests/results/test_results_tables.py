@@ -13,10 +13,7 @@ from relax.results.collect import collect
 from relax.results.intervals import summarise
 from relax.results.tables.all import build_tables, write_tables
 from relax.results.tables.render import MINUS, Column, Estimate, Table, cell, to_csv, to_latex, to_markdown
-from tests.results import results_fixture
 from tests.results.results_fixture import METHODS, config_of, make_results
-
-all_runs, one_seed, no_runs = results_fixture.all_runs, results_fixture.one_seed, results_fixture.no_runs
 
 NAMES = [
     "final",

@@ -1,10 +1,8 @@
 """Real records of two seeds, and what a store holds of them."""
 
 import json
-import shutil
 from pathlib import Path
 
-import pytest
 from mlflow.tracking import MlflowClient
 
 from relax import config
@@ -52,24 +50,3 @@ def runs_of(root: Path, name: str = "t") -> dict:
 
 def ids(root: Path) -> dict[str, str]:
     return {place: run.info.run_id for place, run in runs_of(root).items()}
-
-
-@pytest.fixture(scope="session")
-def empty_store(tmp_path_factory) -> Path:
-    """MLflow takes seconds to make a database."""
-    path = tmp_path_factory.mktemp("store") / "mlflow.db"
-    MlflowClient(f"sqlite:///{path}").search_experiments()
-    return path
-
-
-@pytest.fixture
-def results(tmp_path, empty_store, monkeypatch) -> Path:
-    """Two seeds made in one pipeline run, nothing exported."""
-    monkeypatch.setattr("sys.argv", ["relax", "train"])
-    monkeypatch.setenv("RELAX_PIPELINE_RUN", "20260102T030405Z-abcdef")
-    monkeypatch.setenv("RELAX_PIPELINE_COMMAND", "snakemake --cores 2")
-    root = tmp_path / "results" / "my demo"
-    for number in (1, 2):
-        seed(root, number)
-    shutil.copyfile(empty_store, root / "mlflow.db")
-    return root

@@ -18,12 +18,8 @@ from relax.store.client import HASH_TAG
 from relax.store.export import export
 from relax.store.views import COLOURS, colour, view_tags
 from tests.conftest import REPOSITORY
-from tests.store import export_fixture
 from tests.store.export_fixture import CONFIG, counts, ids, record, runs_of, seed, uri_of
 from tests.store.store_fixture import demo_config
-
-results, empty_store = export_fixture.results, export_fixture.empty_store
-
 
 # What is in the store ---------------------------------------------------------------------------
 

@@ -19,12 +19,8 @@ from relax.records.record import masked
 from relax.store.client import PATH_TAG
 from relax.store.export import export
 from tests.conftest import REPOSITORY
-from tests.store import export_fixture
 from tests.store.export_fixture import CONFIG, counts, ids, record, runs_of, seed, uri_of
 from tests.store.store_fixture import make_experiment
-
-results, empty_store = export_fixture.results, export_fixture.empty_store
-
 
 # While jobs run -------------------------------------------------------------------------------------
 

@@ -12,10 +12,8 @@ from relax.cli import main
 from relax.errors import DataError
 from relax.store.export import export
 from relax.store.restore import restore
-from tests.store import export_fixture
 from tests.store.export_fixture import CONFIG, counts, ids, runs_of, uri_of
 
-results, empty_store = export_fixture.results, export_fixture.empty_store
 SEED, PARENT = "train/tiny/relax/seed-1", "20260102T030405Z-abcdef"
 
 

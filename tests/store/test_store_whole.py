@@ -26,7 +26,6 @@ from tests.store import export_fixture
 from tests.store.export_fixture import CONFIG, counts, runs_of, uri_of
 from tests.workflow.workflow_fixture import ENVIRONMENT
 
-results, empty_store = export_fixture.results, export_fixture.empty_store
 #: Bytes of the database at which its making is stopped: before the first table, between, and before the last.
 MOMENTS = (1, 250_000, 500_000, 850_000)
 UNTIL = 120

@@ -19,6 +19,7 @@ from relax.latent.states import response_states
 from relax.models.policy import load_policy
 from relax.training import objective
 from relax.training.pictures import FOLLOWS, ROW, Pictures, forbid_image_tokens, numbered, training_set
+from relax.training.probes import Probes
 from tests.models.vision_fixture import PROMPT, pictured_problems, save_policy, vision_trainer
 from tests.training.trainer_fixture import GROUP, Recorder, relative_error, weights
 
@@ -224,7 +225,7 @@ def test_the_states_of_fixed_responses_are_those_of_one_pass_each(policy: Path, 
     made = vision_trainer(policy, problems, tmp_path, alpha=0.1)
     batches = {
         "latent": list(response_states(model, again, processor, batch=5)),
-        "training": list(made.states_of(again)),
+        "training": list(Probes(again, made).states()),
     }
     for name, found in batches.items():
         rows = [hidden[i, : int(m.sum())] for hidden, mask in found for i, m in enumerate(mask)]

@@ -1,10 +1,8 @@
 """Faults of a machine, made for real: a small disk, a read-only one, a system without file locks, what a user sees."""
 
 import os
-import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -95,13 +93,3 @@ class SmallDisk:
         """The disk goes with the process that holds it."""
         self._holder.kill()
         self._holder.communicate()
-
-
-@pytest.fixture
-def disk(tmp_path: Path) -> Iterator[SmallDisk]:
-    """Four megabytes at tmp_path/disk."""
-    if shutil.which("unshare") is None or shutil.which("nsenter") is None:
-        pytest.skip("a small disk needs util-linux")
-    made = SmallDisk(tmp_path / "disk", 4_000_000)
-    yield made
-    made.close()

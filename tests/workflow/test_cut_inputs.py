@@ -21,11 +21,9 @@ from relax.paper import audit, claims
 from relax.reading import read_json_object, reading
 from tests.conftest import REPOSITORY
 from tests.latent.dsd_fixture import relax
-from tests.store import export_fixture
 from tests.workflow.faults_fixture import SMOKE
 
 pytestmark = pytest.mark.slow
-empty_store = export_fixture.empty_store
 
 RUN = "tiny/relax-sv/seed-1"
 MODEL = [
@@ -249,8 +247,8 @@ def test_half_a_site_file(tmp_path: Path, monkeypatch, capsys) -> None:
 
 def test_half_of_what_stands_in_the_repository(tmp_path: Path, monkeypatch, capsys) -> None:
     """The paper's numbers and claims, and what is tracked of the runs."""
-    for name in ("paper", "reference/demo"):
-        shutil.copytree(REPOSITORY / "results" / name, tmp_path / name)
+    shutil.copytree(REPOSITORY / "relax" / "paper" / "transcribed", tmp_path / "paper")
+    shutil.copytree(REPOSITORY / "results" / "reference" / "demo", tmp_path / "reference" / "demo")
     reference, paper = tmp_path / "reference", tmp_path / "paper"
     monkeypatch.setattr(claims, "read_references", partial(claims.read_references, reference))
     monkeypatch.setattr(claims, "read_claims", partial(claims.read_claims, paper / "claims.csv"))

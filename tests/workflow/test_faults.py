@@ -15,14 +15,10 @@ from relax.files import atomic_folder, atomic_write, cannot_write, lock, refusal
 from relax.records.record import Run
 from relax.store.export import export
 from tests.conftest import REPOSITORY
-from tests.store import export_fixture
 from tests.store.export_fixture import CONFIG, counts, runs_of, seed, uri_of
-from tests.workflow import faults_fixture
 from tests.workflow.faults_fixture import NO_LOCKS, SMOKE, SmallDisk, one_sentence, relax
 from tests.workflow.workflow_fixture import run
 
-disk = faults_fixture.disk
-results, empty_store = export_fixture.results, export_fixture.empty_store
 FULL = "cannot write there (No space left on device; 0.0 MB free); make room and run the same command again"
 
 

@@ -82,7 +82,8 @@ def dsd(results: Results, spectrum: str) -> tuple[str, str]:
 
 def windows(results: Results, policy: str, method: str, column: str) -> dict[int, tuple[float, float, float]]:
     """Seed -> means over the first, the middle and the last tenth of the steps; runs of three steps or more."""
-    series, found = results.series, {}
+    series = results.series
+    found: dict[int, tuple[float, float, float]] = {}
     if column not in series:
         return found
     own = series[(series.policy == policy) & (series.method == method) & (series.step > 0) & series[column].notna()]

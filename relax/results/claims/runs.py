@@ -1,7 +1,7 @@
 """What finished runs show of each claim of the paper: one function per claim, and the mapping to its id.
 
 A function takes the runs and a policy and gives outcomes, none where the policy or the arms that it needs are not
-there. Nothing here knows how a run went; thresholds are those that ``results/paper/claims.csv`` states.
+there. Nothing here knows how a run went; thresholds are those that ``relax/paper/transcribed/claims.csv`` states.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence

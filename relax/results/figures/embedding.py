@@ -88,7 +88,7 @@ def _coloured(canvas: Canvas, ax: Axes, found: pd.DataFrame, column: str, label:
     else:
         norm = Normalize(values.min(), values.max())
     picture = ax.scatter(found.x, found.y, s=5, c=values, norm=norm, cmap=SHADES, linewidths=0)
-    bar = canvas.colorbar(picture, cax=ax.inset_axes([1.02, 0.1, 0.035, 0.8]), extend="both" if log else "neither")
+    bar = canvas.colorbar(picture, cax=ax.inset_axes((1.02, 0.1, 0.035, 0.8)), extend="both" if log else "neither")
     bar.outline.set_visible(False)
     if log:
         plain_log(bar.ax.yaxis)

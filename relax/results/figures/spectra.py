@@ -1,5 +1,7 @@
 """Figures of single trajectories: DSD against length and of one spectrum against the other; eigenvalues."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -16,7 +18,7 @@ from relax.results.tables.all import WORDS, ridge_of
 #: Trajectories drawn per panel; all of them enter the lines and the tables.
 DRAWN = 150
 RHO = "\N{GREEK SMALL LETTER RHO}"
-MEDIAN = {
+MEDIAN: dict[str, Any] = {
     "linewidth": 1.5,
     "marker": "o",
     "markersize": 4,
@@ -124,11 +126,12 @@ def dsd_spectra(results: Results, policy: str) -> Drawing | None:
     shown = _shown(results, found, only_relax=False)
     canvas, axes = wrapped(len(shown), 1.75, "DSD of eigenvalues", ["DSD of singular values"], widest=4)
     norm, rng = Normalize(found.length.min(), found.length.max()), np.random.default_rng(0)
-    picture = None
+    pictures = []
     for [ax], method in zip(axes, shown, strict=True):
         own = found[found.method == method]
         drawn = _sample(own, rng)
-        picture = ax.scatter(*(drawn[c] for c in columns), s=6, c=drawn.length, norm=norm, cmap=SHADES, linewidths=0)
+        x, y = (drawn[column] for column in columns)
+        pictures.append(ax.scatter(x, y, s=6, c=drawn.length, norm=norm, cmap=SHADES, linewidths=0))
         ax.set(xscale="log", yscale="log", title=method)
         ax.text(0.04, 0.96, _ties(own, columns), transform=ax.transAxes, fontsize=7, va="top", linespacing=1.35)
     low, high = axes[0][0].get_ylim()
@@ -136,7 +139,8 @@ def dsd_spectra(results: Results, policy: str) -> Drawing | None:
     for axis in (axes[0][0].xaxis, axes[0][0].yaxis):
         plain_log(axis)
     canvas.set_figheight(canvas.get_figheight() + 0.6)
-    bar = canvas.colorbar(picture, ax=[ax for [ax] in axes], label="states T", location="bottom", shrink=0.5, aspect=40)
+    all_axes = [ax for [ax] in axes]
+    bar = canvas.colorbar(pictures[-1], ax=all_axes, label="states T", location="bottom", shrink=0.5, aspect=40)
     bar.outline.set_visible(False)
     count = int(found.groupby(["method", "seed"]).size().max())
     caption = (
@@ -155,9 +159,9 @@ def dsd_spectra(results: Results, policy: str) -> Drawing | None:
 def _ties(own: pd.DataFrame, columns: list[str]) -> str:
     """Rank correlation of two columns, over all and at equal length."""
     prompts = prompts_of(own)
-    values = [own[column] for column in columns]
-    plain = rank_correlation(*values, prompts)
-    equal = rank_correlation(*values, prompts, lengths_of(own).astype(str))
+    first, second = (own[column] for column in columns)
+    plain = rank_correlation(first, second, prompts)
+    equal = rank_correlation(first, second, prompts, lengths_of(own).astype(str))
     return f"{RHO} = {correlation_words(plain)}\nequal T: {correlation_words(equal)}"
 
 
@@ -177,7 +181,7 @@ def eigenvalues(results: Results, policy: str) -> Drawing | None:
     # Linear: on a logarithmic scale the null directions of short responses (0, residual 0) would rule.
     norm = Normalize(0, float(found.residual.quantile(0.98)))
     circle = np.exp(1j * np.linspace(0, 2 * np.pi, 200))
-    picture = None
+    pictures = []
     rng = np.random.default_rng(0)
     for ax, method in zip(axes, shown, strict=False):
         own = found[found.method == method]
@@ -189,7 +193,7 @@ def eigenvalues(results: Results, policy: str) -> Drawing | None:
         ax.axhline(0, color="#e6e6e6", linewidth=0.6, zorder=0)
         ax.axvline(0, color="#e6e6e6", linewidth=0.6, zorder=0)
         ax.plot(circle.real, circle.imag, color=GREY, linewidth=0.8, zorder=1)
-        picture = ax.scatter(drawn.real, drawn.imag, s=5, c=drawn.residual, norm=norm, cmap=SHADES, linewidths=0)
+        pictures.append(ax.scatter(drawn.real, drawn.imag, s=5, c=drawn.residual, norm=norm, cmap=SHADES, linewidths=0))
         ax.set(xlim=(-limit, limit), ylim=(-limit, limit), aspect="equal", xlabel=note)
         ax.set_title(method, loc="center")
         ax.set(xticks=[], yticks=[])
@@ -197,7 +201,7 @@ def eigenvalues(results: Results, policy: str) -> Drawing | None:
     for ax in axes[len(shown) :]:
         ax.set_axis_off()
     label = "normalised residual of the eigenpair (dark: small)"
-    bar = canvas.colorbar(picture, ax=axes, label=label, location="bottom", shrink=0.5, aspect=40, extend="max")
+    bar = canvas.colorbar(pictures[-1], ax=axes, label=label, location="bottom", shrink=0.5, aspect=40, extend="max")
     bar.outline.set_visible(False)
     count = int(found.groupby(["method", "seed"]).id.nunique().max())
     caption = (

@@ -40,7 +40,7 @@ THICK: dict[str, Any] = {
     "markeredgecolor": "white",
     "markeredgewidth": 0.5,
 }
-STYLE = {
+STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans", "font.size": 8, "axes.titlesize": 8.5, "axes.titlelocation": "left",
     "axes.labelsize": 8, "legend.fontsize": 8, "xtick.labelsize": 7.5, "ytick.labelsize": 7.5,
     "axes.spines.top": False, "axes.spines.right": False, "axes.linewidth": 0.7, "axes.grid": True,
@@ -78,15 +78,17 @@ class Drawing:
 
 def save(draw: Callable[[], Drawing | None], out: Path) -> Figure | None:
     """Draw in our style and write SVG and PNG; the same results give the same bytes. None draws nothing."""
-    defaults = {key: value for key, value in matplotlib.rcParamsDefault.items() if key != "backend"}
-    with matplotlib.rc_context({**defaults, **STYLE, "svg.hashsalt": "relax"}):
+    # The keys are a list of literals to a type checker, and differ between versions of matplotlib.
+    style: dict[Any, Any] = {key: value for key, value in matplotlib.rcParamsDefault.items() if key != "backend"}
+    with matplotlib.rc_context({**style, **STYLE, "svg.hashsalt": "relax"}):
         drawing = draw()
         if drawing is None:
             return None
         paths = {kind: out / f"{drawing.name}.{kind}" for kind in ("svg", "png")}
         FigureCanvasAgg(drawing.canvas)
-        drawing.canvas.get_layout_engine().execute(drawing.canvas)
-        drawing.canvas.set_layout_engine("none")  # laid out once, for both files
+        if (layout := drawing.canvas.get_layout_engine()) is not None:  # laid out once, for both files
+            layout.execute(drawing.canvas)
+            drawing.canvas.set_layout_engine("none")
         for kind, metadata in (("svg", {"Date": None, "Creator": None}), ("png", {"Software": None})):
             stream = io.BytesIO()
             drawing.canvas.savefig(stream, format=kind, dpi=150, metadata=metadata)

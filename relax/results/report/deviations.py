@@ -1,16 +1,15 @@
-"""Where a configuration departs from the settings printed in the paper: ``results/paper/settings.csv`` beside it."""
+"""Where a configuration departs from the settings printed in the paper: ``relax/paper/transcribed/settings.csv`` beside it."""
 
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from relax.config import REPOSITORY
 from relax.errors import DataError
-from relax.paper.printed import read_lines
+from relax.paper.printed import FOLDER, read_lines
 from relax.results.tables.render import Column, Table
 
-FILE = REPOSITORY / "results" / "paper" / "settings.csv"
+FILE = FOLDER / "settings.csv"
 COLUMNS = ["setting", "paper", "source", "key", "fixed"]
 #: What a configuration need not say.
 UNSAID = "not given"

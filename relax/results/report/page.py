@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from relax.files import atomic_folder, atomic_write
 from relax.paper.claims import MEANING, hours, read_claims
@@ -96,7 +96,7 @@ def write_pages(tables: Sequence[Table], figures: Sequence[Figure], out_dir: str
 
 def _template(name: str) -> Any:
     environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
+        loader=PackageLoader("relax.results.report", ""),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -77,8 +77,8 @@ def final(results: Results) -> Table:
     """The final policy of every method; the initial policy is the first row."""
     columns = quantities(results)
     rows = [
-        {"policy": policy, "method": method, "runs": _runs(results, policy, method)}
-        | _estimates(results, policy, method, columns)
+        _estimates(results, policy, method, columns)
+        | {"policy": policy, "method": method, "runs": _runs(results, policy, method)}
         for name in results.matrix.policies
         for policy, method in results.matrix.rows(name)
     ]

@@ -6,6 +6,8 @@ Which of our runs stands for which printed row and column, the configuration say
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Any
 
 from relax.paper.audit import Check, audit
 from relax.paper.printed import COST, LAYOUTS, METRICS, Layout, Row, beside, half_digit, read_table
@@ -68,7 +70,7 @@ def summary(results: Results) -> list[str]:
     return [f"{table.title}: {_counted(found)}." for table, found in counts if found]
 
 
-def _given(results: Results) -> Mapping[str, Mapping[str, Mapping[str, Value]]]:
+def _given(results: Results) -> Mapping[str, Mapping[str, Mapping[str, Any]]]:
     """Table -> row -> ours, as configured."""
     return results.config.get("paper", {}).get("rows", {})
 
@@ -97,8 +99,9 @@ def _counted(found: Counter[str]) -> str:
 def _scores(results: Results, layout: Layout, checks: Mapping[tuple[str, str, str], Check]) -> Table:
     printed = read_table(layout)
     ours = _counterparts(results, layout, printed)
+    nothing: list[_Ours | None] = [None]
     rows = [
-        _row(results, layout, row, one, checks, printed) for row in printed for one in ours.get(row.label) or [None]
+        _row(results, layout, row, one, checks, printed) for row in printed for one in ours.get(row.label) or nothing
     ]
     columns = (
         *(Column(name, name.replace("_", " ")) for name in layout.words),
@@ -171,7 +174,7 @@ def _row(
     row: dict[str, Value] = {**printed.words, **_names(results, ours, n)}
     for column, number in printed.numbers.items():
         mark = "\N{DAGGER}" * (column in printed.rerun)
-        slack = half_digit(number) if number is not None else 0
+        slack = half_digit(number) if number is not None else Fraction(0)
         value = Compared(number, _estimate(scores[column], n), None, slack, mark)
         check = checks.get((layout.table, printed.label, f"{column} gain"))
         if check is not None and not check.follows:
@@ -195,8 +198,8 @@ def _average(
     if printed.difference_of is None:
         return Compared(printed.average, ours, printed.mean(), printed.slack(), marks)
     better, base = (beside(printed, method, rows) for method in printed.difference_of)
-    means = (better.mean(), base.mean())
-    recomputed = None if None in means else means[0] - means[1]
+    first, second = better.mean(), base.mean()
+    recomputed = None if first is None or second is None else first - second
     return Compared(printed.average, ours, recomputed, better.slack() + base.slack(), marks)
 
 
@@ -229,8 +232,8 @@ def _percent(results: Results, ours: _Ours | None, column: str) -> dict[int, flo
 
 def _means(scores: Mapping[str, dict[int, float] | None]) -> dict[int, float] | None:
     """Seed -> mean over the columns, of the runs that have all of them."""
-    found = list(scores.values())
-    if None in found:
+    found = [column for column in scores.values() if column is not None]
+    if len(found) < len(scores):
         return None
     seeds = sorted(set.intersection(*(set(column) for column in found)))
     return {seed: sum(column[seed] for column in found) / len(found) for seed in seeds}

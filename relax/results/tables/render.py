@@ -4,6 +4,7 @@ import csv
 import io
 import itertools
 import math
+from collections.abc import Mapping
 
 from relax.results.tables.cells import (
     DELTA,
@@ -146,7 +147,7 @@ def _parts(values: list[Value]) -> tuple[str, ...]:
     return parts + _PAIRED * paired
 
 
-def _fields(value: Value) -> dict[str, Value]:
+def _fields(value: Value) -> Mapping[str, Value]:
     """The fields of a cell by the name of their part."""
     if isinstance(value, Compared):
         print_ = {"_printed": "" if value.printed is None else str(value.printed), "_verdict": value.verdict}

@@ -1,0 +1,118 @@
+"""The package where it is installed: a source distribution, its wheel, a folder outside the clone, and no file of it."""
+
+import json
+import os
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from tests.conftest import REPOSITORY
+
+#: `relax` with these words; ends with an error where Python has opened a file of the clone, its environment aside.
+RELAX = """
+import os, sys
+clone, environment, opened = sys.argv[1], sys.argv[2], []
+sys.addaudithook(lambda event, words: opened.append(words[0]) if event == "open" else None)
+import relax
+from relax.cli import main
+try:
+    code = main(sys.argv[3:])
+except SystemExit as ended:
+    code = ended.code
+paths = {os.path.realpath(path) for path in opened if isinstance(path, (str, os.PathLike))} | {*map(os.path.realpath, sys.path)}
+inside = [p for p in paths if p.startswith(clone + os.sep) and not p.startswith(environment + os.sep)]
+sys.exit(f"files of the clone: {inside}" if inside else code)
+"""
+
+
+class Installed(NamedTuple):
+    """Folder of the package, inside a repository of somebody else, and what runs Python with it and without the clone."""
+
+    site: Path
+    environment: dict[str, str]
+
+    def python(self, program: str, *words: object) -> subprocess.CompletedProcess[str]:
+        # -S: no .pth file of the environment, where an editable installation names the clone. -P: not the folder below.
+        command = [sys.executable, "-S", "-P", "-c", program, *map(str, words)]
+        return subprocess.run(
+            command, cwd=self.site.parent, env=self.environment, capture_output=True, text=True, timeout=300
+        )
+
+    def relax(self, *words: object) -> subprocess.CompletedProcess[str]:
+        return self.python(RELAX, REPOSITORY.resolve(), Path(sys.prefix).resolve(), *words)
+
+
+@pytest.fixture(scope="module")
+def installed(clone: Path, tmp_path_factory: pytest.TempPathFactory) -> Installed:
+    folder = tmp_path_factory.mktemp("somebody's project")
+    made, site = folder / "dist", folder / "site"
+    pip = [sys.executable, "-m", "pip", "--quiet"]
+    offline = ["--no-deps", "--no-index"]
+    for where, command in (
+        (clone, [sys.executable, "-c", "import sys; from setuptools import build_meta as b; b.build_sdist(sys.argv[1])", made]),
+        (folder, [*pip, "wheel", "--no-build-isolation", *offline, "--wheel-dir", made, made / "relax_rl-0.1.0.tar.gz"]),
+        (folder, [*pip, "install", *offline, "--target", site, made / "relax_rl-0.1.0-py3-none-any.whl"]),
+        (folder, ["git", "init", "--quiet"]),
+        (folder, ["git", "-c", "user.name=n", "-c", "user.email=e", "commit", "--quiet", "--allow-empty", "-m", "theirs"]),
+    ):  # fmt: skip
+        made.mkdir(exist_ok=True)
+        ended = subprocess.run(list(map(str, command)), cwd=where, capture_output=True, text=True, timeout=300)
+        assert ended.returncode == 0, ended.stderr
+    paths = [site, *dict.fromkeys(sysconfig.get_path(name) for name in ("purelib", "platlib"))]
+    return Installed(site, {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, paths))})
+
+
+def test_the_clone_cannot_be_imported_and_a_file_of_it_would_be_seen(installed: Installed) -> None:
+    ended = installed.python("import relax; print(relax.__file__)")
+    assert Path(ended.stdout.strip()).is_relative_to(installed.site), ended.stderr
+    seen = installed.relax("cost", "--configfile", REPOSITORY / "config" / "smoke.yaml")
+    assert "files of the clone" in seen.stderr
+
+
+def test_the_verbs_that_need_no_clone_run(installed: Installed, tiny_policy: Path, tmp_path: Path) -> None:
+    prompts = tmp_path / "prompts.jsonl"
+    prompts.write_text("".join(json.dumps({"prompt": f"{a}+{a + 1}="}) + "\n" for a in range(1, 33)))
+    options = ("--koopman-dim", 4, "--max-response-length", 12)
+    for words, said in (
+        (("--help",), "usage: relax"),
+        (("audit", "--out", tmp_path / "audit.md"), "Table 6"),
+        (("claims", "--out", tmp_path / "claims.md"), "demo"),
+        (("dsd", "--model", tiny_policy, "--prompts", prompts, "--out", tmp_path / "dsd", *options), ""),
+    ):
+        ended = installed.relax(*words)
+        assert ended.returncode == 0, (words, ended.stderr)
+        assert said in ended.stdout
+    for page in ("audit.md", "claims.md"):
+        assert (tmp_path / page).read_text() == (REPOSITORY / "docs" / page).read_text()
+    assert (tmp_path / "dsd" / "run.json").is_file()
+
+
+def test_the_trainer_is_imported(installed: Installed) -> None:
+    ended = installed.python("from relax import ReLaXConfig, ReLaXTrainer; print(ReLaXTrainer.__module__)")
+    assert ended.stdout.strip() == "relax.training.trainer", ended.stderr
+
+
+def test_a_record_names_the_version_and_no_commit_of_the_repository_around_it(installed: Installed) -> None:
+    program = "import json\nfrom relax.records.record import _versions, git_state\nprint(json.dumps([git_state(), _versions()]))"
+    git, versions = json.loads(installed.python(program).stdout)
+    assert git == {"commit": None, "dirty": None}
+    assert versions["relax-rl"] == "0.1.0"
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("evidence",), 4, "results/reference/study is part of a clone of the repository, and relax runs from "),
+        (("doctor",), 0, "packages are not compared with a lock: envs/"),
+        (("cost",), 2, "profiles/slurm/config.yaml: no such profile"),
+    ],
+)
+def test_what_needs_the_clone_says_so(installed: Installed, words: tuple[str, ...], code: int, said: str) -> None:
+    ended = installed.relax(*words)
+    assert ended.returncode == code, ended.stderr
+    assert said in ended.stdout + ended.stderr
+    assert "Traceback" not in ended.stderr
