@@ -150,7 +150,7 @@ class _Loader(YAMLLoader):
     """Reads lm-eval's ``!function`` tag as text."""
 
 
-_Loader.add_constructor("!function", lambda loader, node: loader.construct_scalar(node))
+_Loader.add_constructor("!function", lambda loader, node: str(node.value))
 
 
 def _read(path: Path) -> dict[str, Any]:

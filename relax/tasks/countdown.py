@@ -12,7 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from functools import cache
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -36,9 +36,9 @@ _STEP = re.compile(r"([-+*])(\d)=(\d+)")
 
 
 class CountdownSettings(Settings):
-    """The small Countdown task."""
+    """The small Countdown task, for `source: countdown`."""
 
-    numbers: int = Field(3, ge=2, le=3)
+    numbers: Annotated[int, Field(ge=2, le=3)] = 3
     """Numbers of a problem."""
 
 

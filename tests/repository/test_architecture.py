@@ -21,7 +21,7 @@ ARROWS = {
     "reading": {"errors"},
     "paper": {"errors"},
     "tasks": {"errors", "settings"},
-    "config": {"errors", "paper", "reading", "settings", "tasks"},
+    "config": {"errors", "files", "paper", "reading", "settings", "tasks"},
     "koopman": {"errors"},
     "records": {"config", "errors", "files", "paper", "tasks"},
     "data": LEAVES,

@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from relax import config
+from relax.config import reference
 from relax.errors import ConfigError
 from tests.conftest import REPOSITORY
 from tests.workflow.workflow_fixture import ENVIRONMENT
@@ -52,67 +53,7 @@ def code(cell: str) -> str:
     return cell.strip().strip("|").strip().strip("`")
 
 
-def schema_keys() -> Iterator[tuple[str, dict[str, Any], bool, bool]]:
-    """(path, rule, required, one of several) of every key, names of definitions as ``<name>``."""
-
-    def walk(rule: dict[str, Any], path: str) -> Iterator[tuple[str, dict[str, Any], bool, bool]]:
-        for key, inner in rule.get("properties", {}).items():
-            here = f"{path}.{key}" if path else key
-            yield here, inner, key in rule.get("required", []), rule.get("maxProperties") == 1
-            yield from walk(inner, here)
-            if isinstance(inner.get("items"), dict):
-                yield from walk(inner["items"], f"{here}[]")
-            while isinstance(inner := inner.get("additionalProperties"), dict):
-                here = f"{here}.<name>"
-                yield from walk(inner, here)
-
-    yield from walk(config.schema(), "")
-
-
-def documented_keys() -> dict[str, str]:
-    """Path -> default as written, of the README's key tables."""
-    found = {}
-    top = config.schema()["properties"]
-    for title, text in sections(README).items():
-        if title == "Top level":
-            prefix = ""
-        elif title in top:
-            prefix = f"{title}.<name>." if "propertyNames" in top[title] else f"{title}."
-        else:
-            continue
-        found |= {prefix + code(row[0]): row[1] for row in rows(text)}
-    return found
-
-
 # The configuration and its README ---------------------------------------------------------------
-
-
-def test_every_key_of_the_schema_is_in_the_readme_and_no_other() -> None:
-    named = {path for path, rule, *_ in schema_keys() if "." in path or rule.get("type") != "object"}
-    assert set(documented_keys()) == named
-
-
-def test_the_readme_gives_the_defaults_of_the_schema() -> None:
-    written = documented_keys()
-    for path, rule, required, choice in schema_keys():
-        if path not in written:
-            continue
-        if required:
-            assert written[path] == "required", path
-        elif choice:
-            assert written[path].startswith("or "), path
-        else:
-            assert yaml.safe_load(written[path]) == rule["default"], path
-
-
-def test_every_key_of_the_schema_has_a_description_and_where_optional_a_default() -> None:
-    bare = []
-    for path, rule, required, choice in schema_keys():
-        described = "description" in rule or rule.get("$ref") == "#/$defs/revision"
-        if not described or not (required or choice or "default" in rule):
-            bare.append(path)
-    assert bare == []
-    assert "description" in config.schema()["$defs"]["revision"]
 
 
 def test_what_runs_again_is_what_the_settings_of_the_stages_say() -> None:
@@ -267,8 +208,8 @@ def test_every_name_in_the_method_leads_somewhere() -> None:
 
 
 def test_every_key_named_in_the_documentation_is_in_the_schema() -> None:
-    known = {path for path, *_ in schema_keys()}
-    top = "|".join(config.schema()["properties"])
+    known = {key.path for key in reference.described_keys()}
+    top = "|".join(config.Experiment.model_fields)
     for page in (METHOD, METRICS):
         named = set(re.findall(rf"`((?:{top})\.[\w.<>]+)`", page.read_text()))
         assert named, page
