@@ -4,6 +4,7 @@ A key's docstring is its only description. The first sentence stands in the mess
 table of keys of ``config/README.md``.
 """
 
+import re
 from collections.abc import Hashable
 from typing import Annotated, Any, TypeVar
 
@@ -42,6 +43,11 @@ def key(
     """
     said = {"unit": unit, "paper": paper, "trl": trl}
     return Field(default, json_schema_extra={name: text for name, text in said.items() if text is not None})
+
+
+def sentences(description: str | None) -> list[str]:
+    """What is said of a key, sentence by sentence."""
+    return [part for part in re.split(r"(?<=\.) (?=[A-Z`\[<])", " ".join((description or "").split())) if part]
 
 
 def contradiction(message: str, *place: str) -> PydanticCustomError:
@@ -84,3 +90,5 @@ Several = Annotated[
 Revision = Annotated[str, Field(pattern="^([0-9a-f]{40}|unpinned)$")]
 #: The name of a policy, a method, a benchmark or an ablation.
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+#: A commit of a repository on the hub.
+Revision = Annotated[str, Field(pattern="^([0-9a-f]{40}|unpinned)$")]

@@ -9,6 +9,7 @@ from typing import Any
 
 from relax import config
 from relax.errors import ConfigError, DataError
+from relax.settings import Settings
 
 logger = logging.getLogger("relax")
 
@@ -16,7 +17,7 @@ logger = logging.getLogger("relax")
 def _run(
     arguments: argparse.Namespace,
     loaded: config.Config,
-    settings: dict[str, Any],
+    settings: Settings | dict[str, Any],
     inputs: list[Any],
     verb: str | None = None,
 ) -> Any:
@@ -27,6 +28,7 @@ def _run(
     verb = verb or arguments.verb
     names = ("policy", "method", "seed", "benchmark")
     identity = {name: getattr(arguments, name) for name in names if name in arguments}
+    settings = settings.recorded() if isinstance(settings, Settings) else settings
     return Run(
         verb=verb,
         identity={"name": loaded["name"], **identity},

@@ -1,7 +1,6 @@
 """``data`` and ``prompt``: the problems, and how a problem becomes the text that a policy reads."""
 
-import inspect
-from typing import TYPE_CHECKING, Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import Field, create_model, model_validator
 
@@ -9,18 +8,13 @@ from relax.settings import Count, Settings, contradiction, key
 from relax.tasks import TASKS
 from relax.tasks.hub import DataSet
 
-if TYPE_CHECKING:
-    Source = str
-else:  # the tasks are found when the package is imported
-    Source = Literal[tuple(TASKS)]
 
-
-class _General(Settings):
+class CommonData(Settings):
     """Training and held-out problems."""
 
-    source: Source
-    """hub: the data sets listed under datasets. The others are generated without network
-    ([docs/study.md](../docs/study.md#tasks))."""
+    source: str
+    """A task of `relax/tasks`. `hub` reads the data sets listed under `datasets`. The others are generated without
+    network ([docs/study.md](../docs/study.md#tasks))."""
     seed: Count = 0
     """Seed of generation and order. `hub` does not read the seed."""
     digits: Annotated[int, Field(ge=2, le=128)] = 7
@@ -34,7 +28,7 @@ class _General(Settings):
     ones whatever the order of the rows."""
     instruction: str | None = key(None, paper="not stated")
     """Put below every problem of a data set of the hub, on a line of its own. The problems of `visual` get it too. The
-    tasks of the benchmarks say "Please reason step by step, and put your final answer within \\\\boxed{}."; a policy
+    tasks of the benchmarks say "Please reason step by step, and put your final answer within \\boxed{}."; a policy
     that is to box should be trained with the same words."""
     datasets: list[DataSet] = key([])
     """Data sets of the hub, read from the local cache that `relax fetch` fills."""
@@ -46,21 +40,21 @@ class _General(Settings):
         return self
 
 
-if TYPE_CHECKING:
+def _of_tasks() -> dict[str, Any]:
+    """The keys that the tasks bring: their names, and the settings of each below its own name."""
+    described = CommonData.model_fields["source"].description
+    keys: dict[str, Any] = {"source": (Literal[tuple(TASKS)], Field(description=described))}
+    for task in TASKS.values():
+        if task.settings is not None:
+            said = (task.settings.__doc__ or "").strip().rstrip(".")
+            keys[task.key] = (task.settings, Field(task.settings(), description=f"{said}, for `source: {task.name}`."))
+    return keys
 
-    class Data(_General):
-        """Training and held-out problems, and below the key of each task that has some its own settings."""
+
+if TYPE_CHECKING:
+    Data = CommonData
 else:
-    Data = create_model(
-        "Data",
-        __base__=_General,
-        __doc__=_General.__doc__,
-        **{
-            task.key: (task.settings, Field(task.settings(), description=inspect.getdoc(task.settings)))
-            for task in TASKS.values()
-            if task.settings is not None
-        },
-    )
+    Data = create_model("Data", __base__=CommonData, __doc__=CommonData.__doc__, **_of_tasks())
 
 
 class Prompt(Settings):

@@ -7,7 +7,8 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from relax.config.faults import nearest
-from relax.config.schema import choices, rule_of, sentences
+from relax.config.schema import choices, rule_of
+from relax.settings import sentences
 
 Key = list[str | int]
 
@@ -72,7 +73,7 @@ def _sentence(key: Key, faults: list[ErrorDetails]) -> tuple[Key, str]:
         return key, _bad_name(key, fault)
     if "finite_number" in by_type:
         return key, f"{name} is {fault['input']}, expected a finite number."
-    hint = f" ({said[0].rstrip('.')})" if (said := sentences(rule)) else ""
+    hint = f" ({said[0].rstrip('.')})" if (said := sentences(rule.get("description"))) else ""
     value = f"{name} is {fault['input']!r}"
     if "literal_error" in by_type:
         return key, f"{value}, expected one of {', '.join(map(str, _allowed(rule)))}."

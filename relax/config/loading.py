@@ -59,8 +59,10 @@ def check(merged: Mapping[str, Any], paths: Sequence[str | Path] = ()) -> Experi
 
 
 def over_base(paths: Iterable[str | Path]) -> list[Path]:
-    """The files in the order in which the pipeline merges them: ``config/config.yaml``, then the others. Where the
-    folder has none, as it is no clone, the package's own is the first."""
+    """The files in the order in which the pipeline merges them: ``config/config.yaml``, then the others.
+
+    Where the folder has no such file, as it is no clone, the package's own is the first.
+    """
     base = BASE if BASE.is_file() else PACKAGED_BASE
     return [base, *(path for path in map(Path, paths) if path.absolute() != BASE.absolute())]
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from relax.config.schema import Rule, choices, of_entries, resolved, schema, sentences
+from relax.config.schema import Rule, choices, of_entries, resolved, schema
 from relax.files import atomic_write
 
 #: The page, seen from the repository.
@@ -81,7 +81,7 @@ def _keys(rule: Rule, path: str) -> Iterator[Key]:
     for name, inner in rule.get("properties", {}).items():
         here, inner = f"{path}{name}", resolved(inner)
         default = "required" if name in required else "one of them" if either else _as_yaml(inner["default"])
-        yield Key(here, default, _values(inner), inner.get("paper", "-"), " ".join(sentences(inner)))
+        yield Key(here, default, _values(inner), inner.get("paper", "-"), " ".join(inner.get("description", "").split()))
         for kind in choices(inner):
             yield from _below(kind, here)
 

@@ -5,7 +5,6 @@
 
 import functools
 import json
-import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -36,12 +35,6 @@ def rule_of(key: Sequence[str | int]) -> Rule:
 def choices(rule: Rule) -> list[Rule]:
     """The kinds of values that a rule admits; most admit one."""
     return [resolved(one) for one in rule.get("anyOf", [rule])]
-
-
-def sentences(rule: Rule) -> list[str]:
-    """What is said of a key, sentence by sentence."""
-    text = " ".join(rule.get("description", "").split())
-    return [part for part in re.split(r"(?<=\.) (?=[A-Z`\[<])", text) if part]
 
 
 def of_entries(rule: Rule) -> Rule | None:

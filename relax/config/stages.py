@@ -12,12 +12,16 @@ from typing import Any
 
 from relax.config.faults import where
 from relax.config.loading import Config
+from relax.config.stage_settings import TrainSettings
 from relax.errors import DataError
+from relax.settings import Settings
 from relax.tasks import TASKS, TEXT, warm_up_task
 
 
 def digest(value: Any) -> str:
-    """Twelve hexadecimal digits of the SHA-256 of a JSON value; key order does not matter."""
+    """Twelve hexadecimal digits of the SHA-256 of a JSON value, or of the recorded form of settings; key order does not
+    matter."""
+    value = value.recorded() if isinstance(value, Settings) else value
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:12]
 
 
@@ -59,15 +63,10 @@ def own_dimension(config: Config, method: str) -> int | None:
     return None if own == config["dictionary"]["koopman_dim"] else own
 
 
-def train_settings(config: Config, method: str) -> Config:
+def train_settings(config: Config, method: str) -> TrainSettings:
     """Of the ``train`` stage; the seed comes beside it. On which devices it runs is in the record, not here."""
-    placed = ("parallel", "vllm_gpus")
-    return {
-        "method": config["methods"][method],
-        "training": {key: value for key, value in config["training"].items() if key not in placed},
-        "ridge": config["dictionary"]["ridge"],
-        "prompt": config["prompt"],
-    }
+    own, ridge = config["methods"][method], config["dictionary"]["ridge"]
+    return TrainSettings(method=own, training=config["training"], ridge=ridge, prompt=config["prompt"])
 
 
 def extract_settings(config: Config) -> Config:

@@ -29,7 +29,7 @@ _CHAIN = re.compile(r"\d(\+\d=\d)+")
 
 
 class TrapSettings(Settings):
-    """The answer-prior trap, for `source: answer-prior`."""
+    """The answer-prior trap."""
 
     easy_share: ProperShare = 0.4
     """Share of problems that the rote answer solves. Their answer is 0. More of them make the trap deeper."""

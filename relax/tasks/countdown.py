@@ -36,7 +36,7 @@ _STEP = re.compile(r"([-+*])(\d)=(\d+)")
 
 
 class CountdownSettings(Settings):
-    """The small Countdown task, for `source: countdown`."""
+    """The small Countdown task."""
 
     numbers: Annotated[int, Field(ge=2, le=3)] = 3
     """Numbers of a problem."""

@@ -5,7 +5,7 @@ from relax.tasks.task import Task
 
 
 class DataSet(Settings):
-    """Problems of a data set of the hub, or of a file in its place."""
+    """A data set of the hub, or a file in its place; an entry of ``data.datasets``."""
 
     repo: str
     """Name on the hub. A file in its place may have any name. Ids begin with the name, and with `name#2` where it

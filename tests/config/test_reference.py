@@ -10,7 +10,8 @@ import yaml
 
 from relax import config
 from relax.config import reference
-from relax.config.schema import rule_of, schema, sentences
+from relax.config.schema import rule_of, schema
+from relax.settings import sentences
 from tests.conftest import REPOSITORY
 
 README = REPOSITORY / "config" / "README.md"
@@ -62,7 +63,7 @@ def test_a_key_says_its_unit_range_and_what_the_paper_has() -> None:
 
 def test_the_first_sentence_is_what_a_fault_says() -> None:
     rule = rule_of(["methods", "any", "xi"])
-    assert sentences(rule)[0] == (
+    assert sentences(rule["description"])[0] == (
         "DSD limit (Eq. 12): a number, a percentile of the initial policy's DSD such as q90, or null for none."
     )
     assert rule_of(["methods", "any", "nothing"]) == {}

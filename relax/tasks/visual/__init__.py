@@ -19,7 +19,7 @@ Family = Literal["bars", "cells", "line", "clock", "geometry"]
 
 
 class VisualSettings(Settings):
-    """The visual task, problems with rendered pictures, for `source: visual`."""
+    """The visual task, problems with rendered pictures."""
 
     families: Several[Family] = key(["bars", "cells", "line", "clock", "geometry"])
     """Families of problems: bar charts, grids to count, number lines, clocks, figures with labelled lengths
