@@ -86,8 +86,6 @@ AtLeastOne = Annotated[int, Field(ge=1)]
 Several = Annotated[
     list[Item], Field(min_length=1, json_schema_extra={"uniqueItems": True}), AfterValidator(_nothing_twice)
 ]
-#: A commit of a repository on the hub.
-Revision = Annotated[str, Field(pattern="^([0-9a-f]{40}|unpinned)$")]
 #: The name of a policy, a method, a benchmark or an ablation.
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 #: A commit of a repository on the hub.
