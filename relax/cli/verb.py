@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from relax import config
+from relax.settings import Settings
 
 if TYPE_CHECKING:
     from relax.records.record import Run
@@ -142,7 +143,7 @@ def check_names(a: argparse.Namespace, loaded: config.Config) -> None:
 def begin(
     a: argparse.Namespace,
     loaded: config.Config,
-    settings: dict[str, Any],
+    settings: Settings | dict[str, Any],
     inputs: Sequence[str | Path],
     verb: str | None = None,
 ) -> "Run":
@@ -165,6 +166,7 @@ def begin(
     verb = verb or a.verb
     names = ("policy", "method", "seed", "benchmark")
     identity = {name: getattr(a, name) for name in names if name in a}
+    settings = settings.recorded() if isinstance(settings, Settings) else settings
     return Run(
         verb=verb,
         identity={"name": loaded["name"], **identity},

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from relax.cluster.site import Site, variable
-from relax.config import Config, schema
+from relax.config import Config
+from relax.config.resources import Resources
 from relax.errors import ConfigError
 
 #: Rules that are Slurm jobs, in the order of the pipeline.
@@ -22,8 +23,7 @@ def parameters(config: Config, policy: str) -> float:
 
 
 def _row(config: Config, rule: str) -> Config:
-    keys = schema()["properties"]["resources"]["additionalProperties"]["properties"]
-    return {key: rule["default"] for key, rule in keys.items()} | config["resources"].get(rule, {})
+    return Resources().recorded() | config["resources"].get(rule, {})
 
 
 def gpus(config: Config, rule: str, policy: str) -> int:
