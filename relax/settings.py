@@ -1,6 +1,17 @@
-"""The base of every typed part of the configuration: strict, frozen, and described key by key."""
+"""The base of every typed part of the configuration: strict, frozen, and described key by key.
 
-from pydantic import BaseModel, ConfigDict
+A key's docstring is its only description. The first sentence stands in the message of a fault, the whole text in the
+table of keys of ``config/README.md``.
+"""
+
+import re
+from collections.abc import Hashable
+from typing import Annotated, Any, TypeVar
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidatorFunctionWrapHandler, WrapValidator
+from pydantic_core import PydanticCustomError, PydanticUndefined
+
+Item = TypeVar("Item", bound=Hashable)
 
 
 class Settings(BaseModel):
@@ -9,4 +20,73 @@ class Settings(BaseModel):
     A key that is not declared is refused, a value is never changed afterwards, and no text becomes a number.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True, allow_inf_nan=False
+    )
+
+    def recorded(self) -> dict[str, Any]:
+        """The keys and values as plain JSON: what a run record holds, and what a digest is taken of."""
+        # Pydantic would warn of a whole number where any number may stand.
+        return self.model_dump(warnings=False)
+
+
+def key(
+    default: Any = PydanticUndefined, *, unit: str | None = None, paper: str | None = None, trl: str | None = None
+) -> Any:
+    """A key of a :class:`Settings` with what its type does not say.
+
+    Args:
+        default: its value where no file names the key; without one the key is required.
+        unit: what a number counts, such as ``tokens``.
+        paper: the paper's value and where it stands, or ``not stated``; None where the key is this repository's own.
+        trl: the argument of TRL's ``GRPOConfig``, or of ``ReLaXConfig``, that takes the value as it is.
+    """
+    said = {"unit": unit, "paper": paper, "trl": trl}
+    return Field(default, json_schema_extra={name: text for name, text in said.items() if text is not None})
+
+
+def sentences(description: str | None) -> list[str]:
+    """What is said of a key, sentence by sentence."""
+    return [part for part in re.split(r"(?<=\.) (?=[A-Z`\[<])", " ".join((description or "").split())) if part]
+
+
+def contradiction(message: str, *place: str) -> PydanticCustomError:
+    """What a validator raises: a whole sentence, about the key at ``place`` below the model (about the model without).
+
+    The sentence reaches the user as it is, behind file and line; ``{key}`` in it becomes the full name of the key.
+    """
+    return PydanticCustomError("contradiction", "{message}", {"message": message, "place": list(place)})
+
+
+def _as_written(value: Any, check: ValidatorFunctionWrapHandler) -> Any:
+    # A whole number stays one: digests of settings are taken of what the files say.
+    check(value)
+    return value
+
+
+def _nothing_twice(values: list[Item]) -> list[Item]:
+    if len(set(values)) < len(values):
+        raise PydanticCustomError("not_unique", "expected nothing twice")
+    return values
+
+
+#: The mark of a number that is kept as it is written, whole or not; bounds stand before it.
+AS_WRITTEN = WrapValidator(_as_written)
+#: Numbers: any, from 0, above 0, from 0 to 1, above 0 up to 1, between 0 and 1.
+Number = Annotated[float, AS_WRITTEN]
+FromZero = Annotated[float, Field(ge=0), AS_WRITTEN]
+Positive = Annotated[float, Field(gt=0), AS_WRITTEN]
+Share = Annotated[float, Field(ge=0, le=1), AS_WRITTEN]
+PositiveShare = Annotated[float, Field(gt=0, le=1), AS_WRITTEN]
+ProperShare = Annotated[float, Field(gt=0, lt=1), AS_WRITTEN]
+#: Whole numbers from 0 and from 1.
+Count = Annotated[int, Field(ge=0)]
+AtLeastOne = Annotated[int, Field(ge=1)]
+#: A list with an item or more, and no item twice.
+Several = Annotated[
+    list[Item], Field(min_length=1, json_schema_extra={"uniqueItems": True}), AfterValidator(_nothing_twice)
+]
+#: The name of a policy, a method, a benchmark or an ablation.
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+#: A commit of a repository on the hub.
+Revision = Annotated[str, Field(pattern="^([0-9a-f]{40}|unpinned)$")]

@@ -1,10 +1,8 @@
 """Which tracking URIs can be served: checked before a run, without MLflow, which takes seconds to import."""
 
 import re
-from collections.abc import Iterator, Mapping
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any
 
 #: Databases beside SQLite that MLflow keeps runs in; each wants a driver installed.
 DATABASES = ("postgresql", "mysql", "mssql")
@@ -38,10 +36,3 @@ def uri_fault(uri: str) -> str | None:
     if written in (plugin.name for plugin in entry_points(group="mlflow.tracking_store")):
         return None
     return f"is of a kind that cannot be served; {_HOW}"
-
-
-def tracking_faults(config: Mapping[str, Any]) -> Iterator[tuple[list[str | int], str]]:
-    """(key, sentence) of a ``tracking.uri`` in a configuration that cannot be served; an empty one counts as null."""
-    uri = config.get("tracking", {}).get("uri")
-    if uri and (fault := uri_fault(uri)):
-        yield ["tracking", "uri"], f"tracking.uri {fault}, or null for mlflow.db in the results folder."

@@ -16,10 +16,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from pydantic import Field
-
 from relax.errors import DataError
-from relax.settings import Settings
+from relax.settings import ProperShare, Settings
 from relax.tasks.noisy_sum import answer_of, answer_to, context
 from relax.tasks.problem import TEST_SHARE, Problem, split_of
 from relax.tasks.task import Keep, Task
@@ -33,8 +31,8 @@ _CHAIN = re.compile(r"\d(\+\d=\d)+")
 class TrapSettings(Settings):
     """The answer-prior trap."""
 
-    easy_share: float = Field(0.4, gt=0, lt=1)
-    """Share of problems that the rote answer solves."""
+    easy_share: ProperShare = 0.4
+    """Share of problems that the rote answer solves. Their answer is 0. More of them make the trap deeper."""
 
 
 def strategy(prompt: str, response: str) -> str | None:

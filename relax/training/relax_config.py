@@ -3,53 +3,38 @@
 import math
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
 from trl import GRPOConfig
 
+from relax.config.latent import Dictionary
+from relax.config.methods import Method
 from relax.errors import ConfigError
-from relax.koopman import POSITIONS, SPECTRA
+from relax.settings import sentences
 
-TOKEN_METHODS = ("none", "clip_cov", "kl_cov")
-KL_MODES = ("none", "adaptive", "uniform")
-KL_REDUCTIONS = ("group", "mean", "sum")
+#: The keys of the configuration that are also fields of :class:`ReLaXConfig`, by their names.
+_KEYS = {**Method.model_fields, **Dictionary.model_fields}
+
+
+def _values(name: str) -> tuple[str, ...]:
+    """The texts that a key admits; none where it admits other values."""
+    kind = _KEYS[name].annotation
+    return get_args(kind) if get_origin(kind) is Literal else ()
+
+
+def _help(name: str, more: str = "") -> dict[str, str]:
+    """The help of a field, which is what the configuration says of the key; ``more`` is what holds here alone."""
+    among = f"One of {', '.join(_values(name))}." if _values(name) else ""
+    return {"help": " ".join(part for part in (*sentences(_KEYS[name].description)[:1], among, more) if part)}
 
 
 @dataclass
 class ReLaXConfig(GRPOConfig):
     """Training arguments of :class:`ReLaXTrainer`; everything not named here is TRL's GRPOConfig.
 
-    The paper's values (Table 3) are the defaults where the paper gives one. ``alpha`` and ``xi``
-    belong to a spectrum: DSD of singular values is one to two orders of magnitude larger.
-
-    Args:
-        alpha: weight of the latent exploration term (Eq. 11); 0 leaves it out. Paper 0.1.
-        xi: DSD above which the encouragement stops and the adaptive KL starts (Eq. 12), as a number,
-            a percentile of the DSD of the first rollouts such as ``"q90"``, or None. Paper 10.
-        koopman_dim: m, observables of a dictionary fitted by the trainer. Paper 50.
-        ridge: added to the un-normalised Gram matrix.
-        spectrum: ``"eigenvalues"`` (Eq. 7) or ``"singular_values"`` (the authors' fragment).
-        advantage_shaping: weight DSD by max(A, 0) (Eq. 11) or not (Eq. 10).
-        kl_mode: ``"adaptive"`` (Eq. 12), ``"uniform"`` or ``"none"``; TRL's ``beta`` is its weight. None is
-            ``"adaptive"`` where ``xi`` is set; where it is not, ``beta`` weighs the KL of TRL's own loss.
-        kl_reduction: ``"group"``, ``"mean"`` or ``"sum"``, see :func:`~relax.training.objective.kl_penalty`.
-        dictionary: path of a fitted dictionary; None fits one on the first rollouts.
-        dictionary_objective: what a fit by the trainer minimises.
-        position: which states a response's trajectory is, see :data:`relax.koopman.dictionary.POSITIONS`;
-            a given dictionary brings its own.
-        dsd_window: average DSD over windows of this many states; None takes the whole response.
-        matched_length: states at which DSD is logged a second time, over windows, so that it can be compared
-            across lengths; None takes the median length of the first rollouts.
-        token_method: ``"none"``, ``"clip_cov"`` or ``"kl_cov"`` (:mod:`relax.training.token_methods`). KL-Cov
-            does not clip the ratio, so ``epsilon`` is not used then.
-        clip_cov_ratio, clip_cov_low, clip_cov_high: share of the tokens that Clip-Cov picks, and the
-            covariances they lie between.
-        kl_cov_ratio, kl_cov_coef: share of the tokens that KL-Cov picks, and the weight of their
-            ``|log pi - log pi_old|``.
-        dynamic_sampling: replace groups whose responses all earn the same under the first reward function
-            by further prompts. ``loss_type="dapo"`` counts the tokens of informative groups alone.
-        dynamic_sampling_rounds: rounds of generation for a batch, the first included; what is then still
-            missing is made up of groups without gradient.
+    The paper's values (Table 3) are the defaults where the paper gives one. ``alpha`` and ``xi`` belong to a spectrum:
+    DSD of singular values is one to two orders of magnitude larger. The arguments below that are keys of
+    ``methods`` or ``dictionary`` too mean what the configuration says of these keys.
 
     Raises:
         ConfigError: a value that contradicts another.
@@ -62,27 +47,53 @@ class ReLaXConfig(GRPOConfig):
         generation_batch_size: int = 8
         generation_kwargs: dict[str, Any] | None = None
 
-    alpha: float = field(default=0.1, metadata={"help": "Weight of the latent exploration term."})
-    xi: float | str | None = field(default=None, metadata={"help": "DSD limit, or a percentile such as q90."})
-    koopman_dim: int = field(default=50, metadata={"help": "Observables m of the dictionary."})
-    ridge: float = field(default=1e-3, metadata={"help": "Ridge on the un-normalised Gram matrix."})
-    spectrum: str = field(default="eigenvalues", metadata={"help": "eigenvalues or singular_values."})
-    advantage_shaping: bool = field(default=True, metadata={"help": "Weight DSD by max(A, 0)."})
-    kl_mode: str | None = field(default=None, metadata={"help": "none, adaptive or uniform."})
-    kl_reduction: str = field(default="group", metadata={"help": "group, mean or sum."})
-    dictionary: str | None = field(default=None, metadata={"help": "Path of a fitted dictionary."})
-    dictionary_objective: str = field(default="residual", metadata={"help": "Objective of the fit."})
-    position: str = field(default="response", metadata={"help": "response or predicting."})
-    dsd_window: int | None = field(default=None, metadata={"help": "States per DSD window."})
-    matched_length: int | None = field(default=None, metadata={"help": "States of the length-matched DSD."})
-    token_method: str = field(default="none", metadata={"help": "none, clip_cov or kl_cov."})
-    clip_cov_ratio: float = field(default=2e-4, metadata={"help": "Share of tokens that Clip-Cov picks."})
-    clip_cov_low: float = field(default=1.0, metadata={"help": "Lowest covariance of Clip-Cov."})
-    clip_cov_high: float = field(default=5.0, metadata={"help": "Highest covariance of Clip-Cov."})
-    kl_cov_ratio: float = field(default=2e-3, metadata={"help": "Share of tokens that KL-Cov picks."})
-    kl_cov_coef: float = field(default=1.0, metadata={"help": "Weight of KL-Cov's penalty."})
-    dynamic_sampling: bool = field(default=False, metadata={"help": "Replace groups without variance."})
-    dynamic_sampling_rounds: int = field(default=10, metadata={"help": "Rounds of generation at most."})
+    alpha: float = field(default=0.1, metadata=_help("alpha", "0 leaves the term out."))
+    xi: float | str | None = field(
+        default=None, metadata=_help("xi", "A percentile is one of the DSD of the first rollouts.")
+    )
+    koopman_dim: int = field(default=50, metadata=_help("koopman_dim", "A dictionary that is given brings its own."))
+    ridge: float = field(default=1e-3, metadata=_help("ridge"))
+    spectrum: str = field(default="eigenvalues", metadata=_help("spectrum"))
+    advantage_shaping: bool = field(default=True, metadata=_help("advantage_shaping"))
+    kl_mode: str | None = field(
+        default=None,
+        metadata=_help(
+            "kl_mode",
+            "TRL's `beta` is its weight. None is adaptive where `xi` is set; where it is not, `beta` weighs the KL of "
+            "TRL's own loss.",
+        ),
+    )
+    kl_reduction: str = field(default="group", metadata=_help("kl_reduction"))
+    dictionary: str | None = field(
+        default=None, metadata={"help": "Path of a fitted dictionary. None fits one on the first rollouts."}
+    )
+    dictionary_objective: str = field(default="residual", metadata=_help("objective"))
+    position: str = field(default="response", metadata=_help("position", "A dictionary that is given brings its own."))
+    dsd_window: int | None = field(default=None, metadata=_help("dsd_window"))
+    matched_length: int | None = field(
+        default=None,
+        metadata={
+            "help": "States at which DSD is logged a second time, over windows, so that it can be compared across "
+            "lengths. None takes the median length of the first rollouts."
+        },
+    )
+    token_method: str = field(
+        default="none", metadata=_help("token_method", "KL-Cov does not clip the ratio: `epsilon` is not used then.")
+    )
+    clip_cov_ratio: float = field(default=2e-4, metadata=_help("clip_cov_ratio"))
+    clip_cov_low: float = field(default=1.0, metadata=_help("clip_cov_low"))
+    clip_cov_high: float = field(default=5.0, metadata=_help("clip_cov_high"))
+    kl_cov_ratio: float = field(default=2e-3, metadata=_help("kl_cov_ratio"))
+    kl_cov_coef: float = field(default=1.0, metadata=_help("kl_cov_coef"))
+    dynamic_sampling: bool = field(
+        default=False,
+        metadata=_help(
+            "dynamic_sampling",
+            'The rewards are those of the first reward function. `loss_type="dapo"` counts the tokens of informative '
+            "groups alone.",
+        ),
+    )
+    dynamic_sampling_rounds: int = field(default=10, metadata=_help("dynamic_sampling_rounds"))
 
     def __post_init__(self) -> None:
         try:
@@ -104,6 +115,13 @@ class ReLaXConfig(GRPOConfig):
     def own_kl(self) -> bool:
         """Whether the KL is one of :mod:`relax.training.objective`, which then stands in place of TRL's."""
         return self.beta != 0 and self.kl_term != "trl"
+
+
+# Every field is described once, by its help.
+_ARGUMENTS = [
+    f"        {name}: {ReLaXConfig.__dataclass_fields__[name].metadata['help']}" for name in ReLaXConfig.__annotations__
+]
+ReLaXConfig.__doc__ = "\n".join([f"{ReLaXConfig.__doc__}", "    Args:", *_ARGUMENTS, ""])
 
 
 def checked_arguments(args: Any, model: Any) -> ReLaXConfig:
@@ -128,15 +146,9 @@ def checked_arguments(args: Any, model: Any) -> ReLaXConfig:
 
 
 def _check_choices(args: ReLaXConfig) -> None:
-    choices = (
-        ("spectrum", args.spectrum, SPECTRA),
-        ("kl_mode", "none" if args.kl_mode is None else args.kl_mode, KL_MODES),
-        ("kl_reduction", args.kl_reduction, KL_REDUCTIONS),
-        ("position", args.position, POSITIONS),
-        ("token_method", args.token_method, TOKEN_METHODS),
-    )
-    for name, value, known in choices:
-        if value not in known:
+    for name in ("spectrum", "kl_mode", "kl_reduction", "position", "token_method"):
+        value, known = getattr(args, name), _values(name)
+        if value not in known and not (name == "kl_mode" and value is None):
             raise ConfigError(f"{name} is {value!r}, expected one of {', '.join(known)}.")
 
 

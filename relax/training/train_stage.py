@@ -15,6 +15,8 @@ from accelerate.utils import broadcast_object_list
 from transformers import PrinterCallback, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from relax.config import digest
+from relax.config.stage_settings import TrainSettings
+from relax.config.training import Training
 from relax.data.copies import distinct
 from relax.data.problem_files import read_problems
 from relax.data.processor import tokenizer_of
@@ -56,7 +58,7 @@ OWN = ("dsd/", "probe/", "relax/", "seconds/", "sampling/", "token_method/", "gr
 
 
 def train_stage(
-    settings: dict[str, Any],
+    settings: TrainSettings,
     seed: int,
     data: str | Path,
     base: str | Path,
@@ -71,7 +73,7 @@ def train_stage(
     """Train and write ``model/``, ``metrics.jsonl``, ``rollouts.jsonl`` and the record below ``out``.
 
     Args:
-        settings: ``method``, ``training``, ``ridge`` and ``prompt`` of the configuration.
+        settings: the method, what all methods share, the ridge and the prompt.
         seed: of everything random in the run.
         data: problem file to train on.
         base: folder of the initial policy.
@@ -93,7 +95,7 @@ def train_stage(
     the first one writes.
     """
     ranks = PartialState(cpu=not torch.cuda.is_available())
-    decides = [settings, seed, list(run.digests.values()), _code()]
+    decides = [settings.recorded(), seed, list(run.digests.values()), _code()]
     if ranks.num_processes > 1:  # each keeps its own random state and rollouts
         decides.append(ranks.num_processes)
     out, folder = Path(out), Path(checkpoints) / digest(decides)
@@ -108,7 +110,7 @@ def train_stage(
         if tell is not None and ranks.is_main_process:
             tell(start)
             trainer.add_callback(_Tell(tell))
-        _run(trainer, probes, found[0], settings, label, stop)
+        _run(trainer, probes, found[0], settings.training, label, stop)
         rows = [start, *_series(trainer.state.log_history)]
         _save_model(trainer, out / "model")
         if ranks.is_main_process:
@@ -132,14 +134,14 @@ def train_stage(
 
 
 def _trainer(
-    settings: dict[str, Any], seed: int, problems: list[Problem], base: str | Path, dictionary: Path, folder: Path
+    settings: TrainSettings, seed: int, problems: list[Problem], base: str | Path, dictionary: Path, folder: Path
 ) -> tuple[ReLaXTrainer, Probes, dict[str, float]]:
     """The trainer, the probes and the row of step 0."""
     # Weights in float32 whatever the checkpoint holds: at a learning rate of 1e-6 updates would round
     # away in bfloat16. Lower precision is autocast's business.
     model, processing = load_policy(base, torch.float32)
     found = Dictionary.load(dictionary / "dictionary.safetensors")  # first, as its fault says which stage to run
-    asked = settings["method"]["koopman_dim"]
+    asked = settings.method.koopman_dim
     if asked not in (None, found.settings.koopman_dim):
         raise DataError(
             f"{dictionary}: its dictionary has m = {found.settings.koopman_dim}, the method asks for {asked}; "
@@ -157,16 +159,16 @@ def _trainer(
         model=model,
         reward_funcs=reward_functions(settings),
         args=arguments,
-        train_dataset=training_set(problems, processing, settings["prompt"]),
+        train_dataset=training_set(problems, processing, settings.prompt.recorded()),
         processing_class=processing,
     )
     if trainer.accelerator.is_main_process:
-        t = settings["training"]
+        training = settings.training
         trainer.sample = RolloutSample(
-            t["steps"],
-            t["probe_every"],
-            t["updates_per_generation"],
-            t["rollouts_per_prompt"],
+            training.steps,
+            training.probe_every,
+            training.updates_per_generation,
+            training.rollouts_per_prompt,
             tokenizer_of(processing),
             trainer.reward_func_names,
         )
@@ -186,7 +188,7 @@ def _code() -> str:
     package = Path(__file__).resolve().parents[1]
     files = sorted(
         p
-        for part in ("training", "koopman", "latent", "models", "grading", "evaluation")
+        for part in ("training", "koopman", "latent", "models", "grading", "evaluation", "tasks")
         for p in (package / part).rglob("*.py")
     )
     return digest([digest_path(file) for file in files])
@@ -204,12 +206,12 @@ def _processes(trainer: ReLaXTrainer) -> dict[str, Any]:
 
 
 def _run(
-    trainer: ReLaXTrainer, probes: Probes, goes_on: bool, settings: dict[str, Any], label: str, asks: Path | None
+    trainer: ReLaXTrainer, probes: Probes, goes_on: bool, training: Training, label: str, asks: Path | None
 ) -> None:
-    steps = settings["training"]["steps"]
+    steps = training.steps
     progress, stop = Progress(label, steps), StopSafely(asks)
     trainer.remove_callback(PrinterCallback)
-    trainer.add_callback(Follow(probes, settings["training"]["probe_every"], progress))
+    trainer.add_callback(Follow(probes, training.probe_every, progress))
     trainer.add_callback(stop)
     with stop.installed():
         trainer.train(resume_from_checkpoint=goes_on)

@@ -132,7 +132,7 @@ def test_the_size_of_a_policy_decides_no_output(paper) -> None:
 
 def test_an_unknown_rule_is_refused(tmp_path) -> None:
     (tmp_path / "bad.yaml").write_text("resources: {trian: {gpus: 2}}\n")
-    with pytest.raises(ConfigError, match="resources is 'trian', expected one of base, dictionary, train"):
+    with pytest.raises(ConfigError, match="unknown name 'trian' in resources; did you mean 'train'"):
         config.load([DEMO, tmp_path / "bad.yaml"])
 
 

@@ -17,7 +17,6 @@ import pytest
 from datasets import Dataset, Features, Image, List, Value, load_dataset_builder
 from PIL import Image as Pillow
 
-from relax import config
 from relax.data import hub, images, splits
 from relax.data.data_stage import make_problems
 from relax.data.images import keep
@@ -25,6 +24,7 @@ from relax.data.problem_files import read_problems
 from relax.errors import DataError
 from relax.grading.grader import grade_response
 from relax.records.record import Run
+from relax.tasks.hub import DataSet
 from relax.tasks.problem import Problem, split_of
 from relax.tasks.visual import rendered
 from relax.tasks.visual.drawing import VARIANTS, Style, draw, style_of
@@ -200,10 +200,7 @@ def source(**changes) -> dict:
         "answer": "answer",
         "images": "image",
     }
-    loaded = config.load([Path("config/config.yaml")])
-    full = config._with_defaults({"datasets": [{**given, **changes}]}, config.schema()["properties"]["data"])
-    assert loaded["data"]["datasets"] == []
-    return full["datasets"][0]
+    return DataSet(**(given | changes)).recorded()
 
 
 def read(entry: dict, out: Path) -> list[Problem]:

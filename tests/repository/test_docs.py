@@ -3,7 +3,6 @@
 import ast
 import copy
 import re
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,9 +11,10 @@ import pytest
 import yaml
 
 from relax import config
+from relax.config import reference
 from relax.errors import ConfigError
+from relax.tasks import TASKS
 from tests.conftest import REPOSITORY
-from tests.workflow.workflow_fixture import ENVIRONMENT
 
 DEMO = REPOSITORY / "config" / "config.yaml"
 PAPER = REPOSITORY / "config" / "paper_text.yaml"
@@ -52,67 +52,7 @@ def code(cell: str) -> str:
     return cell.strip().strip("|").strip().strip("`")
 
 
-def schema_keys() -> Iterator[tuple[str, dict[str, Any], bool, bool]]:
-    """(path, rule, required, one of several) of every key, names of definitions as ``<name>``."""
-
-    def walk(rule: dict[str, Any], path: str) -> Iterator[tuple[str, dict[str, Any], bool, bool]]:
-        for key, inner in rule.get("properties", {}).items():
-            here = f"{path}.{key}" if path else key
-            yield here, inner, key in rule.get("required", []), rule.get("maxProperties") == 1
-            yield from walk(inner, here)
-            if isinstance(inner.get("items"), dict):
-                yield from walk(inner["items"], f"{here}[]")
-            while isinstance(inner := inner.get("additionalProperties"), dict):
-                here = f"{here}.<name>"
-                yield from walk(inner, here)
-
-    yield from walk(config.schema(), "")
-
-
-def documented_keys() -> dict[str, str]:
-    """Path -> default as written, of the README's key tables."""
-    found = {}
-    top = config.schema()["properties"]
-    for title, text in sections(README).items():
-        if title == "Top level":
-            prefix = ""
-        elif title in top:
-            prefix = f"{title}.<name>." if "propertyNames" in top[title] else f"{title}."
-        else:
-            continue
-        found |= {prefix + code(row[0]): row[1] for row in rows(text)}
-    return found
-
-
 # The configuration and its README ---------------------------------------------------------------
-
-
-def test_every_key_of_the_schema_is_in_the_readme_and_no_other() -> None:
-    named = {path for path, rule, *_ in schema_keys() if "." in path or rule.get("type") != "object"}
-    assert set(documented_keys()) == named
-
-
-def test_the_readme_gives_the_defaults_of_the_schema() -> None:
-    written = documented_keys()
-    for path, rule, required, choice in schema_keys():
-        if path not in written:
-            continue
-        if required:
-            assert written[path] == "required", path
-        elif choice:
-            assert written[path].startswith("or "), path
-        else:
-            assert yaml.safe_load(written[path]) == rule["default"], path
-
-
-def test_every_key_of_the_schema_has_a_description_and_where_optional_a_default() -> None:
-    bare = []
-    for path, rule, required, choice in schema_keys():
-        described = "description" in rule or rule.get("$ref") == "#/$defs/revision"
-        if not described or not (required or choice or "default" in rule):
-            bare.append(path)
-    assert bare == []
-    assert "description" in config.schema()["$defs"]["revision"]
 
 
 def test_what_runs_again_is_what_the_settings_of_the_stages_say() -> None:
@@ -267,8 +207,8 @@ def test_every_name_in_the_method_leads_somewhere() -> None:
 
 
 def test_every_key_named_in_the_documentation_is_in_the_schema() -> None:
-    known = {path for path, *_ in schema_keys()}
-    top = "|".join(config.schema()["properties"])
+    known = {key.path for key in reference.described_keys()}
+    top = "|".join(config.Experiment.model_fields)
     for page in (METHOD, METRICS):
         named = set(re.findall(rf"`((?:{top})\.[\w.<>]+)`", page.read_text()))
         assert named, page
@@ -290,10 +230,12 @@ def test_every_metric_that_training_writes_is_explained_and_no_other() -> None:
 
 
 def rewarded(file: Path) -> set[str]:
-    """Names given to TRL's ``log_metric``."""
+    """Names given to TRL's ``log_metric``, and those that the tasks' own metrics give to it."""
     calls = [n for n in ast.walk(ast.parse(file.read_text())) if isinstance(n, ast.Call)]
     texts = [c.args[0] for c in calls if isinstance(c.func, ast.Name) and c.func.id == "log_metric"]
-    return {name for text in texts for name in fillings(text)}
+    own = {name for task in TASKS.values() if task.metrics for name in task.metrics(["3745811:"], ["=9"])}
+    assert own
+    return {name for text in texts if not isinstance(text, ast.Name) for name in fillings(text)} | own
 
 
 def noted(file: Path) -> set[str]:
@@ -340,7 +282,7 @@ def test_dsd_against_length_is_what_the_method_says() -> None:
 
     from relax.koopman import Dictionary, dsd
 
-    table = re.findall(r"^\| (\d+) \|(.+)\|$", sections(METHOD)["Traps that were measured"], flags=re.M)
+    table = re.findall(r"^\| (\d+) \|(.+)\|$", sections(METHOD)["Pitfalls that were measured"], flags=re.M)
     said_of = {int(length): [float(cell) for cell in cells.split("|")] for length, cells in table}
     weight = Dictionary.random(64, 50, seed=0).weight
     for length in (51, 512):
@@ -355,13 +297,3 @@ def test_dsd_against_length_is_what_the_method_says() -> None:
             for spectrum in ("eigenvalues", "singular_values")
         ]
         assert found == pytest.approx(said_of[length], rel=0.1)
-
-
-def test_the_pipeline_in_the_readme_is_the_workflow() -> None:
-    command = ["snakemake", "--rulegraph", "mermaid-js"]
-    graph = subprocess.run(command, cwd=REPOSITORY, env=ENVIRONMENT, capture_output=True, text=True, check=True).stdout
-    names = dict(re.findall(r"(id\d+)\[(\w+)\]", graph))
-    drawn = {(names[a], names[b]) for a, b in re.findall(r"(id\d+) --> (id\d+)", graph)}
-    block = re.search(r"```mermaid\n(.*?)```", (REPOSITORY / "README.md").read_text(), re.DOTALL)[1]
-    lines = re.findall(r"(\w+) --> ([\w &]+)", block)
-    assert {(a, b) for a, several in lines for b in several.split(" & ")} == drawn

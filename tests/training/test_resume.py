@@ -127,7 +127,7 @@ def test_the_stage_goes_on_before_a_damaged_checkpoint_and_never_starts_again_by
             if stop and row["step"] == 9:
                 stop.touch()
 
-        made = Run("train", {}, settings, inputs)
+        made = Run("train", {}, settings.recorded(), inputs)
         train_stage(settings, 1, *inputs, tmp_path / "result", checkpoints, made, "t", tell, stop)
 
     with pytest.raises(Interrupted):

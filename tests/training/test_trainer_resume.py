@@ -51,12 +51,12 @@ def test_a_resumed_run_ends_with_the_same_weights(
 
 def method_arguments(method: str, folder: Path, dictionary: Path, **training):
     """The trainer's arguments for a method of the configuration, at the size of a test."""
-    settings = config.train_settings(config.load([DEMO]), method)
-    settings["training"] |= {
+    size = {
         "steps": 5, "prompts_per_step": 2, "rollouts_per_prompt": 4, "updates_per_generation": 2, "micro_batch": 4,
         "max_response_length": 12, "checkpoint_every": 1, "learning_rate": 1e-3, "warmup_steps": 0, **training,
     }  # fmt: skip
-    settings["method"] |= {"overlong_buffer": None}
+    loaded = config.merge(config.load([DEMO]), {"training": size, "methods": {method: {"overlong_buffer": None}}})
+    settings = config.train_settings(loaded, method)
     save_dictionary(dictionary)
     percentiles = {spectrum: {"q90": 0.05} for spectrum in SPECTRA}
     (dictionary / "initial_dsd.json").write_text(json.dumps(percentiles))

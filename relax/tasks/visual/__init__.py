@@ -4,11 +4,11 @@ What it is asked for needs Pillow, so :mod:`relax.tasks.visual.rendered` is impo
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
-from relax.settings import Settings
+from relax.settings import Settings, Several, Share, key
 from relax.tasks.problem import Problem
 from relax.tasks.task import Keep, Task
 
@@ -21,23 +21,16 @@ Family = Literal["bars", "cells", "line", "clock", "geometry"]
 class VisualSettings(Settings):
     """The visual task, problems with rendered pictures."""
 
-    families: list[Family] = Field(
-        ["bars", "cells", "line", "clock", "geometry"], min_length=1, json_schema_extra={"uniqueItems": True}
-    )
-    """Families of problems."""
-    levels: list[Literal[1, 2, 3]] = Field([1, 2, 3], min_length=1, json_schema_extra={"uniqueItems": True})
-    """Difficulties, 1 to 3."""
-    size: int = Field(336, ge=32, le=2048)
-    """Pixels of a picture's side."""
-    text_share: float = Field(0.25, ge=0, le=1)
-    """Share of problems whose words say all that the picture shows."""
-
-    @field_validator("families", "levels")
-    @classmethod
-    def _different(cls, values: list[Any]) -> list[Any]:
-        if len(set(values)) < len(values):
-            raise ValueError("an entry stands there twice; name each once")
-        return values
+    families: Several[Family] = key(["bars", "cells", "line", "clock", "geometry"])
+    """Families of problems: bar charts, grids to count, number lines, clocks, figures with labelled lengths
+    ([docs/visual.md](../docs/visual.md))."""
+    levels: Several[Annotated[int, Field(ge=1, le=3)]] = key([1, 2, 3])
+    """Difficulties, 1 to 3. Harder problems have more bars, cells and marks, finer times, and areas in place of
+    perimeters."""
+    size: Annotated[int, Field(ge=32, le=2048)] = key(336, unit="pixels")
+    """Pixels of a picture's side. Below 160 axes and clocks carry no numbers."""
+    text_share: Share = 0.25
+    """Share of problems whose words say all that the picture shows. They can be answered without the picture."""
 
 
 def _made(settings: Mapping[str, Any], n: int, split: str, keep: Keep) -> Iterator[Problem]:

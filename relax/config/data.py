@@ -1,0 +1,76 @@
+"""``data`` and ``prompt``: the problems, and how a problem becomes the text that a policy reads."""
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+
+from pydantic import Field, create_model, model_validator
+
+from relax.settings import Count, Settings, contradiction, key
+from relax.tasks import TASKS
+from relax.tasks.hub import DataSet
+
+
+class CommonData(Settings):
+    """Training and held-out problems."""
+
+    source: str
+    """A task of `relax/tasks`. `hub` reads the data sets listed under `datasets`. The others are generated without
+    network ([docs/study.md](../docs/study.md#tasks))."""
+    seed: Count = 0
+    """Seed of generation and order. `hub` does not read the seed."""
+    digits: Annotated[int, Field(ge=2, le=128)] = 7
+    """Digits of a noisy-sum or answer-prior problem. More digits make the task harder and responses longer."""
+    train_problems: Count = key(6000, unit="problems", paper="about 22 000 (text)")
+    """Problems to train on; an empty set is refused by `relax data`. More problems lower the number of repetitions.
+    `hub` does not read the number: all rows count."""
+    test_problems: Count = key(100, unit="problems")
+    """Held-out problems. More of them narrow the error bars and lengthen evaluation in proportion. For `visual` each
+    problem is put in five drawings. For `hub` the held-out problems are taken out of the training problems, the same
+    ones whatever the order of the rows."""
+    instruction: str | None = key(None, paper="not stated")
+    """Put below every problem of a data set of the hub, on a line of its own. The problems of `visual` get it too. The
+    tasks of the benchmarks say "Please reason step by step, and put your final answer within \\boxed{}."; a policy
+    that is to box should be trained with the same words."""
+    datasets: list[DataSet] = key([])
+    """Data sets of the hub, read from the local cache that `relax fetch` fills."""
+
+    @model_validator(mode="after")
+    def _has_problems(self) -> Self:
+        if TASKS[self.source].problems is None and not self.datasets:
+            raise contradiction(f"data.source is {self.source}, but data.datasets names no data set.", "source")
+        return self
+
+
+def _of_tasks() -> dict[str, Any]:
+    """The keys that the tasks bring: their names, and the settings of each below its own name."""
+    described = CommonData.model_fields["source"].description
+    keys: dict[str, Any] = {"source": (Literal[tuple(TASKS)], Field(description=described))}
+    for task in TASKS.values():
+        if task.settings is not None:
+            said = (task.settings.__doc__ or "").strip().rstrip(".")
+            keys[task.key] = (task.settings, Field(task.settings(), description=f"{said}, for `source: {task.name}`."))
+    return keys
+
+
+if TYPE_CHECKING:
+    Data = CommonData
+else:
+    Data = create_model("Data", __base__=CommonData, __doc__=CommonData.__doc__, **_of_tasks())
+
+
+class Prompt(Settings):
+    """How a problem becomes the text a policy reads, the same in training, analysis and evaluation."""
+
+    chat_template: bool = key(False, paper="not stated")
+    """The problem as the user's turn of the policy's chat template. False takes the problem as it is, for base models.
+    A policy without a template is refused."""
+    system: str | None = key(None, paper="not stated")
+    """System turn of the chat template. It needs `chat_template: true`."""
+    thinking: bool = key(False, paper="not stated")
+    """Handed to the chat template as enable_thinking. Models that can think or not ask for it. Thinking needs a long
+    `max_response_length`."""
+
+    @model_validator(mode="after")
+    def _system_has_a_template(self) -> Self:
+        if self.system and not self.chat_template:
+            raise contradiction("a system turn needs prompt.chat_template: true.", "system")
+        return self

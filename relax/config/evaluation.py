@@ -1,0 +1,55 @@
+"""``evaluation`` and ``benchmarks``: what a policy is asked, and how its responses are generated."""
+
+from typing import Literal, Self
+
+from pydantic import model_validator
+
+from relax.settings import AtLeastOne, Count, PositiveShare, Settings, contradiction, key
+
+
+class Evaluation(Settings):
+    """How benchmarks are run."""
+
+    batch_size: AtLeastOne = key(256, unit="requests")
+    """Requests per batch of hf; it changes the samples drawn. Keep the number for a comparison."""
+    block_size: AtLeastOne = key(2048, unit="responses")
+    """Responses per file; what is lost at most when a job is killed. Jobs share out files among themselves (`relax
+    generate --part 1/4`). The number changes the samples that `hf` draws."""
+    max_response_length: AtLeastOne | None = key(None, unit="tokens", paper="3072 (Table 3)")
+    """Response tokens at most; null: as in training."""
+    seed: Count = 1234
+    """Of the sampling."""
+    backend: Literal["hf", "vllm"] = "hf"
+    """Model backend of lm-eval. It runs in the process that writes the responses. `vllm` needs CUDA."""
+    vllm_memory: PositiveShare = 0.9
+    """Share of the GPU's memory for vllm."""
+
+
+class AskedBenchmark(Settings):
+    """A benchmark as the experiment asks it; :class:`relax.config.benchmarks.Benchmark` says what it is."""
+
+    task: str
+    """What is asked: the name of a file in relax/evaluation/tasks without `.yaml`, a task of relax/tasks, or the path of a
+    YAML file. A task is asked its held-out problems. [docs/benchmarks.md](../docs/benchmarks.md) lists the files, and
+    [docs/develop-examples.md](../docs/develop-examples.md) has a file of one's own."""
+    path: str | None = None
+    """JSON lines or Parquet file with the columns of the task's data set; null: the data set of the hub. A CSV file
+    does too."""
+    rows: AtLeastOne | None = key(None, unit="questions")
+    """Questions expected, where a part of the benchmark is meant; null: all. Fewer or more are refused."""
+    greedy: bool = key(False, paper="MATH500, Minerva and the multimodal benchmarks (Tables 1 and 2)")
+    """One greedy response per problem: mean@1."""
+    samples: Count = key(0, unit="responses", paper="32 for AMC and AIME (Table 2)")
+    """Responses per problem drawn at temperature 1: mean@k and pass@k. `distinct@k` is measured too. More responses
+    narrow the error at proportional cost. Give `greedy`, `samples` or both; with `greedy` at least 2."""
+
+    @property
+    def metrics(self) -> list[str]:
+        """The means that the benchmark is asked for: ``mean@1`` of the greedy response, ``mean@k`` of the samples."""
+        return ["mean@1"] * self.greedy + [f"mean@{self.samples}"] * bool(self.samples)
+
+    @model_validator(mode="after")
+    def _asks_something(self) -> Self:
+        if self.samples == (1 if self.greedy else 0):
+            raise contradiction("give greedy: true, or samples (with greedy: at least 2, as both are mean@1).")
+        return self

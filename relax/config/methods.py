@@ -1,0 +1,93 @@
+"""``methods``: the training methods. Their keys are also the arguments that ``ReLaXConfig`` adds to TRL's."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from relax.settings import AtLeastOne, FromZero, Number, Positive, PositiveShare, Settings, contradiction, key
+
+#: A percentile of the initial policy's DSD, such as q90.
+Percentile = Annotated[str, Field(pattern="^q([1-9]|[1-9][0-9])$")]
+
+
+class Method(Settings):
+    """A training method; what it does not name keeps TRL's GRPO."""
+
+    spectrum: Literal["eigenvalues", "singular_values"] = key(
+        "eigenvalues", paper="eigenvalues (Eq. 7)", trl="spectrum"
+    )
+    """Spectrum of K that DSD is the variance of: eigenvalues as printed (Eq. 7), singular values as in the authors'
+    fragment."""
+    koopman_dim: Annotated[int, Field(ge=2)] | None = key(
+        None, unit="observables", paper="10, 25 and 50 compared (Figure 11)"
+    )
+    """Number m of observables of a dictionary of the method's own, fitted beside the others'. Null takes
+    `dictionary.koopman_dim`. Training logs the method's DSD in that frame. The final spectra of all methods are
+    measured in the common one."""
+    alpha: FromZero = key(0.0, paper="0.1 (Table 3)", trl="alpha")
+    """Weight of the latent exploration term (Eq. 11). Raising it raises DSD, and too high a weight costs reward. On the
+    demo's task about 0.1 is usable for eigenvalues, and 0.001 to 0.01 for singular values at ridge 0.001."""
+    xi: Positive | Percentile | None = key(None, unit="DSD", paper="10 (Table 3)")
+    """DSD limit (Eq. 12): a number, a percentile of the initial policy's DSD such as q90, or null for none. Above the
+    limit the encouragement stops and the adaptive KL acts."""
+    advantage_shaping: bool = key(True, paper="true (Eq. 11)", trl="advantage_shaping")
+    """Weight DSD by max(A, 0) (Eq. 11) or not (Eq. 10). True pushes only responses that are better than average."""
+    kl_mode: Literal["none", "adaptive", "uniform"] = key("none", paper="adaptive (Eq. 12)", trl="kl_mode")
+    """KL to the initial policy: off, for trajectories above xi (Eq. 12), or for all."""
+    beta: FromZero = key(0.0, paper="0.01 (Table 3)", trl="beta")
+    """Weight of the KL term. Raising it pulls towards the initial policy and keeps entropy. It must be 0 with `kl_mode:
+    none`, and above 0 otherwise."""
+    kl_reduction: Literal["group", "mean", "sum"] = key("group", paper="a sum over i (Eq. 12)", trl="kl_reduction")
+    """How trajectories are reduced: summed over a group and averaged over groups, averaged, or summed over the batch.
+    At the same `beta`, `group` is R times and `sum` is prompts x R times as strong as `mean`."""
+    dsd_window: Annotated[int, Field(ge=3)] | None = key(None, unit="states", trl="dsd_window")
+    """Average DSD over windows of this many states; null: the whole trajectory. Neighbouring windows share one state.
+    Windows remove the dependence of DSD on length. Shorter responses get DSD 0. A window needs `xi` as a number."""
+    epsilon: Positive | None = key(None, paper="not stated")
+    """Lower clip range; null: training.epsilon."""
+    epsilon_high: Positive | None = key(None, paper="not stated", trl="epsilon_high")
+    """Upper clip range (clip-higher); null: the lower one."""
+    entropy_coef: FromZero = key(0.0, paper="not stated (Figure 6)", trl="entropy_coef")
+    """Weight of TRL's entropy bonus. Too high a weight lets entropy rise without end."""
+    top_entropy_quantile: PositiveShare = key(1.0, trl="top_entropy_quantile")
+    """Share of the highest-entropy tokens that carry the policy loss. The 80/20 rule is 0.2."""
+    loss_type: Literal["grpo", "dapo", "dr_grpo", "bnpo"] = key("dapo", paper="not stated", trl="loss_type")
+    """TRL's loss normalisation; dapo is the token mean over the batch. `grpo` is the mean of response means, `bnpo` the
+    token mean over the micro-batch, and `dr_grpo` the sum over a constant."""
+    dynamic_sampling: bool = key(False, paper="not stated; true on the authors' page", trl="dynamic_sampling")
+    """Replace groups whose rewards are all equal by further prompts. Every group of a step then has a gradient. Each
+    replacement costs a round of generation for what is missing."""
+    dynamic_sampling_rounds: AtLeastOne = key(10, unit="rounds", paper="not stated", trl="dynamic_sampling_rounds")
+    """Rounds of generation for one batch at most, the first included. What is missing after them is filled with groups
+    without gradient (`sampling/filled`)."""
+    overlong_buffer: AtLeastOne | None = key(None, unit="tokens")
+    """Tokens before the longest response over which the reward falls by up to 1 (soft overlong punishment). The longest
+    response is `training.max_response_length`."""
+    token_method: Literal["none", "clip_cov", "kl_cov"] = key("none", trl="token_method")
+    """Clip-Cov or KL-Cov. `clip_cov`: a random few tokens of high covariance between advantage and log-probability get
+    no gradient. `kl_cov`: the tokens of the highest covariance are held at their old probability, in place of the clip;
+    it needs at least two `training.updates_per_generation`. Covariances are taken over a micro-batch, so
+    `training.micro_batch` matters."""
+    clip_cov_ratio: PositiveShare = key(0.0002, trl="clip_cov_ratio")
+    """Share of the tokens that Clip-Cov picks. At least one token is picked."""
+    clip_cov_low: Number = key(1.0, trl="clip_cov_low")
+    """Lowest covariance of Clip-Cov's tokens."""
+    clip_cov_high: Number = key(5.0, trl="clip_cov_high")
+    """Highest covariance of Clip-Cov's tokens."""
+    kl_cov_ratio: PositiveShare = key(0.002, trl="kl_cov_ratio")
+    """Share of the tokens that KL-Cov picks. At least one token is picked."""
+    kl_cov_coef: FromZero = key(1.0, trl="kl_cov_coef")
+    """Weight of KL-Cov's penalty."""
+
+    @model_validator(mode="after")
+    def _kl_and_limit(self) -> Self:
+        mode, beta, xi = self.kl_mode, self.beta, self.xi
+        if mode != "none" and not beta:
+            raise contradiction(f"kl_mode is {mode} but beta is 0; give beta a value or set kl_mode to none.")
+        if mode == "none" and beta:
+            raise contradiction(f"beta is {beta} but kl_mode is none; set kl_mode to adaptive or uniform.")
+        if isinstance(xi, str) and self.dsd_window:
+            raise contradiction(f"xi is {xi}, a percentile of whole responses; with dsd_window give a number.")
+        if mode == "adaptive" and xi is None:
+            raise contradiction("kl_mode adaptive needs xi, a number or a percentile such as q90.")
+        return self

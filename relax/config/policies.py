@@ -1,0 +1,150 @@
+"""``policies``: the initial policies, made from scratch or taken from the hub."""
+
+from typing import Annotated, Any, Self
+
+from pydantic import ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
+
+from relax.settings import AS_WRITTEN, AtLeastOne, Count, Positive, Revision, Settings, Share, contradiction, key
+
+_UNEVEN = "{}.hidden_size must be a multiple of heads, found {} and {}."
+
+
+class SecondStage(Settings):
+    """A second stage of the warm-up, which goes on from the first on other demonstrations."""
+
+    demonstrations: AtLeastOne = key(26000, unit="demonstrations")
+    """Demonstrations generated."""
+    error_rate: Share = 0.45
+    """Chance of a random result in a step of a demonstration."""
+    rote_share: Share = 0.0
+    """Share of rote answers among the demonstrations of `answer-prior`. The first stage has none."""
+    steps: AtLeastOne = key(200, unit="optimizer steps")
+    """Optimizer steps."""
+    batch_size: AtLeastOne = key(128, unit="demonstrations")
+    """Demonstrations per step."""
+    learning_rate: Positive = 0.001
+    """Peak learning rate (cosine)."""
+
+
+class Warmup(Settings):
+    """Supervised training of a new policy on noisy demonstrations."""
+
+    demonstrations: AtLeastOne = key(60000, unit="demonstrations")
+    """Demonstrations generated."""
+    error_rate: Share = 0.06
+    """Chance of a random digit in a step of a demonstration. In the visual task it is the chance of a number off by
+    one, read or calculated. Raising it lowers the sampled accuracy that training starts from."""
+    steps: AtLeastOne = key(1200, unit="optimizer steps")
+    """Optimizer steps. Fewer leave a policy that cannot do the arithmetic. Many more leave nothing to improve."""
+    batch_size: AtLeastOne = key(64, unit="demonstrations")
+    """Demonstrations per step."""
+    learning_rate: Positive = 0.003
+    """Peak learning rate (cosine)."""
+    second_stage: SecondStage | None = None
+    """A second stage of the warm-up, on other demonstrations. `{}` takes its defaults, and null means none."""
+
+
+class Vision(Settings):
+    """The vision tower of a Qwen2.5-VL model."""
+
+    hidden_size: Annotated[int, Field(ge=8)] = 48
+    """Width of the vision tower. It must be a multiple of `heads`."""
+    layers: AtLeastOne = 1
+    """Layers of the vision tower."""
+    heads: AtLeastOne = 4
+    """Attention heads of the vision tower."""
+    intermediate_size: Annotated[int, Field(ge=8)] = 96
+    """Width of its feed-forward layers."""
+    patch_size: Annotated[int, Field(ge=2)] = key(8, unit="pixels")
+    """Pixels of a patch's side. Two by two patches become one token, so smaller patches make more tokens."""
+    max_pixels: Annotated[int, Field(ge=256)] = key(16384, unit="pixels")
+    """Larger pictures are scaled down to so many pixels."""
+
+    @model_validator(mode="after")
+    def _divides(self) -> Self:
+        if self.hidden_size % self.heads:
+            raise contradiction(_UNEVEN.format("vision", self.hidden_size, self.heads))
+        return self
+
+
+class Scratch(Settings):
+    """A Qwen2 model and its tokenizer, made from nothing and then trained on demonstrations."""
+
+    seed: Count = 0
+    """Seed of initialisation and demonstrations."""
+    hidden_size: Annotated[int, Field(ge=8)] = 64
+    """Width d of the hidden states. It must be a multiple of `heads`. The cost grows with its square."""
+    layers: AtLeastOne = 2
+    """Number of decoder layers."""
+    heads: AtLeastOne = 4
+    """Attention heads."""
+    key_value_heads: AtLeastOne = 2
+    """Key-value heads. Their number must divide `heads`."""
+    intermediate_size: Annotated[int, Field(ge=8)] = 192
+    """Width of the feed-forward layers."""
+    initializer_range: Positive = 0.06
+    """Standard deviation of the initial weights."""
+    rope_theta: Annotated[float, Field(gt=1), AS_WRITTEN] = 100
+    """Base of the rotary position code. A small base suits short texts."""
+    vision: Vision | None = None
+    """The vision tower of a Qwen2.5-VL model, for problems with pictures. `{}` takes its defaults, and null makes a
+    model of text."""
+    warmup: Warmup
+    """Supervised training to a middle accuracy. Reinforcement learning needs both right and wrong responses."""
+
+    @model_validator(mode="after")
+    def _divides(self) -> Self:
+        if self.heads % self.key_value_heads:
+            raise contradiction(
+                f"key_value_heads must divide heads, found {self.key_value_heads} and {self.heads}.", "key_value_heads"
+            )
+        if self.hidden_size % self.heads:
+            raise contradiction(_UNEVEN.format("scratch", self.hidden_size, self.heads))
+        return self
+
+
+class Hub(Settings):
+    """A pinned snapshot of a language model on the hub, read from the local cache that `relax fetch` fills."""
+
+    repo: str
+    """Name on the hub."""
+    revision: Revision
+    """Commit on the hub, of 40 hexadecimal digits, or `unpinned`. An unpinned model can be planned with, but not run:
+    `relax fetch` prints the commit to write in."""
+    parameters: Positive = key(unit="billions")
+    """Parameters in billions, such as 7.62. What Slurm jobs ask for follows from it (`resources`). The number decides
+    no output."""
+    released: Annotated[str, Field(pattern="^[0-9]{4}-[0-9]{2}-[0-9]{2}$")] | None = None
+    """Day the policy was published, such as `2024-09-19`. Benchmarks that were public before that day are flagged in
+    `overlap/overlap.json`."""
+
+
+class Policy(Settings):
+    """An initial policy: either `scratch` or `hub`."""
+
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1, "maxProperties": 1})
+
+    scratch: Scratch | None = None
+    """A Qwen2 model made from scratch, then trained on noisy demonstrations. The demonstrations are those of the
+    generated task of text that `data.source` names, and of `noisy-sum` for the other sources. With `vision` the model
+    is a Qwen2.5-VL one and the demonstrations are those of the visual task (`data.visual`)."""
+    hub: Hub | None = None
+    """A pinned snapshot of the hub: a causal language model, or one that takes images too."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _not_both(cls, written: Any) -> Any:
+        # Before the parts are looked at: an overlay that names one kind over the other lacks most keys of both.
+        if isinstance(written, dict) and None not in (written.get("scratch"), written.get("hub")):
+            raise contradiction("{key} has scratch and hub, expected one of them; a new name inherits nothing.")
+        return written
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if self.scratch is None and self.hub is None:
+            raise contradiction("{key} has neither scratch nor hub, expected one of them.")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _given(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {name: value for name, value in dump(self).items() if value is not None}
