@@ -221,12 +221,6 @@ def test_a_bad_configuration_is_one_sentence_and_an_exit_code(clone, text, code,
     assert "Traceback" not in result.stderr
 
 
-def test_values_on_the_command_line_are_refused(clone) -> None:
-    result = snakemake(clone, "-n", "--config", "name=x")
-    assert result.returncode == 2
-    assert "put the keys into a file" in result.stderr
-
-
 def test_an_empty_data_set_stops_the_run_at_its_first_second(clone) -> None:
     text = "name: empty\ndata: {train_problems: 0}\n"
     result = snakemake(clone, *overlay(clone, "bad.yaml", text), "--cores", "1")
