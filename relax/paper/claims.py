@@ -1,4 +1,4 @@
-"""What the paper claims, and where each claim stands: ``relax/paper/transcribed/claims.csv`` beside what runs have shown.
+"""What the paper claims, and where each claim stands: ``transcribed/claims.csv`` beside what runs have shown.
 
 Light on purpose: :mod:`relax.results.claims.runs` computes what runs show, this module reads and writes it.
 """

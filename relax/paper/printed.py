@@ -1,4 +1,4 @@
-"""What the paper (arXiv 2512.07558) prints, read from ``relax/paper/transcribed/``: tables as exact decimals, and in words
+"""What the paper (arXiv 2512.07558) prints, read from ``transcribed/``: tables as exact decimals, and in words
 what its figures of ablations show. Light: the configuration checks names against it.
 """
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from relax import config as settings
-from relax.cluster.resources import layout, needs
+from relax.cluster.resources import placement, needs
 from relax.cluster.site import read_site
 from relax.config.command_line import load_with, overlay_file, overlay_of
 from relax.records.code import code_of
@@ -43,7 +43,7 @@ def load_configuration():
         settings.check_local_files(loaded, files)
         site = read_site()
         for policy in loaded["matrix"]["policies"]:
-            layout(loaded, policy, site)
+            placement(loaded, policy, site)
         return files, loaded, site
     except RelaxError as error:
         refuse(error)

@@ -1,4 +1,4 @@
-"""Where a configuration departs from the settings printed in the paper: ``relax/paper/transcribed/settings.csv`` beside it."""
+"""Where a configuration departs from the settings printed in the paper, which are in ``relax/paper/transcribed``."""
 
 import math
 from collections.abc import Mapping, Sequence
