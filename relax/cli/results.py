@@ -58,12 +58,12 @@ def _write_tables(a: argparse.Namespace, loaded: config.Config) -> None:
     from relax.files import atomic_write
     from relax.paper import claims
     from relax.results import findings
-    from relax.results.claims.runs import evaluate
+    from relax.results.claims.runs import judge_claims
     from relax.results.tables.all import write_tables
 
     results = _collected(a, loaded, run)
     written = write_tables(results, a.out)
-    content = evaluate(results) | ({"fault": results.fault} if results.fault else {})
+    content = judge_claims(results) | ({"fault": results.fault} if results.fault else {})
     below = f"\n{results.fault}\n" if results.fault else ""
     texts = {
         "findings.md": findings.to_markdown(findings.findings(results)) + below,

@@ -50,9 +50,9 @@ def run_dictionary(a: argparse.Namespace, loaded: config.Config) -> None:
     run = begin(a, loaded, settings, [a.base, a.data])
     if a.koopman_dim is not None:
         run.identity["koopman_dim"] = a.koopman_dim
-    from relax.latent.dictionary_stage import build
+    from relax.latent.dictionary_stage import dictionary_stage
 
-    build(settings, a.base, a.data, a.out, run, label(a))
+    dictionary_stage(settings, a.base, a.data, a.out, run, label(a))
 
 
 def add_dimension(parser: argparse.ArgumentParser) -> None:
@@ -78,7 +78,7 @@ def run_train(a: argparse.Namespace, loaded: config.Config) -> None:
             return
     settings = config.train_settings(loaded, a.method)
     run = begin(a, loaded, settings, [a.data, a.base, a.dictionary])
-    from relax.training.train_stage import train
+    from relax.training.train_stage import train_stage
 
     uri, tell = loaded["tracking"]["uri"] or "", None
     if uri.startswith(("http:", "https:")):  # several trainings may write to a server at once, to a file not
@@ -86,7 +86,7 @@ def run_train(a: argparse.Namespace, loaded: config.Config) -> None:
 
         tell = Live(uri, loaded, run.identity)
     stop = processes.spoken("stop")
-    train(settings, a.seed, a.data, a.base, a.dictionary, a.out, a.checkpoints, run, label(a), tell, stop)
+    train_stage(settings, a.seed, a.data, a.base, a.dictionary, a.out, a.checkpoints, run, label(a), tell, stop)
 
 
 TRAIN = ("policy", "method", "seed", "data", "base", "dictionary", "checkpoints", "out")
@@ -111,18 +111,18 @@ def run_extract(a: argparse.Namespace, loaded: config.Config) -> None:
     """Hidden states of responses, as statistics."""
     settings = config.extract_settings(loaded)
     run = begin(a, loaded, settings, [a.model, a.data, a.dictionary])
-    from relax.latent.extract_stage import extract
+    from relax.latent.extract_stage import extract_stage
 
-    extract(settings, a.model, a.data, a.dictionary, a.out, run, label(a))
+    extract_stage(settings, a.model, a.data, a.dictionary, a.out, run, label(a))
 
 
 def run_koopman(a: argparse.Namespace, loaded: config.Config) -> None:
     """Spectra and DSD."""
     settings = config.koopman_settings(loaded)
     run = begin(a, loaded, settings, [expect(a.latent, "extract")])
-    from relax.latent.koopman_stage import analyse
+    from relax.latent.koopman_stage import koopman_stage
 
-    analyse(settings, a.latent, a.out, run)
+    koopman_stage(settings, a.latent, a.out, run)
 
 
 def run_overlap(a: argparse.Namespace, loaded: config.Config) -> None:
@@ -138,9 +138,9 @@ def run_generate(a: argparse.Namespace, loaded: config.Config) -> None:
     """Responses of a policy to every benchmark."""
     settings = config.generate_settings(loaded)
     run = begin(a, loaded, settings, [a.model, a.data, *config.local_files(settings)])
-    from relax.evaluation.generate_stage import generate
+    from relax.evaluation.generate_stage import generate_stage
 
-    generate(settings, a.model, a.data, a.out, run, label(a), a.part)
+    generate_stage(settings, a.model, a.data, a.out, run, label(a), a.part)
 
 
 def add_part(parser: argparse.ArgumentParser) -> None:
@@ -158,7 +158,7 @@ def run_grade(a: argparse.Namespace, loaded: config.Config) -> None:
 
 def run_evaluate(a: argparse.Namespace, loaded: config.Config) -> None:
     """Scores from grades; with ``--regrade`` the grades are made first."""
-    from relax.evaluation.evaluate_stage import score_stage
+    from relax.evaluation.evaluate_stage import evaluate_stage
 
     if a.regrade:
         from relax.evaluation.grade_stage import grade_stage
@@ -166,7 +166,7 @@ def run_evaluate(a: argparse.Namespace, loaded: config.Config) -> None:
         regraded = begin(a, loaded, {}, [expect(a.regrade, "generate")], "grade")
         grade_stage(a.regrade, a.grades, regraded, label(a))
     settings = config.evaluate_settings(loaded)
-    score_stage(settings, a.grades, a.out, begin(a, loaded, settings, [expect(a.grades, "grade")]))
+    evaluate_stage(settings, a.grades, a.out, begin(a, loaded, settings, [expect(a.grades, "grade")]))
 
 
 def add_regrade(parser: argparse.ArgumentParser) -> None:

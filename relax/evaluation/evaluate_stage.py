@@ -18,7 +18,7 @@ from relax.records.record import Run
 Metrics = dict[str, dict[str, float]]
 
 
-def score_stage(settings: dict[str, Any], grades: str | Path, out: str | Path, run: Run) -> None:
+def evaluate_stage(settings: dict[str, Any], grades: str | Path, out: str | Path, run: Run) -> None:
     """Write ``<benchmark>/scores.json`` and ``<benchmark>/run.json`` below ``out``.
 
     Args:
@@ -73,7 +73,7 @@ def scores_of(grades: pd.DataFrame, samples: int) -> Metrics:
     """
     k, groups = samples, [group for _, group in grades.sort_values("sample").groupby("id", sort=False)]
     ids = [group.id.iloc[0] for group in groups]
-    correct = metrics.complete([group.correct.tolist() for group in groups], k, ids)
+    correct = metrics.complete_samples([group.correct.tolist() for group in groups], k, ids)
     labels = [group.cluster.iloc[0] for group in groups]
     clusters = labels if len(set(labels)) < len(labels) else None
     scores: Metrics = {f"mean@{k}": {**metrics.mean_at_k(correct, clusters), "rerun": metrics.rerun_error(correct)}}
@@ -81,9 +81,9 @@ def scores_of(grades: pd.DataFrame, samples: int) -> Metrics:
         scores |= {f"pass@{j}": value for j, value in metrics.pass_curve(correct, clusters).items()}
         answers = [[None if pd.isna(a) else a for a in group.answer] for group in groups]
         scores[f"maj@{k}"] = metrics.majority_at_k(answers, correct, clusters)
-        scores[f"distinct@{k}"] = metrics.distinct([group.text_hash.tolist() for group in groups])
+        scores[f"distinct@{k}"] = metrics.share_of_distinct([group.text_hash.tolist() for group in groups])
     if clusters is not None:
-        scores[f"worst@{k}"] = metrics.worst_case(correct, clusters)
+        scores[f"worst@{k}"] = metrics.worst_case_share(correct, clusters)
     columns = {
         name: pd.DataFrame([group[name].tolist() for group in groups]).to_numpy()
         for name in ("status", "truncated", "lenient")

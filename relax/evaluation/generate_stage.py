@@ -1,4 +1,4 @@
-"""The ``generate`` stage: a policy's responses to every benchmark, kept block by block; one engine start for all."""
+"""The ``generate`` stage writes ``responses/``: a policy's responses to every benchmark, block by block."""
 
 import hashlib
 import io
@@ -20,7 +20,16 @@ from relax.data.prompt import render
 from relax.errors import ConfigError, DataError
 from relax.evaluation.benchmarks import load_benchmark, questions_digest
 from relax.evaluation.questions import Question
-from relax.evaluation.shards import Block, decodings, hash_file, is_made, plan, seed_of, write_block, write_questions
+from relax.evaluation.shards import (
+    Block,
+    decodings,
+    hash_file,
+    is_made,
+    plan_blocks,
+    seed_of,
+    write_block,
+    write_questions,
+)
 from relax.files import writable_folder
 from relax.models.policy import load_processing
 from relax.progress import Progress
@@ -45,7 +54,7 @@ class Work:
     blocks: list[Block]
 
 
-def generate(
+def generate_stage(
     settings: dict[str, Any],
     policy: str | Path,
     data: str | Path,
@@ -79,7 +88,7 @@ def generate(
     weights = run.digests[str(policy)]
     works = [_work(name, entry, settings, processing, data, weights) for name, entry in settings["benchmarks"].items()]
     for work in works:
-        check_window(policy, processing, work, settings["max_response_length"])
+        check_prompts(policy, processing, work, settings["max_response_length"])
         write_questions(out / work.name, work.questions, work.source)
     blocks = [(work, block) for work in works for block in work.blocks]
     mine = blocks[part[0] - 1 :: part[1]]
@@ -121,7 +130,7 @@ def _work(
     decides += [settings["backend"], settings["batch_size"] if settings["backend"] == "hf" else None]
     if any(q.images for q in questions):
         decides.append([[_hash(image) for image in q.images] for q in questions])
-    blocks = plan(name, len(questions), passes, settings["block_size"], settings["seed"], digest(decides))
+    blocks = plan_blocks(name, len(questions), passes, settings["block_size"], settings["seed"], digest(decides))
     return Work(name, questions, source, prompts, kwargs, passes, blocks)
 
 
@@ -151,7 +160,7 @@ def _tokens(processing: Any, question: Question, prompt: str) -> int:
     return count
 
 
-def check_window(policy: str | Path, processing: Any, work: Work, length: int) -> None:
+def check_prompts(policy: str | Path, processing: Any, work: Work, length: int) -> None:
     """Refuse prompts that, with the longest response, do not fit: lm-eval would cut them from the left.
 
     Raises:

@@ -78,7 +78,7 @@ def seed_of(*parts: Any) -> int:
     return int(digest(list(parts)), 16) % 2**31
 
 
-def plan(
+def plan_blocks(
     benchmark: str, questions: int, passes: Mapping[str, tuple[int, Any]], size: int, seed: int, key: str
 ) -> list[Block]:
     """The blocks of a benchmark: sample by sample, in each the questions in order, ``size`` requests a block.
@@ -169,7 +169,7 @@ def is_made(path: Path, block: Block) -> bool:
     return whole
 
 
-def read_responses(folder: Path) -> Iterator[tuple[str, pd.DataFrame, pd.DataFrame]]:
+def read_generation(folder: Path) -> Iterator[tuple[str, pd.DataFrame, pd.DataFrame]]:
     """(benchmark, questions, responses) of a finished generation; responses in the order of plan and questions.
 
     Args:

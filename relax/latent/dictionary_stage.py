@@ -22,7 +22,9 @@ from relax.records.record import Run
 HELD_OUT = 4
 
 
-def build(settings: dict[str, Any], base: str | Path, data: str | Path, out: str | Path, run: Run, label: str) -> None:
+def dictionary_stage(
+    settings: dict[str, Any], base: str | Path, data: str | Path, out: str | Path, run: Run, label: str
+) -> None:
     """Write ``dictionary.safetensors``, ``probes.jsonl`` and ``initial_dsd.json`` below ``out``.
 
     ``initial_dsd.json`` holds the percentiles 1 to 99 of the initial policy's DSD under both spectra:

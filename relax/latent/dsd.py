@@ -32,7 +32,7 @@ FIT_STEPS, FIT_BATCH = 200, 64
 TOKENS = 1 << 17
 
 
-def dsd(
+def analyse_model(
     settings: dict[str, Any],
     model_name: str,
     prompts_file: Path,
@@ -88,7 +88,7 @@ def dsd(
         statistics, shuffled = _statistics(model, kept, dictionary, tokenizer, settings["seed"])
     except torch.OutOfMemoryError as error:
         raise MachineError("the GPU's memory is full; give fewer tokens with --max-response-length.") from error
-    results = dsd_output.Results(
+    results = dsd_output.Analysis(
         model=model_name,
         precision=str(model.dtype).removeprefix("torch."),
         rollouts=kept,

@@ -1,4 +1,7 @@
-"""The ``extract`` stage: a policy's responses and the probes -> Koopman statistics, no hidden states kept."""
+"""The ``extract`` stage writes ``latent/``: Koopman statistics of a policy's responses and of the probes.
+
+No hidden states are kept.
+"""
 
 from pathlib import Path
 from typing import Any
@@ -19,7 +22,7 @@ from relax.records.record import Run
 from relax.tasks.problem import Problem
 
 
-def extract(
+def extract_stage(
     settings: dict[str, Any],
     policy: str | Path,
     data: str | Path,

@@ -22,7 +22,7 @@ SHOWN = 32
 MAPPED = 64
 
 
-def analyse(settings: dict[str, Any], latent: str | Path, out: str | Path, run: Run) -> None:
+def koopman_stage(settings: dict[str, Any], latent: str | Path, out: str | Path, run: Run) -> None:
     """Write ``trajectories.parquet``, ``eigenvalues.parquet`` and ``matrices.parquet`` below ``out``.
 
     Args:

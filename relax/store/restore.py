@@ -101,7 +101,7 @@ def _job(store: Artefacts, run: Run, root: Path) -> str | None:
             store.fetch(run, name, root / place / name)
     try:
         record = read_record(root / place)
-        jobs.check(root / place, record)
+        jobs.check_unchanged(root / place, record)
     except (jobs.Changed, DataError) as error:
         return f"{place}: {error}"
     # The versions of earlier formats count as well.

@@ -8,7 +8,7 @@ import pytest
 
 from relax import config
 from tests.training.test_ranks import free_port
-from tests.training.test_resume import outcome, train_command, wait_for_checkpoint
+from tests.training.test_resume import in_this_process, outcome, train_command, wait_for_checkpoint
 from tests.workflow.workflow_fixture import ENVIRONMENT, run
 
 pytestmark = pytest.mark.slow
@@ -34,8 +34,7 @@ def command(smoke: Path, out: Path, method: str, extra: str = EXTRA) -> list[str
     ],
 )
 def test_a_method_trains_by_its_name(smoke, tmp_path, method: str, columns: set[str]) -> None:
-    ended = run(smoke, *command(smoke, tmp_path, method))
-    assert ended.returncode == 0, ended.stderr
+    in_this_process(smoke, command(smoke, tmp_path, method))
     rows = [json.loads(line) for line in (tmp_path / "result" / "metrics.jsonl").read_text().splitlines()]
     assert [row["step"] for row in rows] == [0, 1, 2, 3]
     assert columns <= set().union(*rows)
