@@ -1,7 +1,8 @@
 """Which benchmarks there are and what is known of each. Light: it is asked before any work starts.
 
-The one place where a benchmark is described is its lm-eval task file in ``relax/evaluation/tasks``; this module
-reads those files without lm-eval. Files whose name starts with an underscore are shared by others.
+The one place where a benchmark is described is its lm-eval task file, in ``relax/evaluation/tasks`` or wherever its
+user keeps one; this module reads those files without lm-eval. Files whose name starts with an underscore are shared by
+others. The held-out problems of every task of :mod:`relax.tasks` are a benchmark too, by ``_problems.yaml``.
 """
 
 import difflib
@@ -10,11 +11,14 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from relax import tasks
 from relax.errors import ConfigError
 from relax.reading import YAMLLoader, read_yaml
 
 #: lm-eval task files, one a benchmark.
 TASKS = Path(__file__).parents[1] / "evaluation" / "tasks"
+#: The file of all benchmarks that are asked the held-out problems of `data`.
+PROBLEMS = "_problems.yaml"
 
 
 @dataclass(frozen=True)
@@ -22,7 +26,7 @@ class Benchmark:
     """Where the questions of a benchmark come from; the ``metadata`` of its task file.
 
     Attributes:
-        benchmark: name, which decides how a row becomes a question.
+        benchmark: name, which decides how a row becomes a question where ``columns`` does not.
         version: of the task: a new one for another prompt, gold or data revision.
         repo: data set on the hub.
         revision: its commit, or ``unpinned`` where none is known.
@@ -33,6 +37,8 @@ class Benchmark:
             has been seen.
         samples: responses to each question in the paper; 1 is greedy.
         published: day the questions became public, to set beside a model's training data.
+        columns: where a question is a text and its answer, the columns of the ``question`` and the ``answer``, and
+            where there are such, of the ``id`` and the ``subset``; None where `relax.evaluation.questions` reads a row.
     """
 
     benchmark: str
@@ -45,17 +51,49 @@ class Benchmark:
     digest: str | None
     samples: int
     published: str
+    columns: Mapping[str, str] | None = None
 
     @classmethod
     def from_metadata(cls, metadata: Mapping[str, Any]) -> "Benchmark":
-        """Of a task's metadata; keys that are not described above are passed over."""
-        values: dict[str, Any] = {field.name: metadata[field.name] for field in fields(cls)}
-        return cls(**values | {name: tuple(values[name]) for name in ("configs", "splits")})
+        """Of a task's metadata; keys that are not described above are passed over.
+
+        Raises:
+            ConfigError: a key is missing, or the columns are not those above.
+        """
+        task, columns = f"task {metadata.get('benchmark', '')}: its metadata", metadata.get("columns")
+        needed = [field.name for field in fields(cls) if field.name != "columns"]
+        if missing := [name for name in needed if name not in metadata]:
+            raise ConfigError(f"{task} lacks {missing[0]!r}; add it to the task file.")
+        asked = columns.keys() if isinstance(columns, dict) else set()
+        if columns is not None and not {"question", "answer"} <= asked <= {"question", "answer", "id", "subset"}:
+            raise ConfigError(
+                f"{task} says columns {columns!r}; expected those of question and answer, and if there are such of id "
+                "and subset."
+            )
+        values: dict[str, Any] = {name: metadata[name] for name in needed}
+        return cls(**values | {name: tuple(values[name]) for name in ("configs", "splits")}, columns=columns)
 
 
 def names() -> list[str]:
-    """Every task there is, by the name of its file."""
-    return sorted(path.stem for path in TASKS.glob("*.yaml") if not path.name.startswith("_"))
+    """Every benchmark that the package knows: by the name of its file, or the key of its task."""
+    files = {path.stem for path in TASKS.glob("*.yaml") if not path.name.startswith("_")}
+    return sorted(files | _own())
+
+
+def _own() -> set[str]:
+    return {task.key for task in tasks.TASKS.values()}
+
+
+def task_file(name: str) -> Path:
+    """The file that describes a benchmark.
+
+    Args:
+        name: of the benchmark, or the path of a user's own file, which ends in ``.yaml``.
+    """
+    if name.endswith(".yaml"):
+        return Path(name)
+    file = TASKS / f"{name}.yaml"
+    return TASKS / PROBLEMS if name in _own() and not file.exists() else file
 
 
 def check_tasks(benchmarks: Mapping[str, Mapping[str, Any]]) -> None:
@@ -78,7 +116,11 @@ def read_task(name: str) -> dict[str, Any]:
         ConfigError: no such task.
     """
     _require(name)
-    return _read(TASKS / f"{name}.yaml")
+    path = task_file(name)
+    task = _read(path) | ({"task": name} if name in _own() else {})
+    if not isinstance(task.get("metadata"), dict):
+        raise ConfigError(f"{path}: has no metadata; expected what relax/evaluation/tasks/math500.yaml says of itself.")
+    return task
 
 
 def find(name: str) -> Benchmark:
@@ -95,8 +137,10 @@ def find(name: str) -> Benchmark:
 
 def _require(task: str, prefix: str = "") -> None:
     known = names()
-    if task in known:
+    if task in known or (task.endswith(".yaml") and Path(task).is_file()):
         return
+    if task.endswith(".yaml"):
+        raise ConfigError(f"{prefix}no task file {task}; put it there, or name another.")
     nearest = difflib.get_close_matches(task, known, n=1)
     meant = f"did you mean {nearest[0]}? " if nearest else ""
     raise ConfigError(f"{prefix}no task {task!r}; {meant}there are {', '.join(known)}.")
@@ -112,5 +156,10 @@ _Loader.add_constructor("!function", lambda loader, node: str(node.value))
 def _read(path: Path) -> dict[str, Any]:
     # As lm-eval merges: key by key of the top level, the including file last.
     task = read_yaml(path, "task file", _Loader)
-    included = task.pop("include", None)
-    return (_read(path.parent / included) if included else {}) | task
+    if not isinstance(task, dict):
+        raise ConfigError(f"{path}: expected the keys and values of a task, found {type(task).__name__}.")
+    if (included := task.pop("include", None)) is None:
+        return task
+    # What a user's file includes is one of ours where it is not the user's.
+    beside = path.parent / included
+    return _read(beside if beside.exists() else TASKS / included) | task

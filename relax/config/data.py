@@ -35,8 +35,8 @@ class CommonData(Settings):
 
     @model_validator(mode="after")
     def _has_problems(self) -> Self:
-        if self.source == "hub" and not self.datasets:
-            raise contradiction("data.source is hub, but data.datasets names no data set.", "source")
+        if TASKS[self.source].problems is None and not self.datasets:
+            raise contradiction(f"data.source is {self.source}, but data.datasets names no data set.", "source")
         return self
 
 

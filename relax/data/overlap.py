@@ -158,9 +158,9 @@ class _Index:
             if n in self.tables:
                 known, problems, starts = self.tables[n]
                 hit, place = _matches(known, hashes)
-                for text, problem, words in _covered(n, owner[hit], problems[place], starts[place]):
-                    if words > self.best.get(problem, (0, ""))[0]:
-                        self.best[problem] = words, chunk[text][0]
+                for text, problem, covered in _covered(n, owner[hit], problems[place], starts[place]):
+                    if covered > self.best.get(problem, (0, ""))[0]:
+                        self.best[problem] = covered, chunk[text][0]
 
     def results(self, training_problems: int) -> list[Overlap]:
         return [self._result(name, rows, training_problems) for name, rows in self.rows.items()]

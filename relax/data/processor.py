@@ -67,12 +67,18 @@ def tokenizer_of(processing: Any) -> Any:
     return processing.tokenizer if isinstance(processing, ProcessorMixin) else processing
 
 
+def image_token(processor: Any) -> int:
+    """The token that stands for a patch of an image: every processor of images names it, their base class does not."""
+    token: int = processor.image_token_id
+    return token
+
+
 def forbidden_tokens(processing: Any) -> list[int]:
     """Tokens that a vision-language policy must not write; none of a tokenizer of text."""
     if not isinstance(processing, ProcessorMixin):
         return []
     known = processing.tokenizer.get_vocab()
-    return sorted({known[token] for token in VISION_TOKENS if token in known} | {processing.image_token_id})
+    return sorted({known[token] for token in VISION_TOKENS if token in known} | {image_token(processing)})
 
 
 def render_images(processor: ProcessorMixin, problem: str, images: int, settings: dict[str, Any]) -> str:
@@ -126,7 +132,7 @@ def image_inputs(processor: ProcessorMixin, images: Sequence[Sequence[Image.Imag
     if not flat:
         return {}
     made = processor.image_processor(images=flat, return_tensors="pt")
-    kinds = (tokens == processor.image_token_id).to(torch.long)
+    kinds = (tokens == image_token(processor)).to(torch.long)
     return {
         "pixel_values": made["pixel_values"].to(tokens.device),
         "image_grid_thw": made["image_grid_thw"].to(tokens.device),

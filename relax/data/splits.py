@@ -77,13 +77,12 @@ def _builder(repo: str, commit: str | None, config: str | None) -> datasets.Data
 
 def _rows(builder: datasets.DatasetBuilder, repo: str, split: Any, what: str) -> Iterator[tuple[str, Row]]:
     settings, base = builder.config, f"{builder.base_path}/"
-    options = {"field": getattr(settings, "field", None)}
-    if builder.name == "csv":
-        options["separator"] = settings.delimiter or settings.sep
+    field = getattr(settings, "field", None)
+    separator = (settings.delimiter or settings.sep) if builder.name == "csv" else ","
     for file in settings.data_files[split]:
         # Fetches what lies elsewhere and unpacks what is packed.
         local = Path(datasets.DownloadManager().download_and_extract(str(file)))
-        yield from read_file(local, builder.name, f"{repo}, {str(file).removeprefix(base)}", what, **options)
+        yield from read_file(local, builder.name, f"{repo}, {str(file).removeprefix(base)}", what, field, separator)
 
 
 def _decoded(builder: datasets.DatasetBuilder, repo: str, split: str) -> Iterator[tuple[str, Row]]:

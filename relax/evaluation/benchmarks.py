@@ -16,7 +16,7 @@ from typing import Any
 
 import datasets
 
-from relax.config.benchmarks import Benchmark, find
+from relax.config.benchmarks import Benchmark, find, names
 from relax.data.copies import asked
 from relax.data.images import check_image, locate
 from relax.data.splits import load_split
@@ -71,7 +71,7 @@ def load_questions(source: Benchmark, path: str | Path | None = None) -> list[Qu
     questions: dict[str, tuple[str, Question]] = {}
     folder = None if path is None else Path(path).parent
     for number, (where, row) in enumerate(_rows(source, path)):
-        question = _question(source.benchmark, row, number, where, folder)
+        question = _question(source, row, number, where, folder)
         if question is None:
             continue
         if question.id in questions:
@@ -85,7 +85,8 @@ def load_questions(source: Benchmark, path: str | Path | None = None) -> list[Qu
     loaded = [question for _, question in questions.values()]
     if questions_digest(loaded) != source.digest:
         _tell_copies(path or source.repo, questions.values())
-    if source.digest not in (None, questions_digest(loaded)) and source.rows == find(source.benchmark).rows:
+    whole = source.benchmark not in names() or source.rows == find(source.benchmark).rows
+    if source.digest not in (None, questions_digest(loaded)) and whole:
         logger.warning(
             "%s: prompts or golds differ from the copy that task version %s was written for; SHA-256 %s, expected %s",
             path or source.repo,
@@ -175,9 +176,11 @@ def _number(text: str) -> Decimal | None:
     return value if value.is_finite() else None
 
 
-def _question(name: str, row: Mapping[str, Any], number: int, where: str, folder: Path | None) -> Question | None:
+def _question(
+    source: Benchmark, row: Mapping[str, Any], number: int, where: str, folder: Path | None
+) -> Question | None:
     try:
-        question = convert(name, row, number)
+        question = convert(source.benchmark, row, number, source.columns)
         if question is None:
             return None
         images = tuple(locate(image, folder) for image in question.images)

@@ -12,7 +12,7 @@ from PIL import Image
 from transformers import AutoConfig, ProcessorMixin
 
 from relax.config import digest
-from relax.config.benchmarks import TASKS, check_tasks, read_task
+from relax.config.benchmarks import check_tasks, read_task, task_file
 from relax.data.images import check_image
 from relax.data.problem_files import read_problems
 from relax.data.processor import render_images, tokenizer_of
@@ -230,5 +230,5 @@ def _finish(works: Sequence[Work], settings: dict[str, Any], out: Path, run: Run
         [out / work.name for work in works],
         blocks={work.name: [block.file for block in work.blocks] for work in works},
         questions={work.name: questions_digest(work.questions) for work in works},
-        tasks={name: digest_path(TASKS / f"{e['task']}.yaml") for name, e in settings["benchmarks"].items()},
+        tasks={name: digest_path(task_file(e["task"])) for name, e in settings["benchmarks"].items()},
     )

@@ -13,6 +13,7 @@ from decimal import Decimal, InvalidOperation
 from string import ascii_uppercase
 from typing import Any
 
+from relax.errors import ConfigError
 from relax.tasks.problem import IMAGE
 
 BOXED = "Please reason step by step, and put your final answer within \\boxed{}."
@@ -52,28 +53,33 @@ class Question:
     dependence: str = ""
 
 
-def convert(benchmark: str, row: Row, number: int) -> Question | None:
+def convert(benchmark: str, row: Row, number: int, columns: Mapping[str, str] | None = None) -> Question | None:
     """The question in a row; None where the row is not part of the benchmark.
 
     Args:
         benchmark: its name, e.g. ``"math500"``.
         row: one row of the data set, by column.
         number: of the row, from 0; the id where the data set has none.
+        columns: of a benchmark that needs nothing else, as :class:`relax.config.benchmarks.Benchmark` says them.
 
     Raises:
+        ConfigError: the benchmark has neither columns nor a reader of its own here.
         KeyError: a column is missing.
         ValueError: a value is empty or not what the benchmark's description says.
     """
+    if columns is not None:
+        return _plain(row, number, columns)
+    if benchmark not in _CONVERTERS:
+        raise ConfigError(
+            f"benchmark {benchmark}: its task file says no columns; add columns: {{question: ..., answer: ...}}."
+        )
     return _CONVERTERS[benchmark](row, number)
 
 
-def _math500(row: Row, number: int) -> Question:
-    identity = _text(row, "unique_id")
-    return _open_question(identity, _text(row, "problem"), (_text(row, "answer"),), subset=_text(row, "subject"))
-
-
-def _minerva(row: Row, number: int) -> Question:
-    return _open_question(str(number), _text(row, "question"), (_text(row, "answer"),))
+def _plain(row: Row, number: int, columns: Mapping[str, str]) -> Question:
+    identity = _text(row, columns["id"]) if "id" in columns else str(number)
+    subset = _text(row, columns["subset"]) if "subset" in columns else ""
+    return _open_question(identity, _text(row, columns["question"]), (_text(row, columns["answer"]),), subset)
 
 
 def _amc22(row: Row, number: int) -> Question | None:
@@ -188,7 +194,7 @@ def _emma(row: Row, number: int) -> Question:
 
 
 _CONVERTERS: dict[str, Callable[[Row, int], Question | None]] = {
-    "math500": _math500, "minerva": _minerva, "amc22": _amc22, "amc23": _amc23, "aime24": _aime, "aime25": _aime,
+    "amc22": _amc22, "amc23": _amc23, "aime24": _aime, "aime25": _aime,
     "gsm8k": _gsm8k, "mmlu": _mmlu, "mathvista": _mathvista, "mathverse": _mathverse, "mathvision": _mathvision,
     "dynamath": _dynamath, "mmmu": _mmmu, "mmstar": _mmstar, "emma": _emma,
 }  # fmt: skip

@@ -6,6 +6,7 @@ the same text, ``0.5`` does not. Numbers, units and words are told apart in :mod
 
 import re
 
+from relax.grading.rewrites import rewritten
 from relax.grading.spelling import REWRITES, respelled
 from relax.grading.styles import unstyled
 from relax.grading.words import phrase, unquantified
@@ -119,7 +120,5 @@ def clean(text: str) -> str:
     if bold:
         text = bold[1] or bold[2] or ""
     text = unstyled(_BOLD_START.sub(r"\1 ", text))
-    for pattern, replacement in REWRITES:
-        text = pattern.sub(replacement, text)
-    text = _EDGES.sub("", unquantified(text)).strip()
+    text = _EDGES.sub("", unquantified(rewritten(text, REWRITES))).strip()
     return phrase(text) or text

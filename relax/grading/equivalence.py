@@ -174,10 +174,10 @@ def _same_value(gold: str, answer: str) -> bool:
     one, other = bracketed(gold), bracketed(answer)
     if any(side and side.opening != "{" and side.parts == [r"\emptyset"] for side in (one, other)):
         return False  # what holds the empty set is not empty
-    matrices = cells(gold), cells(answer)
-    if matrices[0] and matrices[1]:
-        return len(matrices[0]) == len(matrices[1]) and all(map(_same_ordered, *matrices))
-    for matrix, whole in ((matrices[0], other), (matrices[1], one)):
+    gold_rows, answer_rows = cells(gold), cells(answer)
+    if gold_rows and answer_rows:
+        return len(gold_rows) == len(answer_rows) and all(map(_same_ordered, gold_rows, answer_rows))
+    for matrix, whole in ((gold_rows, other), (answer_rows, one)):
         if matrix and whole and whole.opening == "(" and len(whole.parts) > 1 and 1 in (len(matrix), len(matrix[0])):
             vector = [cell for row in matrix for cell in row]  # a row or a column is the tuple of its parts
             return _same_ordered(whole.parts, vector) if whole is one else _same_ordered(vector, whole.parts)

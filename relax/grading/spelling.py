@@ -3,8 +3,8 @@ r"""What is written in many ways, in one way: the rewrites of :func:`relax.gradi
 
 import re
 import unicodedata
-from collections.abc import Callable
 
+from relax.grading.rewrites import compiled
 from relax.grading.units import flat, unit
 
 _CHARACTERS = str.maketrans(
@@ -29,8 +29,6 @@ _LABEL = (
     r"(?:(?:so|thus|hence|therefore),?\s+)?(?:(?:the|my|our)\s+)?(?:final\s+|correct\s+)?"
     r"(?:answer|ans|solution|result)\.?(?:\s+is\s*:?|\s*[:=])"
 )
-
-Rewrite = tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]
 
 
 def respelled(text: str) -> str:
@@ -119,9 +117,8 @@ _CHAIN = rf"{_ATOM}(?:\s?(?:/|\\cdot(?![A-Za-z]))?\s?{_ATOM}){{0,5}}"
 _UNIT = rf"(?:{_ATOM}|\\[dt]?frac\{{\s?(?:1|{_CHAIN})\s?\}}\{{\s?{_CHAIN}\s?\}}|\({_CHAIN}\))"
 _ARGUMENT = r"(?=\s*(?:\(|\{|[A-Za-z]|\\(?!text|cdot|times|right|lor|land|end|[,;:! ])))"
 
-REWRITES: list[Rewrite] = [
-    (re.compile(pattern), replacement)
-    for pattern, replacement in [
+REWRITES = compiled(
+    [
         (r"(?P<text>\\text\{[^{}]*\})|μ(?P<unit>[A-Za-z]{1,2})(?![A-Za-z])|μ|Ω", _greek_unit),
         (r"[√]\s*(\d+|[A-Za-z])", r"\\sqrt{\1}"),
         (r"√", r"\\sqrt "),
@@ -158,7 +155,7 @@ REWRITES: list[Rewrite] = [
         (
             rf"\\text\{{\s*(min|sec)\s*\}}{_ARGUMENT}|(?<![\d)}}])(?<![\d)}}]\s)\\text\{{\s*(min|sec)\s*\}}"
             rf"|\\operatorname\*?\{{\s*(min|sec)\s*\}}|\\(?:operatorname\*?|text)\{{\s*({_OTHERS}|{_ARCS})\s*\}}",
-            lambda m: rf"\{m[m.lastindex]} ",
+            lambda m: rf"\{m[m.lastindex or 0]} ",
         ),
         (r"(?<=[\d)}])\s?\\(min|sec)(?=\s*$)", r"\\text{\1}"),
         (r"\\operatorname\*?\{", r"\\text{"),
@@ -262,4 +259,4 @@ REWRITES: list[Rewrite] = [
         (r"(\\[A-Za-z]+) (?![A-Za-z])", r"\1"),
         (r"(?P<open>[\[\]])(?P<a>[^\[\],;]+)[,;] ?(?P<b>[^\[\],;]+)(?P<close>[\[\]])", _french),
     ]
-]
+)

@@ -19,6 +19,8 @@ from latex2sympy2_extended.latex2sympy2 import ConversionConfig, latex2sympy
 from math_verify import verify
 from sympy.core.function import AppliedUndef
 
+from relax.grading.rewrites import compiled, rewritten
+
 #: A number with more digits than this is not computed.
 MAX_DIGITS = 20_000
 #: Digits to which a difference is computed, and what is zero then.
@@ -31,9 +33,8 @@ _POINTS, _ENOUGH, _FEWEST = 24, 8, 3
 logging.getLogger("math_verify").setLevel(logging.ERROR)
 
 _CONVERSION = ConversionConfig(lowercase_symbols=False)
-_TOKENS = [
-    (re.compile(pattern), replacement)
-    for pattern, replacement in [
+_TOKENS = compiled(
+    [
         # A mixed number before a variable, and products that the parser would read as mixed numbers.
         (r"(?<![\^_\d])(\d+)\\frac\{(\d+)\}\{(\d+)\}", lambda m: _mixed(m)),
         (r"(?<=\))(?=\()|(?<=\d)(?<![_^]\d)(?=\()|(?<=\))(?=\d|\\frac)", r"\\cdot "),
@@ -50,7 +51,7 @@ _TOKENS = [
         # The parser transposes what has the exponent T, and a number or a name transposed is itself.
         (r"\^(?:T(?![A-Za-z_])|\{T\})", r"^{1\\cdot T}"),
     ]
-]
+)
 _DECIMAL = re.compile(r"(\d*)\.(\d*)(?:\\(?:overline|bar|dot)\{(\d+)\})?")
 _UNREADABLE = re.compile(r"\d\s+\d|:|(?<!\^)\d_|(?<!\\)\\[^A-Za-z{}\\]|[\"'#@?]")
 
@@ -65,9 +66,7 @@ def read(text: str) -> sympy.Basic | sympy.MatrixBase:
     Raises:
         Unreadable: the parser does not know what it means, or a number in it has more than :data:`MAX_DIGITS` digits.
     """
-    text = _DECIMAL.sub(_exact, _without_cis(text))
-    for pattern, replacement in _TOKENS:
-        text = pattern.sub(replacement, text)
+    text = rewritten(_DECIMAL.sub(_exact, _without_cis(text)), _TOKENS)
     if _UNREADABLE.search(text):
         raise Unreadable(text)
     try:

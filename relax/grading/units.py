@@ -7,6 +7,8 @@ and ``m`` are two. Nothing is converted: minutes and hours, miles and kilometres
 import re
 from collections.abc import Iterable
 
+from relax.grading.rewrites import compiled, rewritten
+
 #: Symbols that take the prefixes of the SI: what they are made of. A number in front is a power of ten.
 _METRIC = {
     "m": "m", "g": "g", "s": "s", "A": "A", "K": "K", "mol": "mol", "cd": "cd", "L": "-3 m3", "l": "-3 m3",
@@ -55,9 +57,8 @@ _IDLE = {
 }  # fmt: skip
 _TOKEN = re.compile(r"\^-?\d|[/()·]|°[CF]?|[$€£¢%]|[^\W\d_]+(?:\.[^\W\d_]+)*\.?|-|\d|\S")
 
-_FLAT = [
-    (re.compile(pattern), replacement)
-    for pattern, replacement in [
+_FLAT = compiled(
+    [
         (r"\\text\{([^{}]*)\}", r" \1 "),
         (r"\^\s*\\circ", "°"),
         (r"\\(?:cdot|times)(?![A-Za-z])", "·"),
@@ -68,7 +69,7 @@ _FLAT = [
         (r"\s*\^\s*(?:\{\s*(-?\d)\s*\}|(-?\d))", r"^\1\2"),
         (r"\\[dt]?frac\s*\{([^{}]*)\}\s*\{([^{}]*)\}", r"(\1)/(\2)"),
     ]
-]
+)
 #: Basic units with their exponents; "10" stands for the power of ten.
 Unit = dict[str, int]
 
@@ -128,9 +129,7 @@ def _word(word: str) -> Unit | None:
 
 def flat(text: str) -> str:
     r"""The LaTeX of a unit as plain text: ``\frac{m}{s^{2}}`` is ``(m)/(s^2)``."""
-    for pattern, replacement in _FLAT:
-        text = pattern.sub(replacement, text)
-    return " ".join(text.split())
+    return " ".join(rewritten(text, _FLAT).split())
 
 
 def unit(text: str) -> Unit | None:

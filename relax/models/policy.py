@@ -49,7 +49,8 @@ def load_policy(
     model, processing = _open(path, name, dtype=dtype)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     try:
-        return model.to(device).eval(), processing
+        model.to(device)  # type: ignore[arg-type]  # transformers' wrapper of this method hides its first argument
+        return model.eval(), processing
     except torch.OutOfMemoryError as error:
         raise _too_large(name) from error
 
@@ -88,7 +89,7 @@ def load_processing(path: str | Path, name: str | None = None) -> Processing:
     check_folder(path, name)
     with _refused(name):
         if sees(path):
-            processing = load_processor(path)
+            processing: Processing = load_processor(path)
         else:
             processing = AutoTokenizer.from_pretrained(
                 path, padding_side="left", trust_remote_code=False, local_files_only=True
@@ -123,14 +124,15 @@ def check_tokens(model: PreTrainedModel, tokens: Tensor, what: str) -> None:
     Raises:
         DataError: names the token.
     """
-    known = model.get_input_embeddings().weight.shape[0]
+    known = _embeddings(model)
     if tokens.numel() and (largest := int(tokens.max())) >= known:
         raise DataError(f"{what}: token {largest} is not among the {known} that the policy has embeddings of.")
 
 
 def _open(path: str | Path, name: str, **how: Any) -> tuple[PreTrainedModel, Processing]:
     processing = load_processing(path, name)
-    kind = AutoModelForImageTextToText if isinstance(processing, ProcessorMixin) else AutoModelForCausalLM
+    # Any: with output_loading_info it gives a pair, which its annotations do not say.
+    kind: Any = AutoModelForImageTextToText if isinstance(processing, ProcessorMixin) else AutoModelForCausalLM
     with _refused(name), _no_report():
         model, found = kind.from_pretrained(
             path,
@@ -168,20 +170,23 @@ def _check_head(model: PreTrainedModel, name: str) -> None:
 
 
 def _check_vocabulary(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, name: str) -> None:
-    known = model.get_input_embeddings().weight.shape[0]
-    used = {
-        **_vocabulary(tokenizer),
-        **{
-            token: tokenizer.convert_tokens_to_ids(token)
-            for token in (tokenizer.pad_token, tokenizer.eos_token)
-            if token
-        },
-    }
+    known = _embeddings(model)
+    used = _vocabulary(tokenizer)
+    for token in (tokenizer.pad_token, tokenizer.eos_token):
+        if token and isinstance(number := tokenizer.convert_tokens_to_ids(token), int):
+            used[token] = number
     token, number = max(used.items(), key=lambda item: item[1])
     if number >= known:
         raise cannot_load(
             name, f"its tokenizer has token {number}, {token!r}, but its weights know {known} tokens, from 0 on"
         )
+
+
+def _embeddings(model: PreTrainedModel) -> int:
+    """Tokens that the weights know."""
+    weight = model.get_input_embeddings().weight
+    assert isinstance(weight, Tensor)
+    return weight.shape[0]
 
 
 def _vocabulary(tokenizer: PreTrainedTokenizerBase) -> dict[str, int]:
@@ -214,7 +219,8 @@ def _refused(name: str) -> Iterator[None]:
 def _no_report() -> Iterator[None]:
     """Without transformers' table of weights that do not fit; :func:`_check_weights` says so in a sentence."""
     logger = logging.getLogger("transformers.modeling_utils")
-    before, _ = logger.level, logger.setLevel(logging.ERROR)
+    before = logger.level
+    logger.setLevel(logging.ERROR)
     try:
         yield
     finally:

@@ -7,7 +7,16 @@ import torch
 from datasets import Dataset
 from tokenizers import Regex, Tokenizer, decoders, pre_tokenizers
 from tokenizers import models as tokenizer_models
-from transformers import PreTrainedTokenizerFast, PrinterCallback, Qwen2Config, Qwen2ForCausalLM, TrainerCallback
+from transformers import (
+    PreTrainedTokenizerFast,
+    PrinterCallback,
+    Qwen2Config,
+    Qwen2ForCausalLM,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
+)
 from trl import SFTConfig, SFTTrainer
 
 from relax.progress import Progress
@@ -68,11 +77,11 @@ def tokenised(
         tokenizer: of the policy.
     """
     assert task.demonstrations is not None
-    shown = task.demonstrations(own, stage, seed)
+    shown, vocabulary = task.demonstrations(own, stage, seed), tokenizer.get_vocab()
     ids: dict[str, list[list[int]]] = {"input_ids": [], "labels": []}
     for _, (text, response) in zip(range(stage["demonstrations"]), shown, strict=False):
-        prompt = tokenizer.convert_tokens_to_ids(list(text))
-        response_ids = [*tokenizer.convert_tokens_to_ids(list(response)), tokenizer.eos_token_id]
+        prompt = [vocabulary[character] for character in text]
+        response_ids = [*(vocabulary[character] for character in response), vocabulary["<eos>"]]
         ids["input_ids"].append(prompt + response_ids)
         ids["labels"].append([-100] * len(prompt) + response_ids)
     return Dataset.from_dict(ids)
@@ -84,7 +93,14 @@ class Report(TrainerCallback):
     def __init__(self, progress: Progress) -> None:
         self.progress = progress
 
-    def on_log(self, args, state, control, logs=None, **kwargs):
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: dict[str, Any] | None = None,
+        **_: Any,
+    ) -> None:
         if logs and "loss" in logs:
             self.progress.update(state.global_step, loss=float(logs["loss"]))
 
@@ -135,7 +151,7 @@ def warm_up_text(
     if "second_stage" in warmup:
         stage, before = warmup["second_stage"], trainer.state.log_history
         more = tokenised(task, own, stage, f"demonstrations/{seed}/second-stage", tokenizer)
-        trainer = _train(trainer.model, tokenizer, stage, seed, more, workdir, f"{label}, second stage")
+        trainer = _train(model, tokenizer, stage, seed, more, workdir, f"{label}, second stage")
         after = [{**entry, "step": entry["step"] + warmup["steps"]} for entry in trainer.state.log_history]
         trainer.state.log_history = before + after
     return trainer

@@ -83,6 +83,8 @@ def make_vision_model(settings: dict[str, Any], processor: ImageTextProcessor) -
     vision, tokenizer = settings["vision"], processor.tokenizer
     torch.manual_seed(settings["seed"])
     ids = dict(zip(SPECIAL, tokenizer.convert_tokens_to_ids(list(SPECIAL)), strict=True))
+    # Of the text and of the whole.
+    special: dict[str, Any] = {"bos_token_id": None, "eos_token_id": ids["<eos>"], "pad_token_id": ids["<pad>"]}
     half = settings["hidden_size"] // settings["heads"] // 2  # rotary frequencies: of time, height and width
     time = half // 4
     text = {
@@ -99,9 +101,7 @@ def make_vision_model(settings: dict[str, Any], processor: ImageTextProcessor) -
             "rope_theta": settings["rope_theta"],
             "mrope_section": [time, (half - time) // 2, half - time - (half - time) // 2],
         },
-        "bos_token_id": None,
-        "eos_token_id": ids["<eos>"],
-        "pad_token_id": ids["<pad>"],
+        **special,
     }
     eyes = {
         "depth": vision["layers"],
@@ -125,9 +125,7 @@ def make_vision_model(settings: dict[str, Any], processor: ImageTextProcessor) -
             vision_start_token_id=ids["<|vision_start|>"],
             vision_end_token_id=ids["<|vision_end|>"],
             tie_word_embeddings=False,
-            bos_token_id=None,
-            eos_token_id=ids["<eos>"],
-            pad_token_id=ids["<pad>"],
+            **special,
         )
     )
 
@@ -197,7 +195,7 @@ def warm_up_vision(
     if "second_stage" in warmup:
         stage, before = warmup["second_stage"], trainer.state.log_history
         more = Demonstrations(task, own, stage, f"demonstrations/{seed}/second-stage")
-        trainer = _train(trainer.model, processor, stage, seed, more, workdir, f"{label}, second stage")
+        trainer = _train(model, processor, stage, seed, more, workdir, f"{label}, second stage")
         after = [{**entry, "step": entry["step"] + warmup["steps"]} for entry in trainer.state.log_history]
         trainer.state.log_history = before + after
     return trainer

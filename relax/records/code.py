@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from relax.config import digest
-from relax.config.benchmarks import names, read_task
+from relax.config.benchmarks import names, read_task, task_file
 from relax.tasks import TASKS
 
 PACKAGE = Path(__file__).resolve().parents[1]
@@ -82,7 +82,7 @@ def _entry(function: Callable[..., Any]) -> str:
 
 @cache
 def _task(name: str) -> str | None:
-    return digest(read_task(name)) if name in names() else None
+    return digest(read_task(name)) if name in names() or task_file(name).is_file() else None
 
 
 def changed(record: Mapping[str, Any]) -> str:

@@ -12,7 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from functools import cache
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -38,7 +38,7 @@ _STEP = re.compile(r"([-+*])(\d)=(\d+)")
 class CountdownSettings(Settings):
     """The small Countdown task."""
 
-    numbers: int = Field(3, ge=2, le=3)
+    numbers: Annotated[int, Field(ge=2, le=3)] = 3
     """Numbers of a problem."""
 
 
@@ -151,9 +151,9 @@ def problems(n: int, split: str, numbers: int, seed: int) -> Iterator[Problem]:
     Raises:
         DataError: there are not that many different problems.
     """
-    drawn = map("".join, itertools.product("123456789", repeat=numbers))
+    all_drawn = map("".join, itertools.product("123456789", repeat=numbers))
     there = sum(
-        split_of(f"{''.join(sorted(d))}>{t}") == split for d in drawn for t in {*combinations(d).values()} - {0}
+        split_of(f"{''.join(sorted(d))}>{t}") == split for d in all_drawn for t in {*combinations(d).values()} - {0}
     )
     if n > 0.8 * there:
         raise DataError(f"{n} different {split} problems asked for, {numbers} numbers give {there}; ask for fewer.")

@@ -16,11 +16,12 @@ import pyarrow.parquet
 import pytest
 from PIL import Image, ImageChops
 
-from relax.config.benchmarks import TASKS, check_tasks, find, names
+from relax.config.benchmarks import TASKS, check_tasks, find, names, read_task
 from relax.data import images
 from relax.errors import ConfigError, DataError, MachineError
 from relax.evaluation.benchmarks import as_dataset, grade_responses, load_benchmark, load_questions, questions_digest
 from relax.evaluation.questions import Question
+from relax.tasks import TASKS as TASKS_OF_OURS
 from tests.repository.benchmarks_fixture import (
     EXPECTED,
     FOLDER,
@@ -91,7 +92,10 @@ def test_every_gold_of_mathverses_problems_is_found(tmp_path: Path) -> None:
 
 
 def test_the_catalogue_has_fifteen_benchmarks_and_the_papers_samples() -> None:
-    assert [name for name in names() if name not in ("answer_prior", "countdown", "noisy_sum", "visual")] == BENCHMARKS
+    own = {task.key for task in TASKS_OF_OURS.values()}
+    assert [name for name in names() if name not in own] == BENCHMARKS
+    assert own == {"answer_prior", "countdown", "hub", "noisy_sum", "visual"}
+    assert [read_task(name)["task"] for name in sorted(own)] == sorted(own)
     samples = {name: find(name).samples for name in BENCHMARKS}
     assert {name for name, k in samples.items() if k == 32} == {"amc22", "amc23", "aime24", "aime25"}
     assert set(samples.values()) == {1, 32}
@@ -207,7 +211,7 @@ CELLS = {
 def test_an_image_is_read_from_wherever_it_is_kept(kind: str, tmp_path: Path) -> None:
     (tmp_path / "red.png").write_bytes(png("red"))
     image = images.locate(CELLS[kind](tmp_path), tmp_path)
-    images.check(image)
+    images.check_image(image)
     picture = images.picture(image)
     assert (picture.mode, picture.size, picture.getpixel((0, 0))) == ("RGB", (6, 4), (255, 0, 0))
 
@@ -302,7 +306,7 @@ def test_a_gigantic_image_is_refused_before_it_is_decoded(tmp_path: Path, monkey
     bomb[16:24] = (60_000).to_bytes(4, "big") * 2
     bomb[29:33] = zlib.crc32(bomb[12:29]).to_bytes(4, "big")
     with pytest.raises(ValueError, match="the image has more than 89478485 pixels"):
-        images.check(bytes(bomb))
+        images.check_image(bytes(bomb))
 
 
 def test_a_cut_image_is_refused(tmp_path: Path) -> None:
