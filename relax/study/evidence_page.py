@@ -62,7 +62,9 @@ def tuning_plan() -> config.Config:
 
 def _loaded(names: Sequence[str | Path]) -> config.Config:
     # Not config.over_base: that is the base of the folder the pipeline runs in, and the page is made from any folder.
-    return config.load([of_the_clone("config/config.yaml").parent / name for name in ("config.yaml", *names)])
+    return config.load(
+        [of_the_clone("config/config.yaml").parent / name for name in ("config.yaml", *names)]
+    ).recorded()
 
 
 def to_page(
