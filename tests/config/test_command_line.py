@@ -66,7 +66,7 @@ def test_the_file_is_an_overlay_and_is_written_once(tmp_path: Path) -> None:
     overlay = {"name": "x", "training": {"steps": 5}}
     path = overlay_file(overlay, tmp_path)
     assert yaml.safe_load(path.read_text()) == overlay
-    assert config.load([DEMO, path])["training"]["steps"] == 5
+    assert config.load([DEMO, path]).training.steps == 5
     before = path.stat()
     assert overlay_file(overlay, tmp_path) == path
     assert (path.stat().st_mtime_ns, path.stat().st_ino) == (before.st_mtime_ns, before.st_ino)
