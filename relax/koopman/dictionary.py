@@ -64,6 +64,16 @@ class Dictionary:
     Raises:
         ValueError, TypeError: the weight does not fit.
         ConfigError: the settings speak of another shape.
+
+    Examples:
+        >>> import torch
+        >>> from relax.koopman import Dictionary
+        >>> Dictionary.random(hidden_size=8, koopman_dim=4).weight.shape
+        torch.Size([8, 4])
+        >>> walks = [torch.randn(30, 8, generator=torch.Generator().manual_seed(i)) for i in range(5)]
+        >>> fitted = Dictionary.fit(walks, koopman_dim=4)
+        >>> fitted.settings.objective
+        'residual'
     """
 
     def __init__(self, weight: Tensor, settings: DictionarySettings) -> None:

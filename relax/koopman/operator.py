@@ -33,6 +33,14 @@ def koopman_matrix(psi_x: Tensor, psi_y: Tensor, ridge: float = RIDGE) -> Tensor
         NonFiniteError: a snapshot holds NaN or an infinity.
 
     Source: Eq. 5 of the paper with its fragment's ridge; EDMD (Williams, Kevrekidis, Rowley 2015).
+
+    Examples:
+        >>> import torch
+        >>> from relax.koopman import koopman_matrix
+        >>> step = torch.tensor([[0.9, 0.2], [-0.3, 0.8]])
+        >>> psi = torch.randn(50, 2, generator=torch.Generator().manual_seed(0))
+        >>> koopman_matrix(psi, psi @ step).round(decimals=3).tolist()
+        [[0.9, 0.2], [-0.3, 0.8]]
     """
     check_ridge(ridge)
     check_snapshots(psi_x, psi_y)

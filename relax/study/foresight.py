@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from relax.results.figures.captions import window_of
+from relax.results.figures.captions import smoothing_window
 from relax.results.intervals import Correlation, Summary, lagged_correlation, rank_correlation, shifted_band, summarise
 from relax.results.model import BASELINE, SPECTRA
 from relax.study.hypotheses import KL, strata, stratified_auc
@@ -63,7 +63,7 @@ def lag(runs: Sequence[Run], spectrum: str) -> Lag | None:
     if not found:
         return None
     every = found[0][0]
-    over = max(1, round(window_of(EARLY) / every))
+    over = max(1, round(smoothing_window(EARLY) / every))
     pairs = [(d[over:] - d[:-over], h[over:] - h[:-over]) for _, d, h in found]
     reach = min(20, min(len(d) for d, _ in pairs) // 5)
     if reach < 2:

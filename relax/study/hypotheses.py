@@ -38,10 +38,10 @@ ROUNDING = 10.0**-DIGITS
 
 def clopper_pearson(count: int, n: int, confidence: float = CONFIDENCE) -> Interval:
     """The exact interval of a share; (0, 1) for n = 0."""
-    tail = (1 - confidence) / 2
-    low = float(stats.beta.ppf(tail, count, n - count + 1)) if count else 0.0
-    high = float(stats.beta.ppf(1 - tail, count + 1, n - count)) if count < n else 1.0
-    return low, high
+    if n == 0:
+        return 0.0, 1.0
+    found = stats.binomtest(count, n).proportion_ci(confidence, method="exact")
+    return float(found.low), float(found.high)
 
 
 def share_difference(gained: int, lost: int, n: int) -> Interval:

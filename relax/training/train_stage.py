@@ -1,4 +1,4 @@
-"""The ``train`` stage: one policy, one method, one seed, resumed where an earlier run stopped."""
+"""The ``train`` stage writes ``train/``: one policy, one method, one seed, resumed where an earlier run stopped."""
 
 import contextlib
 import json
@@ -57,7 +57,7 @@ SERIES = {
 OWN = ("dsd/", "probe/", "relax/", "seconds/", "sampling/", "token_method/", "grade/", "strategy/")
 
 
-def train(
+def train_stage(
     settings: TrainSettings,
     seed: int,
     data: str | Path,

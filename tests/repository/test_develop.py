@@ -14,8 +14,8 @@ import pytest
 from relax import config
 from relax.config.benchmarks import check_tasks
 from relax.evaluation import backends
-from relax.evaluation.evaluate_stage import score_stage
-from relax.evaluation.generate_stage import generate
+from relax.evaluation.evaluate_stage import evaluate_stage
+from relax.evaluation.generate_stage import generate_stage
 from relax.evaluation.grade_stage import grade_stage
 from relax.evaluation.response import Response
 from relax.records.record import Run
@@ -64,7 +64,7 @@ logged = {}
 responses = [p.answer for p in problems[:10]] + [p.prompt[:-1] + "a" for p in problems[10:]]
 rewards = correctness([p.prompt for p in problems], responses, [p.answer for p in problems],
                       [p.source for p in problems], log_metric=logged.__setitem__)
-base = config.base_settings(config.load(files), "tiny")
+base = config.base_settings(config.load(files), "tiny").recorded()
 print(json.dumps({
     "here": str(here), "problems": [len(read_problems("data/train.jsonl")), len(problems)],
     "subset": len({p.prompt for p in problems}), "rewards": rewards, "logged": logged,
@@ -148,16 +148,17 @@ def test_a_benchmark_is_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.chdir(tmp_path)
     put(tmp_path, "fractions.yaml", "fractions.jsonl", "with_fractions.yaml")
     loaded = config.load([BASE, tmp_path / "with_fractions.yaml"])
-    check_tasks(loaded["benchmarks"])
+    check_tasks({name: asked.task for name, asked in loaded.benchmarks.items()})
     config.check_local_files(loaded)
     tokenizer = make_tokenizer("".join(map(chr, range(32, 127))) + "\n", 512)
     make_text_model(scratch_settings, tokenizer, 512).save_pretrained("policy")
     tokenizer.save_pretrained("policy")
     monkeypatch.setattr(backends, "load_backend", lambda *_: Answers())
     settings = config.generate_settings(loaded)
-    settings["benchmarks"] = {"fractions": settings["benchmarks"]["fractions"]}
-    generate(settings, "policy", "data", "responses", Run("generate", {}, settings, ["policy"]), "test")
+    settings = settings.model_copy(update={"benchmarks": {"fractions": settings.benchmarks["fractions"]}})
+    made = Run("generate", {}, settings.recorded(), ["policy"])
+    generate_stage(settings, "policy", "data", "responses", made, "test")
     grade_stage("responses", "grades", Run("grade", {}, {}), "test")
-    score_stage(settings, "grades", "scores", Run("evaluate", {}, settings))
+    evaluate_stage(settings, "grades", "scores", Run("evaluate", {}, settings.recorded()))
     scores = json.loads((tmp_path / "scores/fractions/scores.json").read_text())
     assert (scores["problems"], scores["metrics"]["mean@1"]["value"]) == (3, pytest.approx(2 / 3))
