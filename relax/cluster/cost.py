@@ -15,6 +15,7 @@ from relax.cluster.resources import needs, parameters
 from relax.cluster.site import FOLDER, Site
 from relax.config import Experiment
 from relax.config.benchmarks import find, read_task
+from relax.errors import ConfigError
 from relax.progress import duration
 from relax.reading import read_yaml
 
@@ -50,7 +51,7 @@ def cost(paths: Sequence[Path], gpus: int | None = None, at_once: int | None = N
         at_once: jobs at the same time; None is `jobs` of profiles/slurm.
 
     Raises:
-        ConfigError: the configuration is faulty, or one job takes more GPUs than there are.
+        ConfigError: the configuration is faulty, one job takes more GPUs than there are, or there is no profile.
     """
     loaded = settings.load(settings.over_base(paths))
     root = Path("results") / loaded.name
@@ -66,7 +67,13 @@ def cost(paths: Sequence[Path], gpus: int | None = None, at_once: int | None = N
             return took[job.rule, job.policy]
         return asked[job.rule, job.policy]["runtime"] / 60 if job.rule not in LOCAL else 0.0
 
-    at_once = at_once or read_yaml(FOLDER / "config.yaml", "profile")["jobs"]
+    profile = FOLDER / "config.yaml"
+    if at_once is None and not profile.is_file():
+        raise ConfigError(
+            f"{profile}: no such profile; run this in a clone of the repository, or say with --jobs how many jobs run at "
+            "the same time."
+        )
+    at_once = at_once or read_yaml(profile, "profile")["jobs"]
     times = schedule(planned, hours, at_once, gpus)
     responses = _responses(loaded)
     stages: dict[str, Stage] = defaultdict(Stage)

@@ -4,8 +4,6 @@ The same functions serve the workflow and the verbs, so a job sees exactly what 
 purpose: every cluster job parses the workflow again.
 """
 
-from pathlib import Path
-
 from relax.config.experiment import Experiment
 from relax.config.loading import BASE, Config, check, load, merge, over_base, require
 from relax.config.named_files import check_local_files, local_content, local_files
@@ -25,11 +23,8 @@ from relax.config.stages import (
     train_settings,
 )
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-
 __all__ = [
     "BASE",
-    "REPOSITORY",
     "Config",
     "Experiment",
     "base_settings",

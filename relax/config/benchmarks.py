@@ -8,6 +8,7 @@ others. The held-out problems of every task of :mod:`relax.tasks` are a benchmar
 import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from relax.errors import ConfigError
 from relax.reading import YAMLLoader, read_yaml
 
 #: lm-eval task files, one a benchmark.
-TASKS = Path(__file__).parents[1] / "evaluation" / "tasks"
+TASKS = Path(str(files("relax") / "evaluation" / "tasks"))
 #: The file of all benchmarks that are asked the held-out problems of `data`.
 PROBLEMS = "_problems.yaml"
 
