@@ -7,9 +7,10 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from relax import config as settings
-from relax.cluster.plan import LOCAL, STAGES, Job, jobs, schedule
+from relax.cluster.plan import LOCAL, STAGES, PlannedJob, jobs, schedule
 from relax.cluster.resources import needs, parameters
 from relax.cluster.site import FOLDER, Site
 from relax.config import Config
@@ -53,14 +54,14 @@ def cost(paths: Sequence[Path], gpus: int | None = None, at_once: int | None = N
     """
     loaded = settings.load(settings.over_base(paths))
     root = Path("results") / loaded["name"]
-    planned, took = jobs(loaded), _measured(root / "benchmarks")
-    asked = {
+    planned, took = jobs(loaded), _measured(root / "timings")
+    asked: dict[tuple[str, str | None], dict[str, Any]] = {
         (job.rule, job.policy): needs(loaded, job.rule, job.policy, 1, Site())
         for job in planned
-        if job.rule not in LOCAL
+        if job.policy is not None
     }
 
-    def hours(job: Job) -> float:
+    def hours(job: PlannedJob) -> float:
         if (job.rule, job.policy) in took:
             return took[job.rule, job.policy]
         return asked[job.rule, job.policy]["runtime"] / 60 if job.rule not in LOCAL else 0.0
@@ -98,7 +99,7 @@ def _measured(folder: Path) -> dict[tuple[str, str | None], float]:
 # Disk, in gigabytes ---------------------------------------------------------------------------------
 
 
-def _disk(config: Config, job: Job, responses: int) -> float:
+def _disk(config: Config, job: PlannedJob, responses: int) -> float:
     """An upper bound of what a job leaves: exact for models and statistics, full length for responses."""
     if job.policy is None:
         return 0.0
@@ -130,11 +131,11 @@ def _responses(config: Config) -> int:
     return total
 
 
-def _checkpoints(config: Config, times: dict[Job, tuple[float, float]]) -> float:
+def _checkpoints(config: Config, times: dict[PlannedJob, tuple[float, float]]) -> float:
     """The most that the trainings running at one time keep: two checkpoints of 12 bytes a parameter each."""
     events = []
     for job, (begins, ends) in times.items():
-        if job.rule == "train":
+        if job.rule == "train" and job.policy is not None:
             kept = 2 * 12 * parameters(config, job.policy)
             events += [(begins, kept), (ends, -kept)]
     now = most = 0.0
@@ -151,7 +152,7 @@ KINDS = {"policies": "policy", "methods": "method", "seeds": "seed", "benchmarks
 
 
 def _text(
-    config: Config, root: Path, stages: dict[str, Stage], times: dict[Job, tuple[float, float]], room: str
+    config: Config, root: Path, stages: dict[str, Stage], times: dict[PlannedJob, tuple[float, float]], room: str
 ) -> str:
     rows = [HEAD, *(_row(rule, stages[rule]) for rule in STAGES)]
     rows.append(_total(list(stages.values()), max(ends for _, ends in times.values())))
@@ -171,7 +172,7 @@ def _text(
 
 
 def _notes(
-    config: Config, root: Path, stages: dict[str, Stage], times: dict[Job, tuple[float, float]], room: str
+    config: Config, root: Path, stages: dict[str, Stage], times: dict[PlannedJob, tuple[float, float]], room: str
 ) -> str:
     measured = [rule for rule in STAGES if stages[rule].measured]
     asked = (

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from relax import config as settings
-from relax.cluster.preflight import Finding, earlier, image, preflight
+from relax.cluster.preflight import Diagnosis, earlier, image, preflight
 from relax.cluster.resources import disk_gb
 from relax.cluster.site import Site, read_site
 from relax.config import Config
@@ -37,16 +37,16 @@ def doctor(paths: Sequence[Path], slurm: bool) -> int:
         settings.check_results_folder(loaded, root)
         settings.check_local_files(loaded, settings.over_base(paths))
     except RelaxError as error:
-        print(Finding("fault", str(error)))
+        print(Diagnosis("fault", str(error)))
         return error.exit_code
-    print(Finding("ok", f"configuration {loaded['name']}, results in {root}"))
+    print(Diagnosis("ok", f"configuration {loaded['name']}, results in {root}"))
     for finding in _findings(loaded, site, root, slurm):
         print(finding, flush=True)
         faults += finding.level == "fault"
     return MachineError.exit_code if faults else 0
 
 
-def _findings(config: Config, site: Site, root: Path, slurm: bool) -> Iterator[Finding]:
+def _findings(config: Config, site: Site, root: Path, slurm: bool) -> Iterator[Diagnosis]:
     yield from _versions()
     yield from _gpu()
     yield from _disk(config, site, root)
@@ -59,30 +59,30 @@ def _findings(config: Config, site: Site, root: Path, slurm: bool) -> Iterator[F
         yield from image(site)
 
 
-def _versions() -> Iterator[Finding]:
+def _versions() -> Iterator[Diagnosis]:
     """The commit, and the installed packages against the lock they came from."""
     state = git_state()
     commit = (
         f"commit {state['commit'][:12]}{' and changes' if state['dirty'] else ''}" if state["commit"] else "no commit"
     )
-    yield Finding("ok", f"{commit}, Python {platform.python_version()}, {platform.platform()}")
+    yield Diagnosis("ok", f"{commit}, Python {platform.python_version()}, {platform.platform()}")
     kind = "cpu" if _installed("torch").endswith("+cpu") else "cuda"
     try:
         lines = of_the_clone(f"envs/{kind}.lock").read_text(encoding="utf-8").splitlines()
     except MachineError as error:
-        yield Finding("warning", f"packages are not compared with a lock: {error}")
+        yield Diagnosis("warning", f"packages are not compared with a lock: {error}")
         return
     pins = [line.split("==") for line in lines if line and not line.startswith("#")]
     different = [f"{name} {_installed(name)}, not {pin}" for name, pin in pins if _installed(name) != pin]
     if different:
         more = f" and {len(different) - 3} more" if len(different) > 3 else ""
-        yield Finding(
+        yield Diagnosis(
             "fault",
             f"packages are not those of envs/{kind}.lock: {', '.join(different[:3])}{more}",
             f"envs/setup.sh {kind}",
         )
     else:
-        yield Finding("ok", f"{len(pins)} packages are those of envs/{kind}.lock")
+        yield Diagnosis("ok", f"{len(pins)} packages are those of envs/{kind}.lock")
 
 
 def _installed(name: str) -> str:
@@ -92,26 +92,26 @@ def _installed(name: str) -> str:
         return "missing"
 
 
-def _gpu() -> Iterator[Finding]:
+def _gpu() -> Iterator[Diagnosis]:
     if shutil.which("nvidia-smi") is None:
-        yield Finding("ok", "no GPU on this machine; policies made from scratch need none")
+        yield Diagnosis("ok", "no GPU on this machine; policies made from scratch need none")
         return
     import torch
 
     if not torch.cuda.is_available():
-        yield Finding(
+        yield Diagnosis(
             "warning", f"nvidia-smi is there, but torch {torch.__version__} sees no GPU", "envs/setup.sh cuda"
         )
         return
     names = [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]
-    yield Finding("ok", f"GPU: {', '.join(names)}")
+    yield Diagnosis("ok", f"GPU: {', '.join(names)}")
 
 
-def _disk(config: Config, site: Site, root: Path) -> Iterator[Finding]:
+def _disk(config: Config, site: Site, root: Path) -> Iterator[Diagnosis]:
     models, checkpoints = disk_gb(config)
     scratch = Path(site.scratch) if site.scratch else None
     if scratch and not (scratch.is_dir() and os.access(scratch, os.W_OK)):
-        yield Finding(
+        yield Diagnosis(
             "fault", f"scratch {scratch}: no folder that can be written", "make it, or set scratch to another"
         )
         scratch = None
@@ -119,12 +119,12 @@ def _disk(config: Config, site: Site, root: Path) -> Iterator[Finding]:
     for place, needed, what in places:
         free = shutil.disk_usage(next(path for path in (place, *place.absolute().parents) if path.exists())).free / 1e9
         if free < needed:
-            yield Finding("warning", f"disk: {free:.0f} GB free at {place}, {what} take {needed:.0f} GB", "make room")
+            yield Diagnosis("warning", f"disk: {free:.0f} GB free at {place}, {what} take {needed:.0f} GB", "make room")
         else:
-            yield Finding("ok", f"disk: {free:.0f} GB free at {place}, {what} take {needed:.1f} GB")
+            yield Diagnosis("ok", f"disk: {free:.0f} GB free at {place}, {what} take {needed:.1f} GB")
 
 
-def _snapshots(config: Config) -> Iterator[Finding]:
+def _snapshots(config: Config) -> Iterator[Diagnosis]:
     """What `relax fetch` brings: compute nodes read it from the local cache."""
     wanted = list(_sources(config))
     if not wanted:
@@ -137,12 +137,12 @@ def _snapshots(config: Config) -> Iterator[Finding]:
         if not cached(source["repo"], kind, None if source["revision"] == "unpinned" else source["revision"])
     ]
     if absent:
-        yield Finding("fault", f"hub cache: {', '.join(absent)} not there", "relax fetch with the same --configfile")
+        yield Diagnosis("fault", f"hub cache: {', '.join(absent)} not there", "relax fetch with the same --configfile")
     else:
-        yield Finding("ok", f"hub cache: all {len(wanted)} snapshots of models and data are there")
+        yield Diagnosis("ok", f"hub cache: all {len(wanted)} snapshots of models and data are there")
 
 
-def _tracking(uri: str) -> Iterator[Finding]:
+def _tracking(uri: str) -> Iterator[Diagnosis]:
     """The driver of a database that runs go to."""
     if not uri.startswith(DATABASES):
         return
@@ -152,9 +152,9 @@ def _tracking(uri: str) -> Iterator[Finding]:
     try:
         create_engine(uri)
     except ImportError as error:
-        yield Finding("fault", f"tracking: {masked(uri)} needs the Python package {error.name}", "pip install it")
+        yield Diagnosis("fault", f"tracking: {masked(uri)} needs the Python package {error.name}", "pip install it")
     except SQLAlchemyError as error:
-        yield Finding(
+        yield Diagnosis(
             "fault",
             f"tracking: {masked(uri)} is no address of a database ({masked(str(error))})",
             "write kind://host/name",
@@ -177,7 +177,7 @@ def _sources(config: Config) -> Iterator[tuple[str, dict[str, Any]]]:
             yield "dataset", {"repo": benchmark.repo, "revision": benchmark.revision}
 
 
-def _shared(site: Site) -> Iterator[Finding]:
+def _shared(site: Site) -> Iterator[Diagnosis]:
     """Compute nodes must see the clone, its environment, the scratch folder and the hub cache."""
     cache = Path(os.environ.get("HF_HOME", "~/.cache/huggingface")).expanduser()
     places = {"this folder": Path.cwd(), "the environment": Path(sys.prefix), "the hub cache": cache}
@@ -189,13 +189,13 @@ def _shared(site: Site) -> Iterator[Finding]:
         if not (kind := _file_system(path)).startswith(SHARED)
     ]
     if own:
-        yield Finding(
+        yield Diagnosis(
             "warning",
             f"on disks that look like this machine's own: {', '.join(own)}",
             "compute nodes must see them; move them to a shared disk",
         )
     else:
-        yield Finding("ok", "clone, environment, hub cache and scratch are on shared disks")
+        yield Diagnosis("ok", "clone, environment, hub cache and scratch are on shared disks")
 
 
 def _file_system(path: Path) -> str:

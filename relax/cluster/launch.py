@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 
-from relax.cluster.resources import WARNING, Layout, layout
+from relax.cluster.resources import WARNING, Placement, placement
 from relax.cluster.site import read_site, variable
 from relax.cluster.slurm import ask, node_address, nodes_of_job
 from relax.config import Config
@@ -89,7 +89,7 @@ def plan(config: Config, policy: str, base: str | Path, words: Sequence[str], dr
         ConfigError: the GPUs do not share out over nodes, or the job has other nodes.
         MachineError: Slurm does not answer, or this machine has too few GPUs.
     """
-    place = layout(config, policy, read_site())
+    place = placement(config, policy, read_site())
     if place.processes == 1 and not place.server:
         return None
     job, parallel = os.environ.get("SLURM_JOB_ID"), config["training"]["parallel"]
@@ -109,7 +109,7 @@ def plan(config: Config, policy: str, base: str | Path, words: Sequence[str], dr
     return _over_nodes(parallel, place, job, {node: node_address(node) for node in nodes}, base, words)
 
 
-def _on_one(parallel: str, place: Layout, base: str | Path, words: Sequence[str], dry: bool) -> Plan:
+def _on_one(parallel: str, place: Placement, base: str | Path, words: Sequence[str], dry: bool) -> Plan:
     """All processes on this machine; a server has the last of its GPUs."""
     devices = _visible()
     if devices and not dry and len(devices) < place.processes + place.server:
@@ -135,7 +135,7 @@ def _on_one(parallel: str, place: Layout, base: str | Path, words: Sequence[str]
 
 
 def _over_nodes(
-    parallel: str, place: Layout, job: str, addresses: Mapping[str, str], base: str | Path, words: Sequence[str]
+    parallel: str, place: Placement, job: str, addresses: Mapping[str, str], base: str | Path, words: Sequence[str]
 ) -> Plan:
     """As many processes on every node, started as steps of the job; a server has the last node."""
     nodes = list(addresses)

@@ -1,11 +1,15 @@
-"""Every job of an experiment, counted from the configuration, and when each could run."""
+"""Every job of an experiment, counted from the configuration, and when each could run.
+
+The workflow's rules say the same, and a test holds the two together. `relax cost` does not ask Snakemake, because a dry
+run takes ten times as long, needs the clone, and does not say which job waits for which.
+"""
 
 import heapq
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from relax.cluster.resources import RULES, gpus, layout
+from relax.cluster.resources import RULES, gpus, placement
 from relax.cluster.site import Site
 from relax.config import Config, own_dimension
 from relax.errors import ConfigError
@@ -18,7 +22,7 @@ STAGES = (*BEFORE, *RULES, *AFTER)
 
 
 @dataclass(frozen=True, eq=False)
-class Job:
+class PlannedJob:
     """One job of the workflow.
 
     Attributes:
@@ -32,35 +36,35 @@ class Job:
     rule: str
     who: tuple[str, ...]
     gpus: int
-    after: tuple["Job", ...]
+    after: tuple["PlannedJob", ...]
 
     @property
     def policy(self) -> str | None:
         return self.who[0] if self.who else None
 
 
-def jobs(config: Config) -> list[Job]:
+def jobs(config: Config) -> list[PlannedJob]:
     """All jobs of a configuration, in an order in which they could run; the same that `snakemake -n` counts.
 
     Args:
         config: a loaded configuration.
     """
-    data = Job("data", (), 0, ())
-    found = [data, Job("overlap", (), 0, (data,))]
+    data = PlannedJob("data", (), 0, ())
+    found = [data, PlannedJob("overlap", (), 0, (data,))]
     for policy in config["matrix"]["policies"]:
         found += _of_policy(config, policy, data)
-    tables = Job("tables", (), 0, tuple(found))
-    figures = Job("figures", (), 0, tuple(found))
-    report = Job("report", (), 0, (tables, figures))
-    return [*found, tables, figures, report, Job("track", (), 0, (report,))]
+    tables = PlannedJob("tables", (), 0, tuple(found))
+    figures = PlannedJob("figures", (), 0, tuple(found))
+    report = PlannedJob("report", (), 0, (tables, figures))
+    return [*found, tables, figures, report, PlannedJob("track", (), 0, (report,))]
 
 
-def _of_policy(config: Config, policy: str, data: Job) -> Iterator[Job]:
-    place = layout(config, policy, Site())
+def _of_policy(config: Config, policy: str, data: PlannedJob) -> Iterator[PlannedJob]:
+    place = placement(config, policy, Site())
 
-    def job(rule: str, *who: str, after: Sequence[Job]) -> Job:
+    def job(rule: str, *who: str, after: Sequence[PlannedJob]) -> PlannedJob:
         count = place.nodes * place.gpus if rule == "train" else gpus(config, rule, policy)
-        return Job(rule, (policy, *who), count, tuple(after))
+        return PlannedJob(rule, (policy, *who), count, tuple(after))
 
     base = job("base", after=[data])
     methods = config["matrix"]["methods"]
@@ -85,8 +89,8 @@ def _of_policy(config: Config, policy: str, data: Job) -> Iterator[Job]:
 
 
 def schedule(
-    planned: Sequence[Job], hours: Callable[[Job], float], at_once: int, total_gpus: int | None
-) -> dict[Job, tuple[float, float]]:
+    planned: Sequence[PlannedJob], hours: Callable[[PlannedJob], float], at_once: int, total_gpus: int | None
+) -> dict[PlannedJob, tuple[float, float]]:
     """When each job would begin and end, in hours: trainings first, as soon as there is room.
 
     Args:
@@ -102,14 +106,14 @@ def schedule(
         if total_gpus is not None and job.gpus > total_gpus:
             raise ConfigError(f"--gpus {total_gpus}: {job.rule} {job.policy} alone takes {job.gpus}; give as many.")
     waiting = {job: len(job.after) for job in planned}
-    followers: dict[Job, list[Job]] = {job: [] for job in planned}
+    followers: dict[PlannedJob, list[PlannedJob]] = {job: [] for job in planned}
     for job in planned:
         for needed in job.after:
             followers[needed].append(job)
     order = {job: (job.rule != "train", number) for number, job in enumerate(planned)}
     ready = sorted((job for job in planned if not job.after), key=order.__getitem__)
-    running: list[tuple[float, int, Job]] = []
-    times: dict[Job, tuple[float, float]] = {}
+    running: list[tuple[float, int, PlannedJob]] = []
+    times: dict[PlannedJob, tuple[float, float]] = {}
     now, free, free_gpus = 0.0, at_once, total_gpus if total_gpus is not None else sum(job.gpus for job in planned)
     while ready or running:
         left = []

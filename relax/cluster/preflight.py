@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from relax.cluster.resources import RULES, gpus, layout, needs
+from relax.cluster.resources import RULES, gpus, needs, placement
 from relax.cluster.site import FOLDER, REQUIRED, Site, variable
 from relax.cluster.slurm import ask, live_jobs, try_to_ask, unfinished_runs
 from relax.config import Config
@@ -18,7 +18,7 @@ from relax.reading import read_yaml
 
 
 @dataclass(frozen=True)
-class Finding:
+class Diagnosis:
     """One line of the doctor: what was looked at and found, and how to mend it."""
 
     level: Literal["ok", "warning", "fault"]
@@ -29,7 +29,7 @@ class Finding:
         return f"{self.level:<8} {self.what}" + (f"; {self.fix}" if self.fix else "")
 
 
-def preflight(config: Config, site: Site) -> Iterator[Finding]:
+def preflight(config: Config, site: Site) -> Iterator[Diagnosis]:
     """Would the cluster run every kind of job? The cheap and telling questions first.
 
     Args:
@@ -38,14 +38,14 @@ def preflight(config: Config, site: Site) -> Iterator[Finding]:
     """
     missing = [name for name in ("sbatch", "squeue", "sinfo", "scontrol", "srun") if shutil.which(name) is None]
     if missing:
-        yield Finding("fault", f"Slurm: {', '.join(missing)} not found", "run this on a login node of the cluster")
+        yield Diagnosis("fault", f"Slurm: {', '.join(missing)} not found", "run this on a login node of the cluster")
         return
     code, text = try_to_ask("scontrol", "ping")
     if code or " is UP" not in text:
-        yield Finding("fault", "Slurm: its controller does not answer", "wait, or ask the cluster's support")
+        yield Diagnosis("fault", "Slurm: its controller does not answer", "wait, or ask the cluster's support")
         return
     settings = _settings()
-    yield Finding("ok", f"Slurm {settings.get('SLURM_VERSION', '?')}, cluster {settings.get('ClusterName', '?')}")
+    yield Diagnosis("ok", f"Slurm {settings.get('SLURM_VERSION', '?')}, cluster {settings.get('ClusterName', '?')}")
     yield from _site(site)
     yield from _accounting(site, settings)
     yield from _polling(settings)
@@ -73,46 +73,46 @@ def _settings() -> dict[str, str]:
     return {key.strip(): value.strip() for key, value in pairs}
 
 
-def _site(site: Site) -> Iterator[Finding]:
+def _site(site: Site) -> Iterator[Diagnosis]:
     for name in site.unset:
-        yield Finding(
+        yield Diagnosis(
             "fault", f"site: {name} is not set", f"fill it in in profiles/slurm/site.yaml or export {variable(name)}"
         )
     if not site.unset:
         said = ", ".join(f"{name} {getattr(site, name) or 'none'}" for name in REQUIRED)
-        yield Finding("ok", f"site: {said}")
+        yield Diagnosis("ok", f"site: {said}")
 
 
-def _accounting(site: Site, settings: dict[str, str]) -> Iterator[Finding]:
+def _accounting(site: Site, settings: dict[str, str]) -> Iterator[Diagnosis]:
     account, user = site.slurm_account, getpass.getuser()
     if settings.get("AccountingStorageType", "").endswith("/none"):
         if account:
-            yield Finding(
+            yield Diagnosis(
                 "fault",
                 f"account {account}: accounting is off, and the plugin refuses a job whose account it cannot check",
                 "set slurm_account: none",
             )
         else:
-            yield Finding("ok", "accounting is off: job states come from squeue")
+            yield Diagnosis("ok", "accounting is off: job states come from squeue")
         return
     code, text = try_to_ask("sacctmgr", "-n", "-P", "show", "assoc", f"user={user}", "format=account")
     known = sorted(set(text.split())) if not code else []
     if code:
-        yield Finding("warning", "accounting is on, but sacctmgr does not answer", "check the account by hand")
+        yield Diagnosis("warning", "accounting is on, but sacctmgr does not answer", "check the account by hand")
     elif account and account.lower() not in known:
-        yield Finding(
+        yield Diagnosis(
             "fault",
             f"account {account}: not one of {user}'s ({', '.join(known) or 'there are none'})",
             "set slurm_account to one of them",
         )
     elif not account:
-        yield Finding(
+        yield Diagnosis(
             "warning",
             f"slurm_account is none, {user} has {', '.join(known) or 'none'}",
             "jobs are charged to the cluster's default account",
         )
     else:
-        yield Finding("ok", f"account {account}")
+        yield Diagnosis("ok", f"account {account}")
 
 
 def minutes(text: str) -> float | None:
@@ -138,18 +138,18 @@ def _kinds(config: Config, site: Site, gpu: bool) -> Iterator[tuple[str, dict[st
                     yield f"{rule} {policy}, attempt {attempt}", asked
 
 
-def _idle(config: Config, site: Site) -> Iterator[Finding]:
+def _idle(config: Config, site: Site) -> Iterator[Diagnosis]:
     for policy in config["matrix"]["policies"]:
         count = gpus(config, "train", policy)
-        if count > 1 and layout(config, policy, site).processes == 1:
-            yield Finding(
+        if count > 1 and placement(config, policy, site).processes == 1:
+            yield Diagnosis(
                 "warning",
                 f"train {policy}: {count} GPUs, but one process",
                 "set training.parallel to ddp, fsdp2 or zero3",
             )
 
 
-def _partitions(config: Config, site: Site) -> Iterator[Finding]:
+def _partitions(config: Config, site: Site) -> Iterator[Diagnosis]:
     for name, key, gpu in ((site.cpu_partition, "cpu_partition", False), (site.gpu_partition, "gpu_partition", True)):
         kinds = list(_kinds(config, site, gpu))
         if kinds:
@@ -158,20 +158,20 @@ def _partitions(config: Config, site: Site) -> Iterator[Finding]:
                 yield from _gpu_types(name, site.gpu_type)
 
 
-def _partition(name: str | None, key: str, kinds: list[tuple[str, dict[str, Any]]]) -> Iterator[Finding]:
+def _partition(name: str | None, key: str, kinds: list[tuple[str, dict[str, Any]]]) -> Iterator[Diagnosis]:
     """There, up, and long enough: Slurm takes a job beyond the limit and lets it wait for ever."""
     names = ask("sinfo", "--noheader", "--format=%P").split()
     if name is None:
         name = next((entry.removesuffix("*") for entry in names if entry.endswith("*")), None)
     known = ", ".join(sorted({entry.removesuffix("*") for entry in names}))
     if name is None or name not in known.split(", "):
-        yield Finding(
+        yield Diagnosis(
             "fault", f"partition {name or 'by default'}: there is none ({known})", f"set {key} to one of them"
         )
         return
     shown = dict(pair.split("=", 1) for pair in ask("scontrol", "-o", "show", "partition", name).split() if "=" in pair)
     if shown.get("State") != "UP":
-        yield Finding(
+        yield Diagnosis(
             "fault",
             f"partition {name}: is {shown.get('State', 'in no known state')}",
             f"wait, or set {key} to another ({known})",
@@ -180,29 +180,31 @@ def _partition(name: str | None, key: str, kinds: list[tuple[str, dict[str, Any]
     limit = minutes(shown.get("MaxTime", ""))
     label, longest = max(kinds, key=lambda kind: kind[1]["runtime"])
     if limit is not None and longest["runtime"] > limit:
-        yield Finding(
+        yield Diagnosis(
             "fault",
             f"partition {name}: {shown['MaxTime']} at most, {label} asks for {longest['runtime'] / 60:.1f} h",
             f"set max_hours: {limit / 60:g}",
         )
     else:
-        yield Finding("ok", f"partition {name}: up, time limit {shown.get('MaxTime', 'unknown')}")
+        yield Diagnosis("ok", f"partition {name}: up, time limit {shown.get('MaxTime', 'unknown')}")
 
 
-def _gpu_types(partition: str | None, wanted: str | None) -> Iterator[Finding]:
+def _gpu_types(partition: str | None, wanted: str | None) -> Iterator[Diagnosis]:
     only = [f"--partition={partition}"] if partition else []
     entries = {e for line in ask("sinfo", "--noheader", "--format=%G", *only).splitlines() for e in line.split(",")}
     found = sorted({part for e in entries for part in re.findall(r"^gpu:([A-Za-z][\w.-]*)", e.strip())})
     if not any(entry.strip().startswith("gpu") for entry in entries):
-        yield Finding("fault", f"GPUs: none in partition {partition or 'by default'}", "set gpu_partition to another")
+        yield Diagnosis("fault", f"GPUs: none in partition {partition or 'by default'}", "set gpu_partition to another")
     elif wanted and wanted not in found:
-        yield Finding(
+        yield Diagnosis(
             "fault", f"GPUs: no {wanted} ({', '.join(found) or 'without types'})", "set gpu_type to one of them"
         )
     elif not wanted and len(found) > 1:
-        yield Finding("warning", f"GPUs: {', '.join(found)}, any is taken", "set gpu_type where they differ in memory")
+        yield Diagnosis(
+            "warning", f"GPUs: {', '.join(found)}, any is taken", "set gpu_type where they differ in memory"
+        )
     else:
-        yield Finding("ok", f"GPUs: {wanted or ', '.join(found) or 'without types'}")
+        yield Diagnosis("ok", f"GPUs: {wanted or ', '.join(found) or 'without types'}")
 
 
 def submission(resources: dict[str, Any]) -> list[str]:
@@ -220,7 +222,7 @@ def submission(resources: dict[str, Any]) -> list[str]:
     return options + (r["slurm_extra"].split() if r["slurm_extra"] else [])
 
 
-def _limits(config: Config, site: Site) -> Iterator[Finding]:
+def _limits(config: Config, site: Site) -> Iterator[Diagnosis]:
     """Slurm's own opinion of every kind of job, first and last attempt; nothing is submitted."""
     kinds = [kind for gpu in (False, True) for kind in _kinds(config, site, gpu)]
     answers: dict[tuple[str, ...], tuple[int, str]] = {}
@@ -235,59 +237,59 @@ def _limits(config: Config, site: Site) -> Iterator[Finding]:
         label, options = jobs[0]
         said = " ".join(line.split("error: ")[-1] for line in answers[options][1].splitlines() if line.strip())
         more = f" and {len(jobs) - 1} more" if len(jobs) > 1 else ""
-        yield Finding(
+        yield Diagnosis(
             "fault",
             f"jobs {label}{more}: {said} (sbatch {' '.join(options)})",
             "set max_memory_gb, gpus_per_node, gpu_type or the partition, or change `resources`",
         )
     if not refused:
-        yield Finding("ok", f"jobs: all {len(answers)} kinds would be accepted (sbatch --test-only)")
+        yield Diagnosis("ok", f"jobs: all {len(answers)} kinds would be accepted (sbatch --test-only)")
 
 
-def _polling(settings: dict[str, str]) -> Iterator[Finding]:
+def _polling(settings: dict[str, str]) -> Iterator[Diagnosis]:
     profile = read_yaml(FOLDER / "config.yaml", "profile")
     age = int((settings.get("MinJobAge", "0").split() or ["0"])[0])
     no_accounting = settings.get("AccountingStorageType", "").endswith("/none")
     if no_accounting and age < 3 * profile["slurm-init-seconds-before-status-checks"]:
-        yield Finding(
+        yield Diagnosis(
             "warning",
             f"finished jobs are forgotten after {age} s (MinJobAge) and accounting is off",
             "Snakemake may miss the end of a job; ask the cluster's support for 300 s",
         )
 
 
-def earlier(root: Path) -> Iterator[Finding]:
+def earlier(root: Path) -> Iterator[Diagnosis]:
     """Jobs of a Snakemake that died: another one would be refused while they live."""
     try:
         alive = live_jobs(unfinished_runs(root))
     except MachineError as error:
-        yield Finding("warning", f"{root}: jobs of an earlier run cannot be looked for ({error})")
+        yield Diagnosis("warning", f"{root}: jobs of an earlier run cannot be looked for ({error})")
         return
     if alive:
         numbers = " ".join(job.number for job in alive)
-        yield Finding(
+        yield Diagnosis(
             "fault",
             f"{root}: {len(alive)} jobs of an earlier run are in Slurm",
             f"if its Snakemake is dead, wait or scancel {numbers}",
         )
     else:
-        yield Finding("ok", f"{root}: no job of an earlier run is alive")
+        yield Diagnosis("ok", f"{root}: no job of an earlier run is alive")
 
 
-def image(site: Site) -> Iterator[Finding]:
+def image(site: Site) -> Iterator[Diagnosis]:
     """The container image, and its digest where one is written beside it."""
     if not site.image:
         return
     path = Path(site.image)
     if not path.is_file():
-        yield Finding("fault", f"image {path}: there is none", "build it, or set image: none")
+        yield Diagnosis("fault", f"image {path}: there is none", "build it, or set image: none")
         return
     if not (shutil.which("apptainer") or shutil.which("singularity")):
-        yield Finding("fault", f"image {path}: apptainer not found", "load its module, or set image: none")
+        yield Diagnosis("fault", f"image {path}: apptainer not found", "load its module, or set image: none")
     with path.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
     written = path.with_name(path.name + ".sha256")
     if written.is_file() and written.read_text().split()[:1] != [digest]:
-        yield Finding("fault", f"image {path}: sha256 {digest[:12]} is not that of {written.name}", "build it again")
+        yield Diagnosis("fault", f"image {path}: sha256 {digest[:12]} is not that of {written.name}", "build it again")
     else:
-        yield Finding("ok", f"image {path}: sha256 {digest[:12]}")
+        yield Diagnosis("ok", f"image {path}: sha256 {digest[:12]}")

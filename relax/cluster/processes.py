@@ -45,13 +45,14 @@ def rank() -> int:
 def listen() -> None:
     """From now on Slurm's warning is kept until the training can heed it."""
     place = spoken("stop")
+    if place is None:
+        return
 
     def keep(_number: int, _frame: FrameType | None) -> None:
         with contextlib.suppress(OSError):  # the launcher is gone
             place.touch()
 
-    if place is not None:
-        signal.signal(signal.SIGUSR1, keep)
+    signal.signal(signal.SIGUSR1, keep)
 
 
 def note(error: RelaxError) -> None:

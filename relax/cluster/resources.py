@@ -45,7 +45,7 @@ def gpus(config: Config, rule: str, policy: str) -> int:
 
 
 @dataclass(frozen=True)
-class Layout:
+class Placement:
     """Where the processes of a training are.
 
     Attributes:
@@ -61,7 +61,7 @@ class Layout:
     gpus: int
 
 
-def layout(config: Config, policy: str, site: Site) -> Layout:
+def placement(config: Config, policy: str, site: Site) -> Placement:
     """How a training is shared out: over one node, or over whole nodes where it has more GPUs than one.
 
     Args:
@@ -76,7 +76,7 @@ def layout(config: Config, policy: str, site: Site) -> Layout:
     server, node = training["vllm_gpus"], site.gpus_per_node
     processes = 1 if training["parallel"] == "none" else max(1, count)
     if node is None or count + server <= node:
-        return Layout(processes, server, 1, count + server)
+        return Placement(processes, server, 1, count + server)
     if processes == 1:
         raise ConfigError(
             f"train {policy}: {count + server} GPUs are more than a node's {node} ({variable('gpus_per_node')}), and "
@@ -87,7 +87,7 @@ def layout(config: Config, policy: str, site: Site) -> Layout:
             f"train {policy}: {count} GPUs{f' and {server} for vLLM' if server else ''} do not fill nodes of {node} "
             f"({variable('gpus_per_node')}); change resources.train.gpus or training.vllm_gpus."
         )
-    return Layout(processes, server, (count + server) // node, node)
+    return Placement(processes, server, (count + server) // node, node)
 
 
 def needs(config: Config, rule: str, policy: str, attempt: int, site: Site) -> dict[str, Any]:
@@ -111,7 +111,7 @@ def needs(config: Config, rule: str, policy: str, attempt: int, site: Site) -> d
         site: the cluster.
     """
     row, size, count = _row(config, rule), parameters(config, policy), gpus(config, rule, policy)
-    place = layout(config, policy, site) if rule == "train" else Layout(1, 0, 1, count)
+    place = placement(config, policy, site) if rule == "train" else Placement(1, 0, 1, count)
     memory = 1000 * (row["memory_gb"] + row["memory_gb_per_billion"] * size * max(1, place.gpus)) + SNAKEMAKE_MB
     tokens = config["training"]["max_response_length"] / 1000
     minutes = row["minutes"] + row["minutes_per_billion"] * size * tokens / max(1, count)
@@ -127,7 +127,7 @@ def needs(config: Config, rule: str, policy: str, attempt: int, site: Site) -> d
     }
 
 
-def _devices(place: Layout, site: Site) -> dict[str, Any]:
+def _devices(place: Placement, site: Site) -> dict[str, Any]:
     """Of one node: so many GPUs and one task; without these the plugin asks for a task a GPU, wherever there is one.
 
     Of several: a task and so many GPUs on each. `mpi` is the plugin's word for a job that starts its steps itself:

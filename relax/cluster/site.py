@@ -6,9 +6,10 @@ variables, which win: key ``cpu_partition`` is ``RELAX_CPU_PARTITION``.
 
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 from relax.config.tracking_uri import uri_fault
 from relax.errors import ConfigError
@@ -80,7 +81,7 @@ def read_site(file: Path = FILE, environment: Mapping[str, str] = os.environ) ->
         ConfigError: the file is not YAML, holds an unknown key or a value that is no text or number.
     """
     written = _read(file)
-    values: dict[str, str | float | int | None] = {}
+    values: dict[str, Any] = {}
     unset = []
     for name in NAMES:
         text = str(environment.get(variable(name)) or written.get(name) or "").strip()
@@ -134,4 +135,9 @@ def _uri(name: str, text: str) -> str:
 
 
 #: Settings that are no text, or not any.
-READ = {"mlflow_uri": _uri, "max_hours": _number, "max_memory_gb": _number, "gpus_per_node": _count}
+READ: Mapping[str, Callable[[str, str], str | float]] = {
+    "mlflow_uri": _uri,
+    "max_hours": _number,
+    "max_memory_gb": _number,
+    "gpus_per_node": _count,
+}

@@ -13,7 +13,7 @@ PATIENCE = 60
 
 
 @dataclass(frozen=True)
-class Job:
+class SlurmJob:
     """A job that has not ended: its number, state and the rule it runs."""
 
     number: str
@@ -48,7 +48,7 @@ def _first_line(text: str) -> str:
     return next((line.strip() for line in text.splitlines() if line.strip()), "it says nothing")
 
 
-def live_jobs(runs: Sequence[str]) -> list[Job]:
+def live_jobs(runs: Sequence[str]) -> list[SlurmJob]:
     """Jobs of Snakemake runs that wait, run or are on their way back into the queue.
 
     Args:
@@ -60,7 +60,7 @@ def live_jobs(runs: Sequence[str]) -> list[Job]:
     if not runs:
         return []
     lines = ask("squeue", "--noheader", "--format=%i|%T|%k", f"--name={','.join(runs)}").splitlines()
-    return [Job(*line.strip().split("|", 2)) for line in lines if line.count("|") >= 2]
+    return [SlurmJob(*line.strip().split("|", 2)) for line in lines if line.count("|") >= 2]
 
 
 # The nodes of a job ---------------------------------------------------------------------------------

@@ -2,8 +2,9 @@
 
 import difflib
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -14,14 +15,25 @@ def nearest(name: str, known: Sequence[str]) -> str:
     return f"did you mean {close[0]!r}?"[:-1] if close else f"known are {', '.join(map(str, known))}"
 
 
-def where(key: Sequence[str | int], paths: Sequence[str | Path]) -> str:
-    """File and line of the last file that sets the key (or the nearest of its parents)."""
+def where(key: Sequence[str | int], paths: Sequence[str | Path], typed: Mapping[str, Any] | None = None) -> str:
+    """File and line of the last file that sets the key (or the nearest of its parents); ``--config`` where that does."""
     for depth in range(len(key), 0, -1):
+        if _is_in(typed, key[:depth]):
+            return "--config"
         for path in reversed(paths):
             line = _line_of(Path(path), key[:depth])
             if line:
                 return f"{path}, line {line}"
     return " + ".join(map(str, paths)) or "configuration"
+
+
+def _is_in(value: Any, key: Sequence[str | int]) -> bool:
+    for part in key:
+        try:
+            value = value[part]
+        except (TypeError, LookupError):
+            return False
+    return True
 
 
 # Asked for once a key, and a large file takes a tenth of a second.

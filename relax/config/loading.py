@@ -28,20 +28,32 @@ def load(paths: Sequence[str | Path]) -> Config:
         ConfigError: a file is missing or not YAML, a key is unknown, a value is wrong; names the
             file, the line and the key.
     """
+    return check(read_merged(paths), paths).recorded()
+
+
+def read_merged(paths: Sequence[str | Path]) -> Config:
+    """What configuration files say, merged and not yet checked.
+
+    Raises:
+        ConfigError: there is none, or one is missing or not YAML.
+    """
     if not paths:
         raise ConfigError("no configuration file given; name one with --configfile, e.g. config/config.yaml.")
     merged: Config = {}
     for path in paths:
         merged = merge(merged, _read(Path(path)))
-    return check(merged, paths).recorded()
+    return merged
 
 
-def check(merged: Mapping[str, Any], paths: Sequence[str | Path] = ()) -> Experiment:
+def check(
+    merged: Mapping[str, Any], paths: Sequence[str | Path] = (), typed: Mapping[str, Any] | None = None
+) -> Experiment:
     """The experiment that a merged configuration describes.
 
     Args:
         merged: what the files say, merged.
         paths: the files, in which a fault is looked for.
+        typed: what ``--config`` put over the files, in which a fault is looked for first.
 
     Raises:
         ConfigError: with the first fault; the message names the file and line that set it.
@@ -55,7 +67,7 @@ def check(merged: Mapping[str, Any], paths: Sequence[str | Path] = ()) -> Experi
         # Most files are overlays, which lack most keys.
         alone = not key and " lacks the key " in message and list(paths) != over_base(paths)
         hint = f" An overlay stands behind {BASE}: name that first." if alone else ""
-        raise ConfigError(f"{where(key, paths)}: {message}{hint}") from None
+        raise ConfigError(f"{where(key, paths, typed)}: {message}{hint}") from None
 
 
 def over_base(paths: Iterable[str | Path]) -> list[Path]:

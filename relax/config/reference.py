@@ -81,7 +81,9 @@ def _keys(rule: Rule, path: str) -> Iterator[Key]:
     for name, inner in rule.get("properties", {}).items():
         here, inner = f"{path}{name}", resolved(inner)
         default = "required" if name in required else "one of them" if either else _as_yaml(inner["default"])
-        yield Key(here, default, _values(inner), inner.get("paper", "-"), " ".join(inner.get("description", "").split()))
+        yield Key(
+            here, default, _values(inner), inner.get("paper", "-"), " ".join(inner.get("description", "").split())
+        )
         for kind in choices(inner):
             yield from _below(kind, here)
 

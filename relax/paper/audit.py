@@ -132,11 +132,15 @@ def _gains(found: Audit, table: str, gains: Row, rows: Sequence[Row]) -> None:
         found.skipped.append((table, gains.label, f"no number for {', '.join(missing)} in the two rows"))
         return
     columns = [*gains.numbers, "average"]
-    for column, *cells in zip(columns, *(_with_average(row) for row in (gains, better, base)), strict=True):
-        if None not in cells:
-            found.checks.append(_gain(table, gains.label, f"{column} gain", *cells))
-    if gains.average is not None and better.average is not None and base.average is not None:
-        exact = better.mean() - base.mean()
+    cells = zip(columns, *map(_with_average, (gains, better, base)), strict=True)
+    for column, printed, higher, lower in cells:
+        if printed is not None and higher is not None and lower is not None:
+            found.checks.append(_gain(table, gains.label, f"{column} gain", printed, higher, lower))
+    higher_mean, lower_mean = better.mean(), base.mean()
+    if gains.average is None or better.average is None or base.average is None:
+        return
+    if higher_mean is not None and lower_mean is not None:
+        exact = higher_mean - lower_mean
         if fits(gains.average, Fraction(better.average - base.average)) and not fits(gains.average, exact):
             found.notes.append(
                 f"{table}, {gains.label}: the average gain {gains.average} is {better.average} - {base.average}, "
@@ -154,12 +158,12 @@ def _increase(table: str, row: Row) -> Check:
     """The printed increase in per cent, from the seconds."""
     before, after, printed = _numbers(row)
     exact = 100 * (Fraction(after) / Fraction(before) - 1)
-    ends = [
+    lowest, highest = (
         100 * ((Fraction(after) + sign * half_digit(after)) / (Fraction(before) - sign * half_digit(before)) - 1)
         for sign in (-1, 1)
-    ]
+    )
     arithmetic = f"100 x ({after} / {before} - 1) = {finer(exact, printed)}"
-    return Check(table, row.label, "increase in %", printed, exact, *ends, arithmetic)
+    return Check(table, row.label, "increase in %", printed, exact, lowest, highest, arithmetic)
 
 
 def _numbers(row: Row) -> list[Decimal]:

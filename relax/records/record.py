@@ -19,8 +19,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from importlib import metadata
-from importlib.resources import files
+from importlib import metadata, resources
 from pathlib import Path
 from typing import Any
 
@@ -118,7 +117,9 @@ def git_state() -> dict[str, Any]:
 
     def git(*arguments: str) -> str | None:
         try:
-            result = subprocess.run(["git", "-C", str(files("relax")), *arguments], capture_output=True, text=True)
+            result = subprocess.run(
+                ["git", "-C", str(resources.files("relax")), *arguments], capture_output=True, text=True
+            )
         except FileNotFoundError:
             return None
         return result.stdout.strip() if result.returncode == 0 else None

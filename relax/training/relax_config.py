@@ -89,7 +89,7 @@ class ReLaXConfig(GRPOConfig):
         default=False,
         metadata=_help(
             "dynamic_sampling",
-            "The rewards are those of the first reward function. `loss_type=\"dapo\"` counts the tokens of informative "
+            'The rewards are those of the first reward function. `loss_type="dapo"` counts the tokens of informative '
             "groups alone.",
         ),
     )
@@ -118,7 +118,9 @@ class ReLaXConfig(GRPOConfig):
 
 
 # Every field is described once, by its help.
-_ARGUMENTS = [f"        {name}: {ReLaXConfig.__dataclass_fields__[name].metadata['help']}" for name in ReLaXConfig.__annotations__]
+_ARGUMENTS = [
+    f"        {name}: {ReLaXConfig.__dataclass_fields__[name].metadata['help']}" for name in ReLaXConfig.__annotations__
+]
 ReLaXConfig.__doc__ = "\n".join([f"{ReLaXConfig.__doc__}", "    Args:", *_ARGUMENTS, ""])
 
 

@@ -12,8 +12,8 @@ from relax.config.methods import Method
 from relax.config.stage_settings import TrainSettings
 from relax.errors import ConfigError
 from relax.reading import read_json_object, reading
-from relax.training.relax_config import ReLaXConfig
 from relax.settings import Settings
+from relax.training.relax_config import ReLaXConfig
 from relax.training.rewards import boxed_format, correctness
 
 

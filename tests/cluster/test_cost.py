@@ -7,7 +7,7 @@ import pytest
 
 from relax import config
 from relax.cluster.cost import cost
-from relax.cluster.plan import LOCAL, STAGES, Job, jobs, schedule
+from relax.cluster.plan import LOCAL, STAGES, PlannedJob, jobs, schedule
 from relax.errors import ConfigError
 from tests.conftest import REPOSITORY
 from tests.workflow.workflow_fixture import planned, run
@@ -40,10 +40,10 @@ def test_a_job_waits_for_what_it_reads_and_for_room() -> None:
 
 
 def test_a_plan_worked_out_by_hand() -> None:
-    first = Job("base", ("p",), 0, ())
-    long, short = (Job("train", ("p", name, "1"), 4, (first,)) for name in ("long", "short"))
-    other = Job("generate", ("p", "initial", "0"), 1, (first,))
-    last = Job("tables", (), 0, (long, short, other))
+    first = PlannedJob("base", ("p",), 0, ())
+    long, short = (PlannedJob("train", ("p", name, "1"), 4, (first,)) for name in ("long", "short"))
+    other = PlannedJob("generate", ("p", "initial", "0"), 1, (first,))
+    last = PlannedJob("tables", (), 0, (long, short, other))
     hours = {first: 1.0, long: 5.0, short: 2.0, other: 3.0, last: 0.5}
     times = schedule([first, long, short, other, last], hours.__getitem__, 10, 5)
     # Five GPUs: one training and the responses fit together, the other training follows.
@@ -87,7 +87,7 @@ def test_what_has_run_is_measured(smoke) -> None:
     said = {line.split()[0]: line for line in ended.stdout.splitlines() if line}
     seconds = [
         float(path.read_text().split("\n")[1].split()[0])
-        for path in (smoke / "results/smoke/benchmarks/train").rglob("*.tsv")
+        for path in (smoke / "results/smoke/timings/train").rglob("*.tsv")
     ]
     assert f"{sum(seconds) / len(seconds):.0f} s" in said["train"]
 

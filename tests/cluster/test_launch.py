@@ -15,7 +15,7 @@ from relax import config
 from relax.cluster import launch
 from relax.cluster.launch import Command, plan
 from relax.cluster.preflight import preflight
-from relax.cluster.resources import Layout, layout, needs
+from relax.cluster.resources import Placement, needs, placement
 from relax.cluster.site import Site
 from relax.errors import ConfigError, MachineError
 from relax.results.collect import devices
@@ -46,18 +46,18 @@ def accelerate_arguments(command: Command):
 @pytest.mark.parametrize(
     ("training", "gpus", "node", "expected"),
     [
-        ("parallel: none", 4, None, Layout(1, 0, 1, 4)),
-        ("parallel: ddp", 0, None, Layout(1, 0, 1, 0)),
-        ("parallel: ddp", 4, None, Layout(4, 0, 1, 4)),
-        ("parallel: fsdp2", 16, None, Layout(16, 0, 1, 16)),
-        ("parallel: fsdp2", 16, 8, Layout(16, 0, 2, 8)),
-        ("parallel: zero3, rollouts: vllm-server, vllm_gpus: 2", 6, 8, Layout(6, 2, 1, 8)),
-        ("parallel: zero3, rollouts: vllm-server, vllm_gpus: 8", 16, 8, Layout(16, 8, 3, 8)),
-        ("rollouts: vllm-server, vllm_gpus: 1", 1, 4, Layout(1, 1, 1, 2)),
+        ("parallel: none", 4, None, Placement(1, 0, 1, 4)),
+        ("parallel: ddp", 0, None, Placement(1, 0, 1, 0)),
+        ("parallel: ddp", 4, None, Placement(4, 0, 1, 4)),
+        ("parallel: fsdp2", 16, None, Placement(16, 0, 1, 16)),
+        ("parallel: fsdp2", 16, 8, Placement(16, 0, 2, 8)),
+        ("parallel: zero3, rollouts: vllm-server, vllm_gpus: 2", 6, 8, Placement(6, 2, 1, 8)),
+        ("parallel: zero3, rollouts: vllm-server, vllm_gpus: 8", 16, 8, Placement(16, 8, 3, 8)),
+        ("rollouts: vllm-server, vllm_gpus: 1", 1, 4, Placement(1, 1, 1, 2)),
     ],
 )
 def test_processes_are_laid_out_over_nodes(tmp_path, training, gpus, node, expected) -> None:
-    assert layout(loaded(tmp_path, training, gpus), "tiny", Site(gpus_per_node=node)) == expected
+    assert placement(loaded(tmp_path, training, gpus), "tiny", Site(gpus_per_node=node)) == expected
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_processes_are_laid_out_over_nodes(tmp_path, training, gpus, node, expec
 )
 def test_gpus_that_do_not_fill_nodes_are_refused(tmp_path, training, gpus, words) -> None:
     with pytest.raises(ConfigError, match=words):
-        layout(loaded(tmp_path, training, gpus), "tiny", Site(gpus_per_node=4))
+        placement(loaded(tmp_path, training, gpus), "tiny", Site(gpus_per_node=4))
 
 
 @pytest.mark.parametrize("training", ["vllm_gpus: 1", "rollouts: vllm-server, vllm_gpus: 1, vllm_server: 'http://a:1'"])

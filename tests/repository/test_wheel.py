@@ -1,4 +1,4 @@
-"""The package where it is installed: a source distribution, its wheel, a folder outside the clone, and no file of it."""
+"""The package where it is installed: from a source distribution, by its wheel, into a folder outside the clone."""
 
 import json
 import os
@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import pytest
 
+import relax
 from tests.conftest import REPOSITORY
 
 #: `relax` with these words; ends with an error where Python has opened a file of the clone, its environment aside.
@@ -23,14 +24,15 @@ try:
     code = main(sys.argv[3:])
 except SystemExit as ended:
     code = ended.code
-paths = {os.path.realpath(path) for path in opened if isinstance(path, (str, os.PathLike))} | {*map(os.path.realpath, sys.path)}
+opened += sys.path
+paths = {os.path.realpath(path) for path in opened if isinstance(path, (str, os.PathLike))}
 inside = [p for p in paths if p.startswith(clone + os.sep) and not p.startswith(environment + os.sep)]
 sys.exit(f"files of the clone: {inside}" if inside else code)
 """
 
 
 class Installed(NamedTuple):
-    """Folder of the package, inside a repository of somebody else, and what runs Python with it and without the clone."""
+    """The package's folder, inside a repository of somebody else, and Python that knows it and not the clone."""
 
     site: Path
     environment: dict[str, str]
@@ -50,18 +52,20 @@ class Installed(NamedTuple):
 def installed(clone: Path, tmp_path_factory: pytest.TempPathFactory) -> Installed:
     folder = tmp_path_factory.mktemp("somebody's project")
     made, site = folder / "dist", folder / "site"
-    pip = [sys.executable, "-m", "pip", "--quiet"]
-    offline = ["--no-deps", "--no-index"]
-    for where, command in (
-        (clone, [sys.executable, "-c", "import sys; from setuptools import build_meta as b; b.build_sdist(sys.argv[1])", made]),
-        (folder, [*pip, "wheel", "--no-build-isolation", *offline, "--wheel-dir", made, made / "relax_rl-0.1.0.tar.gz"]),
-        (folder, [*pip, "install", *offline, "--target", site, made / "relax_rl-0.1.0-py3-none-any.whl"]),
-        (folder, ["git", "init", "--quiet"]),
-        (folder, ["git", "-c", "user.name=n", "-c", "user.email=e", "commit", "--quiet", "--allow-empty", "-m", "theirs"]),
-    ):  # fmt: skip
-        made.mkdir(exist_ok=True)
+    made.mkdir()
+
+    def run(where: Path, *command: object) -> None:
         ended = subprocess.run(list(map(str, command)), cwd=where, capture_output=True, text=True, timeout=300)
         assert ended.returncode == 0, ended.stderr
+
+    pip, offline = (sys.executable, "-m", "pip", "--quiet"), ("--no-deps", "--no-index")
+    build = "import sys; from setuptools import build_meta; build_meta.build_sdist(sys.argv[1])"
+    run(clone, sys.executable, "-c", build, made)
+    run(folder, *pip, "wheel", "--no-build-isolation", *offline, "--wheel-dir", made, *made.glob("*.tar.gz"))
+    run(folder, *pip, "install", *offline, "--target", site, *made.glob("*.whl"))
+    run(folder, "git", "init", "--quiet")
+    theirs = ("-c", "user.name=somebody", "-c", "user.email=somebody@example.org")
+    run(folder, "git", *theirs, "commit", "--quiet", "--allow-empty", "-m", "theirs")
     paths = [site, *dict.fromkeys(sysconfig.get_path(name) for name in ("purelib", "platlib"))]
     return Installed(site, {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, paths))})
 
@@ -97,10 +101,14 @@ def test_the_trainer_is_imported(installed: Installed) -> None:
 
 
 def test_a_record_names_the_version_and_no_commit_of_the_repository_around_it(installed: Installed) -> None:
-    program = "import json\nfrom relax.records.record import _versions, git_state\nprint(json.dumps([git_state(), _versions()]))"
-    git, versions = json.loads(installed.python(program).stdout)
-    assert git == {"commit": None, "dirty": None}
-    assert versions["relax-rl"] == "0.1.0"
+    program = (
+        "import json; from relax.records.record import Run; print(json.dumps(Run('data', {}, {}).finish('.', [])))"
+    )
+    ended = installed.python(program)
+    assert ended.returncode == 0, ended.stderr
+    record = json.loads(ended.stdout)
+    assert record["git"] == {"commit": None, "dirty": None}
+    assert record["versions"]["relax-rl"] == relax.__version__
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from relax import config as settings
-from relax.cluster.resources import layout, needs
+from relax.cluster.resources import placement, needs
 from relax.cluster.site import read_site
+from relax.config.command_line import load_with, overlay_file, overlay_of
 from relax.records.code import code_of
-from relax.errors import ConfigError, MachineError, RelaxError
+from relax.errors import MachineError, RelaxError
 from relax.files import lock, writable_folder
 
 
@@ -29,21 +30,21 @@ def configuration_files():
 
 
 def load_configuration():
-    """The checked configuration; a fault ends the run with one sentence and its exit code."""
+    """The files, the checked configuration and the site; a fault ends the run with one sentence and its exit code."""
     try:
-        if workflow.config_settings.config:
-            raise ConfigError(
-                "--config is not read by the verbs; put the keys into a file and name it with --configfile."
-            )
         if is_main_process():
             writable_folder(".snakemake")  # Snakemake's memory, without which it would end in pages of its own
-        loaded = settings.load(configuration_files())
+        files = configuration_files()
+        if typed := overlay_of(workflow.config_settings.config):
+            name = load_with(files, typed).name
+            files.append(overlay_file(typed, writable_folder(Path("results") / name)))
+        loaded = settings.load(files)
         settings.check_results_folder(loaded, Path("results") / loaded["name"])
-        settings.check_local_files(loaded, configuration_files())
+        settings.check_local_files(loaded, files)
         site = read_site()
         for policy in loaded["matrix"]["policies"]:
-            layout(loaded, policy, site)
-        return configuration_files(), loaded, site
+            placement(loaded, policy, site)
+        return files, loaded, site
     except RelaxError as error:
         refuse(error)
 

@@ -12,7 +12,7 @@ rule overlap:
     log:
         f"{ROOT}/logs/overlap.log",
     benchmark:
-        f"{ROOT}/benchmarks/overlap.tsv"
+        f"{ROOT}/timings/overlap.tsv"
     params:
         config=configfiles,
         out=subpath(output.record, parent=True),
@@ -37,7 +37,7 @@ rule generate:
     log:
         f"{ROOT}/logs/generate/{{policy}}/{{method}}/seed-{{seed}}.log",
     benchmark:
-        f"{ROOT}/benchmarks/generate/{{policy}}/{{method}}/seed-{{seed}}.tsv"
+        f"{ROOT}/timings/generate/{{policy}}/{{method}}/seed-{{seed}}.tsv"
     resources:
         **job("generate"),
     params:
@@ -61,7 +61,7 @@ rule grade:
     log:
         f"{ROOT}/logs/grade/{{policy}}/{{method}}/seed-{{seed}}.log",
     benchmark:
-        f"{ROOT}/benchmarks/grade/{{policy}}/{{method}}/seed-{{seed}}.tsv"
+        f"{ROOT}/timings/grade/{{policy}}/{{method}}/seed-{{seed}}.tsv"
     resources:
         **job("grade"),
     params:
@@ -87,7 +87,7 @@ rule evaluate:
     log:
         f"{ROOT}/logs/evaluate/{{policy}}/{{method}}/seed-{{seed}}.log",
     benchmark:
-        f"{ROOT}/benchmarks/evaluate/{{policy}}/{{method}}/seed-{{seed}}.tsv"
+        f"{ROOT}/timings/evaluate/{{policy}}/{{method}}/seed-{{seed}}.tsv"
     resources:
         **job("evaluate"),
     params:

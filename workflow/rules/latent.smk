@@ -13,7 +13,7 @@ rule extract:
     log:
         f"{ROOT}/logs/extract/{{policy}}/{{method}}/seed-{{seed}}.log",
     benchmark:
-        f"{ROOT}/benchmarks/extract/{{policy}}/{{method}}/seed-{{seed}}.tsv"
+        f"{ROOT}/timings/extract/{{policy}}/{{method}}/seed-{{seed}}.tsv"
     resources:
         **job("extract"),
     params:
@@ -41,7 +41,7 @@ rule koopman:
     log:
         f"{ROOT}/logs/koopman/{{policy}}/{{method}}/seed-{{seed}}.log",
     benchmark:
-        f"{ROOT}/benchmarks/koopman/{{policy}}/{{method}}/seed-{{seed}}.tsv"
+        f"{ROOT}/timings/koopman/{{policy}}/{{method}}/seed-{{seed}}.tsv"
     resources:
         **job("koopman"),
     params:

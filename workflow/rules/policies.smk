@@ -11,7 +11,7 @@ rule data:
     log:
         f"{ROOT}/logs/data.log",
     benchmark:
-        f"{ROOT}/benchmarks/data.tsv"
+        f"{ROOT}/timings/data.tsv"
     params:
         config=configfiles,
         out=subpath(output.record, parent=True),
@@ -33,7 +33,7 @@ rule base:
     log:
         f"{ROOT}/logs/base/{{policy}}.log",
     benchmark:
-        f"{ROOT}/benchmarks/base/{{policy}}.tsv"
+        f"{ROOT}/timings/base/{{policy}}.tsv"
     resources:
         **job("base"),
     params:
@@ -58,7 +58,7 @@ rule dictionary:
     log:
         f"{ROOT}/logs/dictionary/{{policy}}{{own}}.log",
     benchmark:
-        f"{ROOT}/benchmarks/dictionary/{{policy}}{{own}}.tsv"
+        f"{ROOT}/timings/dictionary/{{policy}}{{own}}.tsv"
     resources:
         **job("dictionary"),
     params:
@@ -85,7 +85,7 @@ rule train:
     log:
         f"{ROOT}/logs/train/{{policy}}/{{method}}/seed-{{seed}}.log",
     benchmark:
-        f"{ROOT}/benchmarks/train/{{policy}}/{{method}}/seed-{{seed}}.tsv"
+        f"{ROOT}/timings/train/{{policy}}/{{method}}/seed-{{seed}}.tsv"
     # The long jobs first: what follows each of them fills the gaps.
     priority: 1
     resources:

@@ -48,7 +48,7 @@ rule tables:
     log:
         f"{ROOT}/logs/tables.log",
     benchmark:
-        f"{ROOT}/benchmarks/tables.tsv"
+        f"{ROOT}/timings/tables.tsv"
     params:
         config=configfiles,
         root=results_folder,
@@ -69,7 +69,7 @@ rule figures:
     log:
         f"{ROOT}/logs/figures.log",
     benchmark:
-        f"{ROOT}/benchmarks/figures.tsv"
+        f"{ROOT}/timings/figures.tsv"
     params:
         config=configfiles,
         root=results_folder,
@@ -111,7 +111,7 @@ rule report:
     log:
         f"{ROOT}/logs/report.log",
     benchmark:
-        f"{ROOT}/benchmarks/report.tsv"
+        f"{ROOT}/timings/report.tsv"
     params:
         config=configfiles,
         root=results_folder,
@@ -137,7 +137,7 @@ rule track:
     log:
         f"{ROOT}/logs/track.log",
     benchmark:
-        f"{ROOT}/benchmarks/track.tsv"
+        f"{ROOT}/timings/track.tsv"
     params:
         config=configfiles,
         root=results_folder,
