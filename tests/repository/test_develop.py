@@ -54,6 +54,7 @@ from relax.config.benchmarks import read_task
 from relax.data.problem_files import read_problems
 from relax.records.code import code_of
 from relax.training.rewards import correctness
+from relax.training.train_stage import _series
 
 here = Path(relax.__file__).parents[1]
 files = ["config/config.yaml", "reversal.yaml", "small.yaml"]
@@ -68,6 +69,7 @@ base = config.base_settings(config.load(files), "tiny").recorded()
 print(json.dumps({
     "here": str(here), "problems": [len(read_problems("data/train.jsonl")), len(problems)],
     "subset": len({p.prompt for p in problems}), "rewards": rewards, "logged": logged,
+    "kept": _series([{"step": 1, "grad_norm": 0.5, "other": 1.0, **logged}]),
     "base": {key: base[key] for key in ("source", "length")}, "benchmark": read_task("reversal")["task"],
     "code": code_of("data", {"source": "reversal"}) != code_of("data", {"source": "noisy-sum"}),
     "tokens": sorted(json.loads(Path("base/model/tokenizer.json").read_text())["model"]["vocab"]),
@@ -98,7 +100,7 @@ def test_a_task_is_one_file(tree: Path) -> None:
     found = json.loads(ended.stdout.splitlines()[-1])
     assert found == {
         "here": str(tree), "problems": [150, 20], "subset": 20, "rewards": [1.0] * 10 + [0.0] * 10,
-        "logged": {"reversal/length": 0.5}, "base": {"source": "reversal", "length": 6}, "benchmark": "reversal",
+        "kept": [{"step": 1, "grad_norm": 0.5, "reversal/length": 0.5}], "logged": {"reversal/length": 0.5}, "base": {"source": "reversal", "length": 6}, "benchmark": "reversal",
         "code": True, "tokens": sorted(["<pad>", "<eos>", *"abcd:"]),
     }  # fmt: skip
 
