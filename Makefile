@@ -1,7 +1,7 @@
 # `make demo` and `make test` are all the set-up there is; see README.md.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-multimodal study test test-long test-slurm test-container bench check report container lock clean
+.PHONY: help setup demo demo-multimodal study test test-long test-latest test-slurm test-container bench check docs report container lock clean
 
 # The environment first on the path, so that the workflow's rules find `relax`.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -15,12 +15,15 @@ help:
 	@echo "make study   the study of docs/study.md, the trap and its two controls (most of a day on two cores; goes on where it stopped)"
 	@echo "make test    run the tests (about twenty-five minutes on two cores)"
 	@echo "make test-long   what takes longer: methods killed and resumed, the benchmarks at their quick sizes (ten minutes)"
+	@echo "make test-latest  the tests that bind to libraries, with the newest releases that pyproject.toml admits, in .venv-latest/ (needs a package index)"
 	@echo "make container       build the image relax:cpu with docker, podman or buildah (containers/README.md)"
 	@echo "make test-container  build and run the images for real (root, a quarter of an hour; docs/containers.md)"
 	@echo "make test-slurm  what goes wrong on a cluster, on a real Slurm started here (root; about half an hour on two cores)"
 	@echo "make bench   speed and memory of relax.koopman, a training step and the grader against targets (minutes, one thread)"
-	@echo "make check   format, lint, types"
+	@echo "make check   format and lint (ruff, snakefmt, snakemake --lint), types (mypy)"
+	@echo "make docs    build the documentation as a site in docs/_build/; any warning is an error (a minute)"
 	@echo "make report  the demo as one page for a reviewer, results/demo/snakemake-report.html"
+	@echo "make lock    resolve envs/*.lock again from pyproject.toml (needs a package index)"
 	@echo "make clean   remove results/ but for what is tracked, and Snakemake's memory"
 
 setup:
@@ -49,6 +52,9 @@ test: setup
 test-long: setup
 	@python -m pytest -m long
 
+test-latest: setup
+	@envs/latest.sh
+
 container:
 	@containers/build.sh cpu
 
@@ -72,6 +78,11 @@ check: setup
 	snakefmt --check Snakefile workflow
 	mypy
 	snakemake --lint
+
+# The source folder is the repository: pages link each other wherever they lie (docs/conf.py).
+docs: setup
+	@sphinx-build -W --keep-going -q -b html -c docs . docs/_build
+	@echo "docs: $(CURDIR)/docs/_build/index.html"
 
 report: demo
 	@snakemake --report results/demo/snakemake-report.html --quiet all

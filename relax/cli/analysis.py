@@ -75,7 +75,8 @@ def add_page(parser: argparse.ArgumentParser) -> None:
 def run_evidence(a: argparse.Namespace) -> None:
     """What the tracked runs of the study show."""
     from relax.files import atomic_write, of_the_clone
-    from relax.study.evidence_page import configurations, to_page, tuning_plan
+    from relax.study.configurations import configurations, tuning_plan
+    from relax.study.evidence_page import to_page
     from relax.study.plan import Study
     from relax.study.tracked_runs import collect_records, read_records
 

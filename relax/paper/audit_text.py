@@ -9,30 +9,32 @@ from relax.paper.printed import LAYOUTS
 INTRODUCTION = """\
 # What does not follow from the paper's own numbers
 
-Written by `relax audit --out docs/audit.md` from the printed numbers in
-[relax/paper/transcribed/](../relax/paper/transcribed/README.md).
-Each printed average is set beside the mean of its row, each printed gain beside the difference of its two rows, each
-printed increase in cost beside the seconds. Nothing else is used, and no number is corrected in the files. A printed
-value follows if it is within half of its last digit. The numbers it is computed from are rounded as well; where that
-alone could explain a difference, the finding says so.
+`relax audit --out docs/audit.md` writes this page from the printed numbers in
+[relax/paper/transcribed/](../relax/paper/transcribed/README.md). The audit recomputes three kinds of printed values. An
+average is compared with the mean of its row, a gain with the difference of its two rows, and an increase in cost with
+the printed seconds. The audit uses nothing else and corrects no number in the files. A printed value *follows* if it
+lies within half of its last digit. The numbers behind a value are rounded as well. Where this rounding alone could
+explain a difference, the finding says so.
 
-A finding says that two printed numbers do not fit each other, not which of them is wrong, and a slip in our
-transcription would look the same. The benchmark scores themselves cannot be checked so.
+A finding says that two printed numbers do not fit each other. It does not say which of them is wrong, and a slip in our
+transcription would look the same. The benchmark scores themselves cannot be checked in this way.
 
 ## In plain words
 
 - **Table 2 averages six columns and divides by seven.** All twelve printed averages are the sum of the six scores of
-  their row over 7, so each is a seventh too low: ReLaX on Qwen2.5-Math-base has 49.1 in print and 57.3 by its columns.
-  Table 1 has seven columns and divides by seven. The order of the methods in Table 2 stays as it is, since all are
-  divided by the same number; the distances shrink (ReLaX less FR3E on Qwen2.5-Math-base: 6.3 in print, 7.4 by the
-  columns), and no average of Table 2 can be set beside one of another table or paper.
+  their row over 7, so each is a seventh too low. For example, ReLaX on Qwen2.5-Math-base has an average of 49.1 in
+  print and of 57.3 by its columns. Table 1 has seven columns and divides by seven. The order of the methods in Table 2
+  does not change, since all sums are divided by the same number. The distances between methods are printed too small:
+  ReLaX is ahead of FR3E on Qwen2.5-Math-base by 6.3 in print and by 7.4 by the columns. No average of Table 2 can be
+  compared with an average of another table or paper.
 - **Two values of Table 5 do not follow.** The average of ReLaX on Qwen3-Base is 52.3 in print and 52.4 by its columns
-  (52.38); scores rounded to one digit could account for it. Its gain over GRPO on MATH500 is 6.2 in print, but
-  90.2 - 83.0 = 7.2; no rounding accounts for that. The other averages and gains of Table 5 follow.
-- **Tables 1 and 6 follow**: eleven averages, four increases in cost.
-- **Bold and runner-up marks** are colours in print and not in the files. By the captions and the numbers they must
-  stand as the last table says. There ReLaX is not the best everywhere: on AIME24 and AIME25 with both 7B models, and
-  on MathVerse and MathVision, others lead.
+  (52.38), and scores rounded to one digit could account for the difference. The gain of ReLaX over GRPO on MATH500 is
+  6.2 in print, but 90.2 - 83.0 = 7.2, and no rounding accounts for that. The other averages and gains of Table 5
+  follow.
+- **Tables 1 and 6 follow.** They hold eleven averages and four increases in cost.
+- **Bold and runner-up marks** are colours in print and are not in the files. The last table says where the marks must
+  stand by the captions and the numbers. ReLaX is not the best everywhere: others lead on AIME24 and AIME25 with both 7B
+  models, and on MathVerse and MathVision.
 
 Whoever compares with these tables should recompute the averages and show both, as our tables do
 ([tables.md](tables.md)).
@@ -67,7 +69,8 @@ def to_page(found: Audit) -> str:
 def _summary(found: Audit) -> str:
     right, checked = found.rows()
     lines = [
-        f"{len(found.checks)} printed values in {checked} rows checked, {len(found.findings)} do not follow. "
+        f"The audit checked {len(found.checks)} printed values in {checked} rows, and {len(found.findings)} do not "
+        "follow. "
         f"Everything follows in {right} of {checked} rows:",
         "",
     ]
@@ -92,10 +95,11 @@ def _finding(check: Check) -> str:
 
 
 MARKS = """\
-The marks are not in the files. The captions say where they go: in Table 1, for reasoning models of the 7B scale, to the
-best and the runner-up of each column; in Table 2, for each base model, to those of the methods of reinforcement
-learning; Table 5 marks the gains over GRPO, which are checked above. By the printed numbers they must stand as follows;
-whoever has the print can hold it against this. A dash takes no part; equal numbers share a place."""
+The files do not hold the marks, but the captions say where the marks go. Table 1 marks the best and the runner-up of
+each column among the reasoning models of the 7B scale. Table 2 marks them for each base model among the methods of
+reinforcement learning. Table 5 marks the gains over GRPO, which are checked above. By the printed numbers the marks
+must stand as follows, so that a reader of the print can compare. A dash takes no part, and equal numbers share a
+place."""
 
 
 def _marks(found: Sequence[Mark]) -> list[str]:

@@ -1,4 +1,4 @@
-"""What the paper claims, and where each claim stands: ``transcribed/claims.csv`` beside what runs have shown.
+"""What the paper claims, in ``relax/paper/transcribed/claims.csv``, and where each claim stands by what runs show.
 
 Light on purpose: :mod:`relax.results.claims.runs` computes what runs show, this module reads and writes it.
 """
@@ -25,13 +25,13 @@ NOT_SEEN, UNCLEAR, NO_INTERVAL, NOT_RUN = "not seen", "no clear change", "no int
 WITHOUT = (OPPOSITE, NOT_SEEN, UNCLEAR, NO_INTERVAL)
 #: What each status means.
 MEANING = {
-    SEEN: "every part of the claim, each with a 95 % interval over seeds that leaves out the contrary",
-    PARTLY: "some parts, not all",
-    OPPOSITE: "no part; at least one interval lies on the other side",
-    NOT_SEEN: "no part; a threshold is missed",
-    UNCLEAR: "no part; the intervals contain both sides, which does not prove absence",
-    NO_INTERVAL: "one run, or runs that agree to the last digit, so that chance cannot be told",
-    NOT_RUN: "nothing has run that could show it",
+    SEEN: "the runs show every part of the claim, each with a 95 % interval over seeds that leaves out the contrary",
+    PARTLY: "the runs show some parts of the claim and not all",
+    OPPOSITE: "the runs show no part of the claim, and at least one interval lies on the other side",
+    NOT_SEEN: "the runs show no part of the claim, and a threshold is missed",
+    UNCLEAR: "the runs show no part of the claim, and the intervals contain both sides, which does not prove absence",
+    NO_INTERVAL: "there is one run, or the runs agree to the last digit, so an effect cannot be told from chance",
+    NOT_RUN: "nothing has run that could show the claim",
 }
 
 
@@ -108,24 +108,28 @@ def hours(cost: Mapping[str, float]) -> str:
 def made_by(content: Mapping[str, Any]) -> str:
     """Configuration, commit, date and machine behind a ``claims.json``, in a sentence."""
     commits = [commit[:10] for commit in content["commits"]]
-    changes = f", {content['uncommitted']} records with uncommitted changes" if content["uncommitted"] else ""
+    changes = f" ({content['uncommitted']} records with uncommitted changes)" if content["uncommitted"] else ""
     return (
-        f"{' + '.join(content['configuration']) or 'no configuration recorded'}; "
-        f"commit{'s' * (len(commits) > 1)} {', '.join(commits) or 'none'}{changes}; "
-        f"{(content['started'] or 'no date')[:10]}; {content['machine']}; "
-        f"seeds {', '.join(map(str, content['seeds']))}."
+        f"made with {' + '.join(content['configuration']) or 'no recorded configuration'} "
+        f"from commit{'s' * (len(commits) > 1)} {', '.join(commits) or 'none'}{changes} "
+        f"on {(content['started'] or 'no recorded date')[:10]}, on a machine with {content['machine']}, "
+        f"with seeds {', '.join(map(str, content['seeds']))}."
     )
 
 
 INTRODUCTION = """\
 # The paper's claims, and where they stand
 
-Written by `relax claims --out docs/claims.md` from
-[relax/paper/transcribed/claims.csv](../relax/paper/transcribed/claims.csv), which says what would show each claim, and
-from the `claims.json` of the reference runs in
-[results/reference/](../results/README.md), which `relax tables` computes from run records. No status is typed in. A
-small policy is no evidence about a large one: every status names the policy it was seen on. DSD is always that of a
-named spectrum; alpha and xi belong to the spectrum and are not the paper's unless said.
+`relax claims --out docs/claims.md` writes this page from two sources. The list
+[relax/paper/transcribed/claims.csv](../relax/paper/transcribed/claims.csv) says what would show each claim. The file
+`claims.json` of each reference run in [results/reference/](../results/README.md) says what its runs show.
+`relax tables` computes that file from run records. No status is typed in. A small policy is no evidence about a large
+one, so every status names the policy on which it was seen.
+
+DSD (dynamic spectral dispersion) says how varied the motion of a model's hidden states is, and ReLaX adds a bonus on
+DSD to GRPO. alpha is the weight of the bonus, and xi is the DSD above which the bonus stops. DSD is computed from
+eigenvalues or from singular values, so every DSD names its spectrum. The values of alpha and xi belong to the spectrum
+and are not the paper's unless the page says so. [method.md](method.md) has the equations.
 """
 
 
@@ -150,7 +154,11 @@ def to_markdown(claims: list[Claim], contents: Mapping[str, Mapping[str, Any]]) 
             *_standing(claim, contents),
         ]
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
-    lines += ["", "Cost: hours of all runs behind the status, from data to scores; those of one experiment share them."]
+    lines += [
+        "",
+        "The cost counts the hours of all runs behind the status, from data to scores. The claims of one experiment "
+        "share these hours.",
+    ]
     lines += ["", "## What a status says", "", *(f"- *{status}*: {words}." for status, words in MEANING.items())]
     lines += ["", "## The runs", "", *(f"- {name}: {made_by(content)}" for name, content in contents.items())]
     lines += [] if contents else ["None."]
@@ -178,12 +186,12 @@ def _policy(outcome: Mapping[str, Any]) -> str:
 
 
 def _details(claim: Claim, contents: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    lines = [f"### {claim.claim} ({claim.place})", "", f"Shown by: {claim.shown_by}", ""]
+    lines = [f"### {claim.claim} ({claim.place})", "", f"What would show the claim: {claim.shown_by}", ""]
     for name, content in contents.items():
         for outcome in _of(claim, content)["outcomes"]:
             lines += [f"{name}, {_policy(outcome)}, {outcome['subject']}: **{outcome['status']}**", ""]
             lines += [f"- *{part['status']}*: {part['text']}" for part in outcome["parts"]]
             lines += ["", outcome["note"], ""] if outcome["note"] else [""]
     if not any(_of(claim, content)["outcomes"] for content in contents.values()):
-        lines += [f"{NOT_RUN.capitalize()}." if claim.command else "No configuration tests it yet.", ""]
+        lines += ["No run tests this claim yet." if claim.command else "No configuration tests this claim yet.", ""]
     return lines

@@ -1,5 +1,7 @@
-"""What the paper (arXiv 2512.07558) prints, read from ``transcribed/``: tables as exact decimals, and in words
-what its figures of ablations show. Light: the configuration checks names against it.
+"""What the paper (arXiv 2512.07558) prints, read from ``relax/paper/transcribed/``.
+
+Tables are exact decimals, and words say what its figures of ablations show. Light: the configuration checks names
+against it.
 """
 
 import csv

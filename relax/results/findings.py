@@ -13,9 +13,12 @@ from relax.results.tables.all import WORDS, ridge_of
 CONTROL = "grpo-kl"
 #: What every reader of the findings must know.
 NOTE = (
-    "Every sentence below is computed from the runs. A rise or fall is named only where the 95 % Student t interval "
-    "over seeds leaves out zero; intervals are not corrected for the number of comparisons, and all seeds start from "
-    "one initial policy. Probes are fixed responses of the initial policy that the trained policy reads."
+    "Every sentence below is computed from the runs. A rise or a fall is named only where the 95 % Student t interval "
+    "over seeds leaves out zero. The intervals are not corrected for the number of comparisons. All seeds start from "
+    "one initial policy. DSD (dynamic spectral dispersion) is the variance of the moduli of the eigenvalues, or of the "
+    "singular values, of the Koopman matrix, which is a linear model of how the hidden states move from token to "
+    "token. The ridge is the regularisation with which this matrix is fitted. On-policy DSD is that of the policy's "
+    "own responses. Probes are fixed responses of the initial policy that the trained policy reads."
 )
 #: Words for a change along training -> words for a difference between methods.
 COMPARED = {"rose": "higher", "fell": "lower", "no clear change": "no clear difference"}
@@ -66,7 +69,7 @@ def _entropy(results: Results, policy: str) -> Iterator[Finding]:
         "train/reward": "reward (share correct, training rollouts)",
     }
     details = [change_along(results, policy, question, label, key) for key, label in labels.items()]
-    yield _summary(question, f"Under {BASELINE}", dict(zip(("token entropy", "reward"), details, strict=True)))
+    yield _changes(question, f"Under {BASELINE}", dict(zip(("token entropy", "reward"), details, strict=True)))
     yield from details
 
 
@@ -77,12 +80,13 @@ def _dsd(results: Results, policy: str) -> Iterator[Finding]:
         for kind, words in (("policy", "on-policy"), ("probe", "on the probes")):
             name = f"DSD of {WORDS[spectrum]} {words}"
             key = f"koopman/{kind}/dsd_{spectrum}"
-            details[name] = change_along(results, policy, question, f"{name}, ridge {ridge}", key)
-        label = f"DSD of {WORDS[spectrum]} on-policy minus that of the same states in random order"
+            label = f"DSD of {WORDS[spectrum]} ({words}, ridge {ridge})"
+            details[name] = change_along(results, policy, question, label, key)
+        label = f"DSD of {WORDS[spectrum]} (on-policy) minus that of the same states in random order"
         others.append(change_along(results, policy, question, label, f"koopman/policy/dsd_{spectrum}_minus_shuffled"))
-    label = "response length (states), with which DSD changes by itself"
+    label = "response length (in states; DSD changes with length by itself)"
     others.append(change_along(results, policy, question, label, "koopman/policy/length"))
-    yield _summary(question, f"Under {BASELINE}, at ridge {ridge}", details)
+    yield _changes(question, f"Under {BASELINE}, at ridge {ridge}", details)
     yield from details.values()
     yield from others
 
@@ -91,10 +95,10 @@ def _relax_dsd(results: Results, policy: str) -> Iterator[Finding]:
     question = "Does ReLaX raise DSD against GRPO?"
     for arm in _relax_arms(results):
         if not results.finished(policy, arm.name):
-            yield Finding(question, "not run", f"{arm.name}: no finished runs.")
+            yield Finding(question, "not run", f"{arm.name} has no finished run.")
             continue
         details = dsd_gains(results, policy, question, arm)
-        yield Finding(question, "", f"{arm.name}, DSD of {WORDS[arm.spectrum]}: {who_sees(details)}")
+        yield Finding(question, "", f"{arm.name} is trained on DSD of {WORDS[arm.spectrum]}. {who_sees(details)}")
         yield from details.values()
 
 
@@ -103,8 +107,8 @@ def dsd_gains(results: Results, policy: str, question: str, arm: Arm) -> dict[st
     details = {}
     for kind, words in (("policy", "on-policy"), ("probe", "on the probes")):
         for suffix, at in (("", ridge_of(results)), ("_ridge_0.1", "0.1")):
-            trained = " (what training rewards)" if kind == "policy" and not suffix else ""
-            label = f"DSD of {WORDS[arm.spectrum]} {words}, ridge {at}{trained}"
+            trained = ", which training rewards" if kind == "policy" and not suffix else ""
+            label = f"DSD of {WORDS[arm.spectrum]} ({words}, ridge {at}{trained})"
             key = f"koopman/{kind}/dsd_{arm.spectrum}{suffix}"
             details[f"{words} at ridge {at}"] = against(results, policy, question, arm.name, BASELINE, label, key)
     return details
@@ -114,19 +118,21 @@ def who_sees(details: dict[str, Finding]) -> str:
     """Who sees the gain of an arm; the first entry is the trained-on measure, the others are its checks."""
     (_, trained), *others = details.items()
     if trained.verdict in ("no interval", "not run"):
-        return "one seed cannot tell a gain from chance."
+        return "One seed cannot tell a gain of DSD from chance."
     if trained.verdict != "higher":
-        return "a gain of the trained-on measure is not shown, so there is none to check."
+        return f"The measure that training rewards is not shown to be higher than under {BASELINE}: no gain to check."
     groups = {word: [name for name, found in others if found.verdict == word] for word in ("higher", "lower")}
     rest = [name for name, found in others if found.verdict == COMPARED["no clear change"]]
-    text = "a clear gain of the trained-on measure" + (
-        f", also {listed(groups['higher'])}" if groups["higher"] else " only"
-    )
+    said = [f"The measure that training rewards is clearly higher than under {BASELINE}."]
+    more = f"clearly higher {listed(groups['higher'])}" if groups["higher"] else "clearly higher by no other measure"
+    said.append(f"DSD is {'also ' * bool(groups['higher'])}{more}.")
     if groups["lower"]:
-        text += f"; a clear loss {listed(groups['lower'])}"
+        said.append(f"DSD is clearly lower {listed(groups['lower'])}.")
     if rest:
-        text += f"; not shown {listed(rest)}: there the interval contains zero, which does not prove absence"
-    return text + "."
+        said.append(
+            f"A gain is not shown {listed(rest)}: there the interval contains zero, which does not prove absence."
+        )
+    return " ".join(said)
 
 
 def _relax_gains(results: Results, policy: str) -> Iterator[Finding]:
@@ -142,7 +148,7 @@ def _control(results: Results, policy: str) -> Iterator[Finding]:
         yield Finding(question, "not run", f"{control} was not asked for.")
         return
     if not results.finished(policy, CONTROL):
-        yield Finding(question, "not run", f"{control} has no finished runs.")
+        yield Finding(question, "not run", f"{control} has no finished run.")
         return
     arms = [arm for arm in _relax_arms(results) if results.finished(policy, arm.name)]
     for arm in arms:
@@ -155,27 +161,43 @@ def _control(results: Results, policy: str) -> Iterator[Finding]:
 
 def _gains_over(results: Results, policy: str, question: str, method: str, other: str) -> Iterator[Finding]:
     if not results.finished(policy, method):
-        yield Finding(question, "not run", f"{method}: no finished runs.")
+        yield Finding(question, "not run", f"{method} has no finished run.")
         return
     labels = _gains(results)
     details = {label: against(results, policy, question, method, other, label, key) for label, key in labels}
-    yield _summary(question, f"{method} against {other}", details)
+    yield _differences(question, f"Compared with {other}, {method}", details)
     yield from details.values()
 
 
-def _summary(question: str, subject: str, details: dict[str, Finding]) -> Finding:
-    """One sentence over several verdicts."""
+def _changes(question: str, subject: str, details: dict[str, Finding]) -> Finding:
+    """One sentence over several changes along training."""
     words = {
-        "rose": "rise in",
-        "fell": "fall in",
+        "rose": "a rise in",
+        "fell": "a fall in",
+        "no clear change": "no clear change in",
         "no interval": "no usable interval for",
-        "not run": "no runs for",
+        "not run": "no run for",
     }
+    return Finding(question, "", f"{subject}, there is {_by_verdict(words, details)}.")
+
+
+def _differences(question: str, subject: str, details: dict[str, Finding]) -> Finding:
+    """One sentence over several differences between two methods."""
+    words = {
+        "higher": "is higher in",
+        "lower": "is lower in",
+        "no clear difference": "shows no clear difference in",
+        "no interval": "has no usable interval for",
+        "not run": "has no common seed for",
+    }
+    return Finding(question, "", f"{subject} {_by_verdict(words, details)}.")
+
+
+def _by_verdict(words: Mapping[str, str], details: dict[str, Finding]) -> str:
     groups: dict[str, list[str]] = {}
     for name, found in details.items():
         groups.setdefault(found.verdict, []).append(name)
-    parts = [f"{words.get(verdict, f'{verdict} in')} {listed(names)}" for verdict, names in groups.items()]
-    return Finding(question, "", f"{subject}: {'; '.join(parts)}.")
+    return ", and ".join(f"{words[verdict]} {listed(names)}" for verdict, names in groups.items())
 
 
 def explain(results: Results, policy: str, arm: Arm) -> str:
@@ -183,21 +205,26 @@ def explain(results: Results, policy: str, arm: Arm) -> str:
     gains = _gains(results)
     over_grpo = {label: results.difference(policy, arm.name, key) for label, key in gains}
     if all(found.n < 2 for found in over_grpo.values()):
-        return f"{arm.name}: one seed cannot tell."
+        return f"One seed cannot tell what {arm.name} changes."
     rose = [label for label, found in over_grpo.items() if found.verdict == "rose"]
+    nothing = f"entropy, reward and accuracy are not shown to be higher than under {BASELINE}"
     if arm.kl == "none":
-        shown = f"{listed(rose)} higher" if rose else "entropy, reward and accuracy not shown to be higher"
-        return f"{arm.name}, whose DSD term stands without a KL: {shown} than under {BASELINE}."
+        shown = f"{_are(rose)} higher than under {BASELINE}" if rose else nothing
+        return f"{arm.name} has a DSD term and no KL term. Under {arm.name}, {shown}."
     if not rose:
-        return f"{arm.name}: entropy, reward and accuracy are not shown to be higher than under {BASELINE}."
+        return f"Under {arm.name}, {nothing}."
     keys = dict(gains)
     both = [x for x in rose if results.difference(policy, arm.name, keys[x], CONTROL).verdict == "rose"]
     if not both:
-        shown = f"{listed(rose)}, higher than under {BASELINE}, not shown to be higher than under {CONTROL}"
-        return f"{arm.name}: {shown}: a KL term alone may account for it."
+        shown = f"{_are(rose)} higher than under {BASELINE}, but not shown to be higher than under {CONTROL}"
+        return f"Under {arm.name}, {shown}. A KL term alone may account for the gain."
     rest = [x for x in rose if x not in both]
-    more = f"; not shown for {listed(rest)}" if rest else ""
-    return f"{arm.name}: {listed(both)} higher than under {CONTROL} too, which has a KL term alone{more}."
+    more = f" The same is not shown for {listed(rest)}." if rest else ""
+    return f"Under {arm.name}, {_are(both)} also higher than under {CONTROL}, which has a KL term alone.{more}"
+
+
+def _are(names: list[str]) -> str:
+    return f"{listed(names)} {'is' if len(names) == 1 else 'are'}"
 
 
 def _gains(results: Results) -> list[tuple[str, str]]:
@@ -228,11 +255,13 @@ def change_along(results: Results, policy: str, question: str, label: str, key: 
     start = results.summary(policy, INITIAL, key)
     end = results.by_seed(policy, BASELINE, key)
     if not end or not start.n:
-        return Finding(question, "not run", f"{BASELINE}, {label}: not measured.")
+        return Finding(question, "not run", f"Under {BASELINE}, {label} was not measured.")
     change = summarise(value - start.mean for value in end.values())
     mean = summarise(end.values()).mean
-    numbers = f"from {short(start.mean)} to {short(mean)}; {with_interval(change)}"
-    return Finding(question, change.verdict, f"{BASELINE}, {label}: {change.verdict}, {numbers}.")
+    went = {"rose": "rose", "fell": "fell"}.get(change.verdict, "went")
+    unclear = ", which is no clear change" if change.verdict == "no clear change" else ""
+    text = f"Under {BASELINE}, {label} {went} from {short(start.mean)} to {short(mean)}{unclear}."
+    return Finding(question, change.verdict, f"{text} {with_interval(change)}")
 
 
 def against(results: Results, policy: str, question: str, method: str, baseline: str, label: str, key: str) -> Finding:
@@ -247,25 +276,29 @@ def compared(
     """The values of one method against those of another (seed -> value), paired by seed."""
     change = paired_difference(mine, other)
     if change.n == 0:
-        text = f"{method} against {baseline}, {label}: no seed finished in both."
+        text = f"Under {method} and under {baseline}, {label} has no seed in common."
         return Finding(question, "not run", text)
     seeds = mine.keys() & other.keys()
     own, base = (summarise(values[seed] for seed in seeds).mean for values in (mine, other))
-    factor = f", {own / base:.3g} times" if "DSD" in label and base > 0 else ""
+    factor = f", {own / base:.3g} times as much" if "DSD" in label and base > 0 else ""
     verdict = COMPARED.get(change.verdict, change.verdict)
-    numbers = f"{short(own)} against {short(base)}{factor}"
-    text = f"{method} against {baseline}, {label}: {verdict}, {numbers}; {with_interval(change)}."
-    return Finding(question, verdict, text)
+    words = {
+        "higher": f"is higher than under {baseline}",
+        "lower": f"is lower than under {baseline}",
+        "no clear difference": f"is not clearly different from that under {baseline}",
+    }.get(verdict, f"stands beside that under {baseline}")
+    text = f"Under {method}, {label} {words} ({short(own)} against {short(base)}{factor})."
+    return Finding(question, verdict, f"{text} {with_interval(change)}")
 
 
 def with_interval(change: Summary, what: str = "difference") -> str:
-    """Mean, 95 % interval and number of seeds, in words."""
+    """Mean, 95 % interval and number of seeds, in a sentence."""
     if change.n == 1:
-        return f"{what} {signed(change.mean)}, n = 1 seed, no interval"
+        return f"The {what} is {signed(change.mean)} for n = 1 seed, which gives no interval."
     if change.half_width <= 1e-9 * max(1.0, abs(change.mean)):
-        return f"{what} {signed(change.mean)} in each of n = {change.n} seeds, so no usable interval"
-    interval = f"95 % [{signed(change.low)}, {signed(change.high)}]"
-    return f"{what} {signed(change.mean)}, {interval}, n = {change.n} seeds"
+        return f"The {what} is {signed(change.mean)} in each of n = {change.n} seeds, which gives no usable interval."
+    interval = f"[{signed(change.low)}, {signed(change.high)}]"
+    return f"The {what} is {signed(change.mean)}, with the 95 % interval {interval} over n = {change.n} seeds."
 
 
 def short(value: float) -> str:

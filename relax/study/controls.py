@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 from relax.results.findings import listed
 from relax.results.intervals import Summary, summarise
 from relax.results.model import BASELINE
+from relax.study.configurations import COUNTDOWN, NOISY
 from relax.study.hypotheses import LEVEL, Test, compare_reward
 from relax.study.plan import GREEDY, REWARD, SOLVED, Run, Study
 from relax.study.words import difference, factor, mean_score, number, p_value, table
 
-NOISY, COUNTDOWN = "noisy sum", "Countdown"
+#: Of entropy, where Countdown is not the control that it was to be.
+NO_CONTROL = "is not clearly higher on Countdown, which is then not the control that was meant and counts as none"
 THE = {NOISY: "the noisy sum", COUNTDOWN: COUNTDOWN}
 
 
@@ -20,26 +22,26 @@ def what_controls_say(sides: Mapping[str, Study]) -> list[str]:
     said = []
     if NOISY in whole and (tests := _compared(whole[NOISY])):
         paid = [t for t in tests if _pays(t)]
-        end = f"{'ends' if len(paid) == 1 else 'end'} with less reward than `{BASELINE}` and so "
-        end += "pays for its exploration" if len(paid) == 1 else "pay for their exploration"
-        said.append(
-            f"Where there is nothing to gain (noisy sum, {_how(whole[NOISY])}) "
-            + (f"{_named(paid)} {end}." if paid else f"no arm is shown to end with less reward than `{BASELINE}`.")
-        )
+        told = f"{_ends(paid, 'less')} and so {'pay' if len(paid) > 1 else 'pays'} for exploration"
+        if not paid:
+            told = f"no arm is shown to end with less reward than `{BASELINE}`"
+        said.append(f"On the noisy sum there is nothing to gain from exploration. There {told}. {_how(whole[NOISY])}")
     stays = _stays(*_kept_of(whole)) if len(whole) == len(THE) else None
     if stays is False:
-        said.append("Countdown is no such control as was meant and counts as none.")
+        said.append(f"Entropy {NO_CONTROL}.")
     if stays and (tests := _compared(whole[COUNTDOWN])):
-        less, more = (_named([t for t in tests if t.p_value <= LEVEL and side * t.value > 0]) for side in (-1, 1))
-        said.append(
-            f"Where entropy stays by itself (Countdown, {_how(whole[COUNTDOWN])}) "
-            + (
-                f"less reward than `{BASELINE}` has: {less or 'none'}; more: {more or 'none'}."
-                if less or more
-                else f"no arm is shown to differ from `{BASELINE}`."
-            )
-        )
+        less, more = ([t for t in tests if t.p_value <= LEVEL and side * t.value > 0] for side in (-1, 1))
+        told = f"{_ends(less, 'less')}, and {_ends(more, 'more')}"
+        if not less and not more:
+            told = f"no arm is shown to differ from `{BASELINE}` in reward"
+        said.append(f"On Countdown entropy stays up by itself. There {told}. {_how(whole[COUNTDOWN])}")
     return said
+
+
+def _ends(tests: Sequence[Test], side: str) -> str:
+    """Who ends with less, or more, reward than ``grpo``."""
+    who = _named(tests) if tests else "no arm"
+    return f"{who} {'end' if len(tests) > 1 else 'ends'} with {side} reward than `{BASELINE}`"
 
 
 def _compared(study: Study) -> list[Test]:
@@ -54,14 +56,18 @@ def _named(tests: Sequence[Test]) -> str:
 
 
 def _how(study: Study) -> str:
-    return f"sampled responses, {len(study.seeds)} seeds, not corrected"
+    return (
+        f"The reward is that of sampled responses after training, from {len(study.seeds)} seeds, and the tests are not "
+        "corrected for their number."
+    )
 
 
 def controls_section(sides: Mapping[str, Study]) -> str:
     """Reward of every arm less that of ``grpo``, and whether entropy on Countdown stays."""
     ready = {name: study for name, study in sides.items() if study.seeds}
     words = [
-        f"{name[0].upper()}{name[1:]}: not run by all arms yet, {len(study.runs)} of {study.asked} runs."
+        f"{THE[name][0].upper()}{THE[name][1:]} has not been run by all arms yet: {len(study.runs)} of {study.asked} "
+        "runs are there."
         for name, study in sides.items()
         if name not in ready
     ]
@@ -79,19 +85,26 @@ def controls_section(sides: Mapping[str, Study]) -> str:
             cells += ["", ""] if method == BASELINE else [difference(found), p_value(found.p_value) + pays]
             cells += [mean_score(runs, GREEDY), mean_score(runs, SOLVED)]
         rows.append([f"`{method}`", *cells])
-    base = []
-    for name, study in ready.items():
-        before = f"; initial policy {_initial(study)[0]}" if study.initial else ""
-        least = 2.0 ** (1 - len(study.arm(BASELINE)))
-        of = f"(n = {len(study.seeds)} of {len(study.matrix.seeds)}, so no p is below {least:.2g}{before})"
-        base.append(f"{mean_score(study.arm(BASELINE), REWARD)} on {THE[name]} {of}")
-    words.append(
-        f"Reward after training (mean@16) less that of `{BASELINE}`, which has {' and '.join(base)}; 95 % interval and "
-        "sign-flip test over seeds, not corrected. Pays: less reward where there is nothing to gain. Greedy (share of "
-        "the problems solved) and pass@16: means over seeds, not tested."
+    words += [
+        f"The table gives the reward after training (mean@16) of every arm minus that of `{BASELINE}`.",
+        *(_reference(name, study) for name, study in ready.items()),
+        "Intervals are 95 % intervals, and p is that of a sign-flip test over seeds; neither is corrected for the "
+        "number of arms. The word *pays* marks less reward than `grpo` where there is nothing to gain. The column "
+        "*greedy* is the share of the problems that the likeliest response solves. Greedy and pass@16 are means over "
+        "seeds and are not tested.",
+    ]
+    text = " ".join(words) + "\n\n" + table(["arm", *titles], rows)
+    return text + (f"\n{_entropy(ready)}" if len(ready) == len(THE) else "")
+
+
+def _reference(name: str, study: Study) -> str:
+    """What ``grpo`` and the initial policy have in reward on a control, and how small a p can be."""
+    before = f", and that of the initial policy is {_initial(study)[0]}" if study.initial else ""
+    least = 2.0 ** (1 - len(study.arm(BASELINE)))
+    return (
+        f"On {THE[name]} the reward of `{BASELINE}` is {mean_score(study.arm(BASELINE), REWARD)}{before}. With "
+        f"n = {len(study.seeds)} of {len(study.matrix.seeds)} seeds, no p can be below {least:.2g}."
     )
-    text = table(["arm", *titles], rows) + "\n" + " ".join(words)
-    return text + (f"\n\n{_entropy(ready)}" if len(ready) == len(THE) else "")
 
 
 def _initial(study: Study) -> list[str]:
@@ -133,14 +146,10 @@ def _entropy(studies: Mapping[str, Study]) -> str:
     noisy, countdown = _kept_of(studies)
     stays = _stays(noisy, countdown)
     if stays is None:
-        return f"Entropy of `{BASELINE}` on Countdown and on the noisy sum is compared once each has two runs of it."
-    so_far = "" if all(map(_whole, studies.values())) else "so far "
-    said = (
-        "it stays higher, as was expected of the control"
-        if stays
-        else ("it is not clearly higher on Countdown, which is then no such control and counts as none")
-    )
+        return f"The entropy of `{BASELINE}` on the two controls is compared once each has two runs of `{BASELINE}`."
+    so_far = "So entropy " if all(map(_whole, studies.values())) else "So far entropy "
+    said = "stays higher on Countdown, as was expected of this control" if stays else NO_CONTROL
     return (
-        f"Entropy of `{BASELINE}` at the end over that at the start: {factor(countdown)} on Countdown "
-        f"(n = {countdown.n}), {factor(noisy)} on the noisy sum (n = {noisy.n}); {so_far}{said}."
+        f"Under `{BASELINE}`, entropy ends at {factor(countdown)} of its start on Countdown (n = {countdown.n}) and at "
+        f"{factor(noisy)} of its start on the noisy sum (n = {noisy.n}). {so_far}{said}."
     )

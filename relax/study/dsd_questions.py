@@ -15,7 +15,7 @@ FEW = 10
 
 def falls_first(study: Study) -> str:
     """Does DSD fall before entropy?"""
-    rows = []
+    rows: list[list[str]] = []
     words: list[str] = []
     shown = [m for m in (BASELINE, hypotheses.KL, "relax", "relax-sv") if m in study.matrix.methods]
     for name, runs in {**{f"`{m}`": study.arm(m) for m in shown}, "all arms": study.counted()}.items():
@@ -33,18 +33,16 @@ def falls_first(study: Study) -> str:
     if not rows:
         return "No run has enough early steps."
     return (
-        " ".join(words)
-        + "\n\n"
-        + table(["runs", "DSD", "n", "entropy", "DSD", "lag (steps)", "mean correlation"], rows)
-        + (
-            f"\nFirst {foresight.EARLY} steps. Entropy and DSD: level at their end over that at their start, "
-            "95 % interval over runs. Lag: where the changes of log DSD and of entropy of a run correlate most; "
-            "positive: DSD moves first. Mean correlation: largest value of the mean over runs and its lag; in the band: "
-            "no larger than "
-            "unrelated series leave in 95 % of draws. All arms: their runs with one seed and initial policy share "
-            "problems and start, so intervals and band are too narrow there. An order in time is no cause, and a DSD "
-            "that does not fall cannot warn."
-        )
+        "A DSD that falls before entropy could warn that exploration is about to end. "
+        + " ".join(words)
+        + f"\n\nThe table covers the first {foresight.EARLY} steps. The columns *entropy* and *DSD* give the level at "
+        "the end of these steps as a share of the level at their start, with the 95 % interval over runs. The *lag* is "
+        "the shift in time at which the changes of log DSD and the changes of entropy of a run correlate most; it is "
+        "positive where DSD moves first. The *mean correlation* is the largest value of the mean over runs, with the "
+        "lag at which it stands. It is *in the band* where it is no larger than unrelated series leave in 95 % of "
+        "draws. In the rows of all arms, runs with one seed and one initial policy share their problems and their "
+        "start, so intervals and band are too narrow there. An order in time is no cause, and a DSD that does not fall "
+        "cannot warn.\n\n" + table(["runs", "DSD", "n", "entropy", "DSD", "lag (steps)", "mean correlation"], rows)
     )
 
 
@@ -53,12 +51,14 @@ def _first(found: foresight.Lag, spectrum: str, begins: bool) -> list[str]:
     first = "no order in time is seen"
     if abs(found.value) > found.band and found.at:
         first = "DSD moves first" if found.at > 0 else "entropy moves first"
-    words = [f"DSD ({spectrum.replace('_', ' ')}) {_moved(found.dsd)}; {first}."]
-    return [f"Under `{BASELINE}` entropy {_moved(found.entropy)} of its level at the start."] * begins + words
+    words = [f"DSD of {spectrum.replace('_', ' ')} {_moved(found.dsd)} of its level at the start, and {first}."]
+    return [f"Under `{BASELINE}`, entropy {_moved(found.entropy)} of its level at the start."] * begins + words
 
 
 def _moved(logs: Summary) -> str:
-    return {"fell": "falls to ", "rose": "rises to "}.get(logs.verdict, "shows no clear change: ") + factor(logs)
+    return {"fell": "falls to ", "rose": "rises to "}.get(logs.verdict, "shows no clear change and is at ") + factor(
+        logs
+    )
 
 
 def tells_beforehand(study: Study) -> str:
@@ -74,24 +74,25 @@ def tells_beforehand(study: Study) -> str:
     rows = [[name, *(cell for step in foresight.ASKED for cell in _auc(by[name, step]))] for name in names]
     asked = [f for f in found if f.name.startswith("DSD") and f.pairs]
     told = [
-        f"{f.name}, step {f.step} (the {'higher' if f.auc > 0.5 else 'lower'} escapes)"
+        f"{f.name}, at step {f.step}, where the run with the {'higher' if f.auc > 0.5 else 'lower'} value escapes"
         for f, p in zip(asked, holm([f.p_value for f in asked]), strict=True)
         if p <= hypotheses.LEVEL
     ]
+    listing = "\n".join(["", "", *(f"- {reading}." for reading in told)]) if told else ""
     words = (
-        f"Of {len(asked)} readings of DSD, {len(told) or 'none'} tell{'s' * (len(told) == 1)} escape apart after "
-        f"Holm's correction over them{': ' * bool(told)}{'; '.join(told)}.\n\n"
+        f"DSD was read in {len(asked)} ways before the runs escape. After Holm's correction over these readings, "
+        f"{len(told) or 'none'} tell{'s' * (len(told) <= 1)} runs that escape from runs that stay"
+        f"{':' if told else '.'}{listing}\n\n"
     )
     return (
         words
+        + "AUC is the chance that, of two runs, the one that escapes later in training has the higher value. Both runs "
+        "are of one arm and one initial policy and have not escaped by the step. An AUC of 0.5 is chance, and below "
+        "it the run with the lower value escapes. The p-value is that of a permutation within arm and policy, not "
+        "corrected. The column *runs* counts the runs that have not escaped yet, of arms with runs of both kinds, and "
+        "how many of them escape. Probes are read where they were last measured before the step. The share of chains "
+        "and entropy are logged by any training, so DSD is of use beyond them only where it does better.\n\n"
         + table(["measure", *(c for s in foresight.ASKED for c in (f"AUC, step {s}", "p", "runs"))], rows)
-        + (
-            "\nAUC: chance that, of two runs of one arm and initial policy that have not escaped by the step, the one "
-            "that escapes later has the higher value; 0.5 is chance, below it the lower value escapes. p: permutation "
-            "within arm and policy, not corrected. Runs: not yet escaped, of arms with runs of both kinds, "
-            "and how many of them escape. Probes: the last measured before the step. Share of chains and entropy are "
-            "what any training logs: DSD is of use beyond them where it does better."
-        )
     )
 
 
@@ -118,21 +119,24 @@ def left_under_controls(study: Study) -> str:
         if math.isfinite(value.value):
             ties.append([name, interval(value.value, value.low, value.high), *map(str, counts)])
     return (
-        "Escapes with and without the KL (share of runs, paired, 95 % interval):\n\n"
+        "The first table gives the difference in the share of runs that escape between arms with and without the KL. "
+        "The runs are paired, and the interval is a 95 % interval.\n\n"
         + table(["arm", "against", "difference"], kl)
-        + "\nDSD at the end over that of the other arm (95 % interval):\n\n"
+        + "\nThe second table gives DSD at the end of training as a multiple of that of the other arm, with its 95 % "
+        "interval. DSD is measured on policy, on policy over windows of one length (*matched length*), and on the "
+        "probes, at the ridge of training where the column names no other. A gain that is seen at the training ridge "
+        "alone is no change of the dynamics. A gain that is gone at matched length was one of length. A gain that is "
+        "seen on policy and not on the probes is a change of what is written.\n\n"
         + table(["arm", "against", *foresight.KINDS], gains)
-        + "\nA gain that only the training ridge sees is no change of dynamics; one that is gone at matched length was "
-        "length; one on policy and not on probes is a change of what is written.\n\n"
         + (
-            f"Rank correlation with the step of escape within arm and policy, at step {step}, runs not yet escaped "
-            "(negative: the higher, the earlier; bootstrap over pairs of policy and seed, too narrow with fewer than "
-            f"{FEW}):\n\n" + table(["at that step", "correlation", "runs", "pairs"], ties)
+            "\nThe third table gives the rank correlation of a measure with the step of escape, within arm and policy, "
+            f"at step {step}, over the runs that have not escaped by then. A negative correlation says that a higher "
+            "value goes with an earlier escape. The interval is a bootstrap over pairs of policy and seed, and is too "
+            f"narrow with fewer than {FEW} pairs.\n\n" + table(["at that step", "correlation", "runs", "pairs"], ties)
             if ties
-            else "No two runs of one arm and "
-            f"initial policy have different steps of escape after step {step}, so there is nothing to correlate DSD "
-            "with.\n"
+            else "\nNo two runs of one arm and one initial policy have different steps of escape after step "
+            f"{step}, so there is nothing to correlate DSD with.\n"
         )
-        + "\nThis cannot tell a cause: KL is measured only in arms that have one, length and strategy go together, and "
-        "arms that differ in one term differ in all that follows from it."
+        + "\nNone of these tables can tell a cause. KL is measured only in the arms that have one. Length and "
+        "strategy go together. Arms that differ in one term differ in everything that follows from this term."
     )

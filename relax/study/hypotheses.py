@@ -28,6 +28,8 @@ CONFIRMATORY = {
     "H2": ("relax-sv-no-kl", BASELINE, ESCAPES),
     "H3": ("relax-sv-kl", KL, STEPS),
 }
+#: Measure -> what the first arm of a hypothesis is said to do in it.
+BETTER = {ESCAPES: "escapes more often than", STEPS: "escapes earlier than"}
 #: Draws of a permutation test.
 DRAWS = 9_999
 #: How far a difference of two tracked scores may be off, each of which is rounded.
@@ -131,6 +133,12 @@ def confirmatory(study: Study) -> dict[str, Test]:
     return dict(zip(wanted, tests, strict=True))
 
 
+def in_words(name: str) -> str:
+    """A hypothesis as a clause: ``relax`` escapes more often than ``grpo``."""
+    first, second, measure = CONFIRMATORY[name]
+    return f"`{first}` {BETTER[measure]} `{second}`"
+
+
 def second_family(study: Study) -> list[Test]:
     """All arms against ``grpo`` and against ``grpo-kl`` in all three measures, but for the confirmatory tests."""
     methods = study.matrix.methods
@@ -165,35 +173,38 @@ def conclude(study: Study) -> Verdict:
     whole = len(study.seeds) == len(study.matrix.seeds)
     left = _escapes(study, BASELINE)
     if 2 * escapes(study.arm(BASELINE)) > len(study.arm(BASELINE)):
-        words = "there is no trap" if whole else "if that stays so there is no trap"
-        return Verdict("no trap", (f"{left}: {words}, and the question cannot be asked here.",))
+        words = "so there is no trap" if whole else "and if this stays so there is no trap"
+        return Verdict("no trap", (f"{left}, {words}. The question cannot be asked here.",))
     tests = confirmatory(study)
     # A plan without an arm tests less; what is not tested does not hold.
     holds = {name: name in tests and tests[name].holds for name in CONFIRMATORY}
-    said = [f"{left}.", _held({name: holds[name] for name in tests}), *_too_few(list(tests.values()))]
+    said = [f"{left}.", *_held({name: holds[name] for name in tests}), *_too_few(list(tests.values()))]
     first, second = holds["H1"] or holds["H1'"], holds["H2"] or holds["H3"]
     if first and second:
         return Verdict("for", tuple(said))
     if first:
-        said.append("Neither H2 nor H3 holds beside it, so the KL of those arms may have done it.")
+        said.append(
+            "The arms of H1 and H1' have a KL as well as the bonus, and evidence for the bonus needs H2 or H3 too. "
+            "Neither H2 nor H3 holds, so the KL alone may have led to the escapes."
+        )
         return Verdict("undecided", tuple(said))
     if any(holds.values()):
-        said.append("Evidence for needs H1 or H1', evidence against needs that none holds.")
+        said.append("Evidence for the bonus needs H1 or H1'. Evidence against the bonus needs that none holds.")
         return Verdict("undecided", tuple(said))
     asked = [tests[name] for name in ("H1", "H1'") if name in tests]
     if asked:
         ends = " and ".join(f"{t.high:.2f}".replace("-", MINUS) for t in asked)
         said.append(
-            f"{' and '.join(_escapes(study, t.first) for t in asked)}, which may be more often than `{BASELINE}` by "
-            f"up to {ends} of the runs (upper end of the 95 % interval; evidence against needs less than "
-            f"{LITTLE:g} for `relax` and for `relax-sv`)."
+            f"{' and '.join(_escapes(study, t.first) for t in asked)}. By the upper end of the 95 % interval, that may "
+            f"be more often than `{BASELINE}` by up to {ends} of the runs. Evidence against the bonus needs less than "
+            f"{LITTLE:g} for `relax` and for `relax-sv`."
         )
     kl = compare_arms(study, KL, BASELINE, ESCAPES)
     told = (
         f", more often than `{BASELINE}`."
         if kl.value > 0
         else (
-            f", no more often than `{BASELINE}`: {'' if whole else 'so far '}the study cannot tell good exploration "
+            f", no more often than `{BASELINE}`. {'So' if whole else 'So far'} the study cannot tell good exploration "
             "from bad."
         )
     )
@@ -212,22 +223,26 @@ def _too_few(tests: Sequence[Test]) -> list[str]:
     if not n or 2.0 ** (1 - n) <= needed:
         return []
     return [
-        f"{n} pair{'s' * (n > 1)} cannot do otherwise: no p can be below {2.0 ** (1 - n):.3g}, and the smallest "
-        f"must be at most {needed:.3g}, which takes {1 + math.ceil(-math.log2(needed))} pairs that differ, all in "
-        "one direction."
+        f"With {n} pair{'s' * (n > 1)} no hypothesis can hold: no p can be below {2.0 ** (1 - n):.3g}, and the "
+        f"smallest must be at most {needed:.3g}. Such a p takes {1 + math.ceil(-math.log2(needed))} pairs that differ, "
+        "all in one direction."
     ]
 
 
-def _held(holds: dict[str, bool]) -> str:
+def _held(holds: dict[str, bool]) -> list[str]:
     """In words; of the hypotheses that the plan has arms for."""
     yes, no = ([name for name, held in holds.items() if held is wanted] for wanted in (True, False))
     number = {4: "four"}.get(len(holds), str(len(holds)))
     if not yes:
-        return f"None of the {number} hypotheses holds after correction."
+        return [f"None of the {number} hypotheses holds after Holm's correction for several tests."]
     if not no:
-        return f"All {number} hypotheses hold after correction."
-    verbs = ["s" * (len(yes) == 1), "does" if len(no) == 1 else "do"]
-    return f"After correction {listed(yes)} hold{verbs[0]}; {listed(no)} {verbs[1]} not."
+        return [f"All {number} hypotheses hold after Holm's correction for several tests."]
+    said = listed([f"{name} ({in_words(name)})" for name in yes])
+    rest = listed([f"{name} ({in_words(name)})" for name in no])
+    return [
+        f"After Holm's correction for several tests, {said} {'holds' if len(yes) == 1 else 'hold'}.",
+        f"{rest} {'does' if len(no) == 1 else 'do'} not hold.",
+    ]
 
 
 def stratified_auc(groups: Sequence[tuple[ArrayLike, ArrayLike]]) -> tuple[float, float, int]:

@@ -96,7 +96,9 @@ def tuning_section(config: Mapping[str, Any], records: Mapping[Key, Record]) -> 
     waiting = [f"`{m}`" for m in methods if m + LOW in methods and m not in {c.arm for c in found}]
     text = f"{len(study.runs)} of {study.asked} runs are tracked."
     if waiting:
-        text += f" A value is chosen once all runs of its arm are there; not yet: {', '.join(waiting)}."
+        text += (
+            f" A value is chosen once all runs of its arm are there. Arms that still lack runs: {', '.join(waiting)}."
+        )
     return f"{text}\n\n{tuning_table(found)}" if found else text
 
 
@@ -108,9 +110,10 @@ def tuning_table(found: list[Choice]) -> str:
         return f"{value}: {tried.escapes}, {number(tried.chains, '.4f')}"
 
     rows = [[f"`{c.arm}`", f"`{c.key}`", *(cell(c, t) for t in c.tried)] for c in found]
-    runs = found[0].tried[0].runs
-    return table(["arm", "coefficient", "low", "middle", "high"], rows) + (
-        f"\nEach value: escapes of {runs} runs, share of chains in the last {LAST} steps; bold: chosen. Runs, policy "
-        "and seeds are no part of the study. Two short runs say little about one value: without an escape a few "
-        "responses decide."
+    return (
+        "One coefficient of each arm was tried at three values before the study. Behind each value stand the escapes "
+        f"of its {found[0].tried[0].runs} runs and the share of chains in the last {LAST} steps. The chosen value is "
+        "in bold. The runs, their policy and their seeds are no part of the study. Two short runs say little about one "
+        "value. Where no run escapes, a few responses decide.\n\n"
+        + table(["arm", "coefficient", "low", "middle", "high"], rows)
     )

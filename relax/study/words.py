@@ -92,21 +92,24 @@ def about(studies: Sequence[Study]) -> str:
         *(["relax evidence --out docs/evidence.md    # this page, from them alone"] if len(studies) > 1 else []),
         "```",
         "",
-        "Collect in another checkout than the one that runs: a changed page there is an uncommitted change, and runs "
-        "made with one are refused.",
+        "Collect the runs in a second checkout. The records and the page are uncommitted changes of the checkout in "
+        "which they are written, and runs that were made with uncommitted changes are refused.",
         "",
         *(
-            f"- {study.matrix.name}: {len(study.runs)} of {study.asked} runs tracked, {seeds(study.seeds)} by all arms."
+            f"- {study.matrix.name}: {len(study.runs)} of {study.asked} runs are tracked, and all arms have "
+            f"{seeds(study.seeds)} in common."
             for study in studies
         ),
     ]
     if made:
         lines += [
-            f"- Commits: {commits}.",
-            f"- Machines: {'; '.join(machines)}; {' to '.join(sorted({dates[0], dates[-1]}))}.",
-            f"- Time: {hours:.1f} CPU hours in all, {sum(trained) / max(1, len(trained)):.0f} CPU seconds a run with "
-            "its spectra, responses and grades.",
+            f"- The runs were made from these commits: {commits}.",
+            f"- They ran from {dates[0]} to {dates[-1]} on machines with {'; '.join(machines)}.",
+            f"- They took {hours:.1f} CPU hours in all, and a run took {sum(trained) / max(1, len(trained)):.0f} CPU "
+            "seconds with its spectra, responses and grades.",
         ]
     failed = [record for record in records if "ended" in record["made"]]
-    lines += [f"- Broke down: {r['policy']}, {r['method']}, seed {r['seed']}: {r['made']['ended']}" for r in failed]
+    lines += [
+        f"- A run broke down ({r['policy']}, {r['method']}, seed {r['seed']}): {r['made']['ended']}" for r in failed
+    ]
     return "\n".join(lines)

@@ -14,7 +14,7 @@ from accelerate.utils.launch import prepare_multi_gpu_env
 from tests.conftest import REPOSITORY
 from tests.training.test_ranks import free_port, ranks_environment
 
-CONFIGURATIONS = REPOSITORY / "config" / "accelerate"
+CONFIGURATIONS = REPOSITORY / "relax" / "cluster" / "accelerate"
 
 
 def launched(name: str):

@@ -154,10 +154,10 @@ def test_alpha_is_read_in_order_of_its_value_and_its_best_is_a_tenth():
     assert parts("alpha", found) == (["seen"] * 4, "seen")
     texts = [part.text for part in next(TESTS["alpha"](found, "p")).parts]
     starts = [
-        "relax against grpo, token",
-        "relax-alpha-1 against relax, token",
-        "relax against grpo, training",
-        "relax against relax-alpha-1, training",
+        "Under relax, token entropy (nats) is higher than under grpo (",
+        "Under relax-alpha-1, token entropy (nats) is higher than under relax (",
+        "Under relax, training reward is higher than under grpo (",
+        "Under relax, training reward is higher than under relax-alpha-1 (",
     ]
     assert all(text.startswith(start) for text, start in zip(texts, starts, strict=True))
     higher = results_of(
@@ -202,8 +202,8 @@ def test_a_small_dictionary_is_told_by_its_dimension_and_the_others_agree():
     finals = {"relax-m4": {"R": 0.3}, "relax": {"R": 0.7}, "relax-m20": {"R": 0.71}}
     assert parts("dimension-m", results_of(finals)) == (["seen", "seen"], "seen")
     texts = [part.text for part in next(TESTS["dimension-m"](results_of(finals), "p")).parts]
-    assert texts[0].startswith("relax-m4 against relax-m20, training reward")
-    assert texts[1].startswith("relax against relax-m20, training reward")
+    assert texts[0].startswith("Under relax-m4, training reward is lower than under relax-m20 (")
+    assert texts[1].startswith("The difference between relax and relax-m20 in training reward is ")
     apart = results_of(finals | {"relax-m4": {"R": 0.9}, "relax": {"R": 0.4}})
     assert parts("dimension-m", apart) == (["opposite", "opposite"], "opposite")
 

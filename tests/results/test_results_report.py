@@ -47,19 +47,20 @@ def changed(all_runs, tmp_path):
 
 def test_a_fall_has_numbers_interval_and_seeds(all_runs):
     results = collect(*all_runs)
-    found = sentence(findings(results), "grpo, token entropy")
+    found = sentence(findings(results), "Under grpo, token entropy (nats")
     start, end = (results.summary("tiny", method, "train/entropy").mean for method in ("initial", "grpo"))
     assert found.verdict == "fell"
-    assert f"difference \N{MINUS SIGN}{start - end:.2g}, 95 % [" in found.text
-    assert found.text.endswith("n = 2 seeds.")
+    assert f"token entropy (nats, training rollouts) fell from {start:.3g} to {end:.3g}. " in found.text
+    assert f"The difference is \N{MINUS SIGN}{start - end:.2g}, with the 95 % interval [" in found.text
+    assert found.text.endswith("] over n = 2 seeds.")
 
 
 def test_the_verdict_goes_either_way(changed):
     rose = changed("entropy", {("grpo", 1): 0.90, ("grpo", 2): 0.91})
-    assert sentence(rose, "grpo, token entropy").verdict == "rose"
-    assert "rise in token entropy" in sentence(rose, "Under grpo: ").text
+    assert sentence(rose, "Under grpo, token entropy (nats").verdict == "rose"
+    assert "a rise in token entropy" in sentence(rose, "Under grpo, there is ").text
     unclear = changed("reward", {("grpo", 1): 0.2, ("grpo", 2): 0.9})
-    assert sentence(unclear, "grpo, reward").verdict == "no clear change"
+    assert sentence(unclear, "Under grpo, reward (").verdict == "no clear change"
 
 
 def test_arms_are_compared_in_words_of_difference(changed):
@@ -68,27 +69,29 @@ def test_arms_are_compared_in_words_of_difference(changed):
         "entropy",
         base | {("relax", 1): 0.200, ("relax", 2): 0.202, ("relax-sv", 1): 0.05, ("relax-sv", 2): 0.052},
     )
-    assert sentence(found, "relax against grpo, token entropy").verdict == "higher"
-    assert sentence(found, "relax-sv against grpo, token entropy").verdict == "lower"
+    assert sentence(found, "Under relax, token entropy is higher than under grpo (").verdict == "higher"
+    assert sentence(found, "Under relax-sv, token entropy is lower than under grpo (").verdict == "lower"
 
 
 @pytest.mark.parametrize(
     ("control", "words"),
-    [(0.100, "higher than under grpo-kl too"), (0.200, "a KL term alone may account for it")],
+    [(0.100, "is also higher than under grpo-kl, which"), (0.200, "A KL term alone may account for the gain.")],
 )
 def test_the_kl_control_decides_the_reading(changed, control, words):
     values = {("grpo", 1): 0.100, ("grpo", 2): 0.101, ("relax", 1): 0.200, ("relax", 2): 0.202}
     found = changed("entropy", values | {("grpo-kl", 1): control, ("grpo-kl", 2): control + 0.0015})
     kl = [f for f in found if f.question == "Does the KL term alone explain it?"]
-    assert words in sentence(kl, "relax: ").text
+    drawn = [f for f in kl if not f.verdict]
+    assert words in sentence(drawn, "Under relax, ").text
 
 
 def test_a_gain_that_only_the_trained_on_measure_sees_is_named(all_runs):
     found = findings(collect(*all_runs))
-    assert sentence(found, "relax against grpo", "what training rewards").verdict == "higher"
-    assert sentence(found, "relax against grpo", "on-policy, ridge 0.1:").verdict == "no clear difference"
-    text = sentence(found, "relax, DSD of eigenvalues: ").text
-    assert "a clear gain of the trained-on measure only" in text
+    assert sentence(found, "Under relax, DSD", "which training rewards").verdict == "higher"
+    assert sentence(found, "Under relax, DSD", "(on-policy, ridge 0.1) is").verdict == "no clear difference"
+    text = sentence(found, "relax is trained on DSD of eigenvalues. ").text
+    assert "The measure that training rewards is clearly higher than under grpo." in text
+    assert "DSD is clearly higher by no other measure." in text
     assert "does not prove absence" in text
 
 
@@ -102,17 +105,19 @@ def test_every_dsd_sentence_names_its_spectrum(all_runs):
 
 def test_the_arm_without_kl_stands_against_grpo(all_runs):
     found = findings(collect(*all_runs))
-    text = sentence(found, "relax-sv-no-kl, whose DSD term stands without a KL: ").text
+    text = sentence(found, "relax-sv-no-kl has a DSD term and no KL term. Under relax-sv-no-kl, ").text
     assert text.endswith("higher than under grpo.")
-    assert not any("relax-sv-no-kl against grpo-kl" in finding.text for finding in found)
+    of_arm = [finding.text for finding in found if finding.text.startswith("Under relax-sv-no-kl, ")]
+    assert len(of_arm) > 3
+    assert not any("under grpo-kl" in text for text in of_arm)
 
 
 def test_one_seed_claims_nothing(one_seed):
     found = findings(collect(*one_seed))
     assert {finding.verdict for finding in found} == {"", "no interval", "not run"}
-    assert "n = 1 seed, no interval" in sentence(found, "grpo, token entropy").text
+    assert "n = 1 seed, which gives no interval" in sentence(found, "Under grpo, token entropy (nats").text
     assert "95 %" not in " ".join(finding.text for finding in found)
-    assert Finding("Does ReLaX raise DSD against GRPO?", "not run", "relax-sv-no-kl: no finished runs.") in found
+    assert Finding("Does ReLaX raise DSD against GRPO?", "not run", "relax-sv-no-kl has no finished run.") in found
 
 
 def test_no_runs_are_said_for_every_question(no_runs, all_runs):
@@ -181,10 +186,10 @@ def test_the_page_holds_everything_it_shows(page):
     assert [link for link in links if not link.startswith(("#", "data:"))] == []
     assert page.all("script") == page.all("link") == []
     images = page.all("img")
-    drawn = ["The pipeline as it ran", "When each job ran"]
-    assert [image["alt"] for image in images] == ["Title of dsd", "Title of training", *drawn]
-    assert [image["style"] for image in images[:2]] == ["--width: 4.80in"] * 2
-    kind, _, content = images[0]["src"].partition(",")
+    opening = ["Reward, entropy and DSD", "Accuracy"]
+    assert [image["alt"] for image in images] == [*opening, "Title of dsd", "Title of training"]
+    assert [image["style"] for image in images[2:]] == ["--width: 4.80in"] * 2
+    kind, _, content = images[2]["src"].partition(",")
     assert kind == "data:image/svg+xml;base64"
     assert base64.b64decode(content).startswith(b"<svg ")
     assert "Caption of dsd." in page.text
@@ -200,7 +205,7 @@ def test_the_page_has_charset_title_and_anchors(page):
 
 def test_the_page_says_what_was_run_and_on_what(page, all_runs):
     said = [
-        "Finished: 10 of 10 training runs, 22 of 22 evaluations",
+        "10 of 10 training runs and 22 of 22 evaluations are finished.",
         "5e4d" * 10,
         "Linux-synthetic",
         "2.13.0",
@@ -226,9 +231,9 @@ def test_records_that_disagree_are_counted(all_runs, tmp_path):
 
 
 def test_a_page_of_one_seed_and_of_nothing(one_seed, no_runs, tmp_path):
-    assert "Finished: 3 of 10 training runs, 8 of 22 evaluations" in report(one_seed, tmp_path / "one").text
+    assert "3 of 10 training runs and 8 of 22 evaluations are finished." in report(one_seed, tmp_path / "one").text
     text = report(no_runs, tmp_path / "none").text
-    assert "Finished: 0 of 10 training runs, 0 of 22 evaluations" in text
+    assert "0 of 10 training runs and 0 of 22 evaluations are finished." in text
     assert "No run has finished that a figure could show." in text
 
 
@@ -238,13 +243,13 @@ def test_runs_outside_the_matrix_are_named(all_runs, tmp_path):
     assert "the configuration does not ask for" in text
 
 
-def test_the_page_begins_with_what_was_run(page, all_runs):
+def test_the_settings_of_the_runs_are_listed(page):
     said = ["tiny", "alpha 0.1, spectrum eigenvalues, kl_mode adaptive, beta 0.01, xi q90 (here 0.21)", "the baseline",
             "60 steps, 32 prompts a step, 8 responses a prompt", "100 problems, one greedy response each",
             "2026-01-01 00:00 to 2026-01-01 00:00 UTC", "no GPU; 900 MB in the largest process",
             "2 processors, no accelerator"]  # fmt: skip
-    start = page.text.index("What was run, on what")
-    assert [words for words in said if words not in page.text[start : page.text.index("The paper's claims")]] == []
+    settings = page.text[page.text.index("\nSettings\n") : page.text.index("\nMachine and versions\n")]
+    assert [words for words in said if words not in settings] == []
 
 
 def test_the_page_has_every_claim_with_command_cost_status_and_numbers(page, all_runs):

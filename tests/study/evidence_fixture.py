@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from relax.study.evidence_page import configurations
+from relax.study.configurations import configurations
 from relax.study.plan import Study
 
 STEPS, UPDATES = 200, 2

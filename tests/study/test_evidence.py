@@ -152,10 +152,10 @@ def test_seeds_count_in_their_order_as_far_as_all_arms_have_them() -> None:
     del records["study", "trap-b", "dapo", 3]
     study = Study.of(MAIN, records)
     assert (study.seeds, len(study.runs), len(study.counted())) == ((1, 2), 139, 56)
-    assert "do not count, since not all arms have their seeds: 83." in to_page(MAIN, {}, records)
+    assert "do not count, since not all arms have their seeds, is 83." in to_page(MAIN, {}, records)
     del records["study", "trap-a", "relax", 1]
     assert conclude(Study.of(MAIN, records)).outcome == "not run"
-    assert "Not yet: 138 of 336 runs" in to_page(MAIN, {}, records)
+    assert "There is none yet: 138 of 336 runs" in to_page(MAIN, {}, records)
 
 
 def test_a_run_that_ends_in_non_finite_numbers_has_not_escaped() -> None:
@@ -186,12 +186,25 @@ FREE = {"relax": 61, "relax-sv-no-kl": 61, "grpo-kl": 101}
         ({}, "undecided", "the study cannot tell good exploration from bad"),
         ({"grpo-kl": 101}, "against", "by up to 0.17 and 0.17 of the runs"),
         ({"grpo-kl": 101, "relax-sv": lambda p, s: 61 if s < 3 else None}, "undecided", "None of the four"),
-        (FREE, "for", "After correction H1 and H2 hold; H1' and H3 do not."),
-        ({"relax-sv": 61, "relax-sv-kl": 51, "grpo-kl": 101}, "for", "H1' and H3 hold"),
-        ({"relax": 61, "grpo-kl": 101}, "undecided", "the KL of those arms may have done it"),
-        ({"relax-sv-kl": 51, "grpo-kl": 101}, "undecided", "After correction H3 holds; H1, H1' and H2 do not."),
+        (
+            FREE,
+            "for",
+            "and H2 (`relax-sv-no-kl` escapes more often than `grpo`) hold. H1' (`relax-sv` escapes more often than "
+            "`grpo`) and H3 (`relax-sv-kl` escapes earlier than `grpo-kl`) do not hold.",
+        ),
+        (
+            {"relax-sv": 61, "relax-sv-kl": 51, "grpo-kl": 101},
+            "for",
+            "H3 (`relax-sv-kl` escapes earlier than `grpo-kl`) hold. H1 (",
+        ),
+        ({"relax": 61, "grpo-kl": 101}, "undecided", "so the KL alone may have led to the escapes"),
+        (
+            {"relax-sv-kl": 51, "grpo-kl": 101},
+            "undecided",
+            "tests, H3 (`relax-sv-kl` escapes earlier than `grpo-kl`) holds. H1 (`relax` escapes",
+        ),
         ({"relax-sv-kl": 101, "grpo-kl": 51}, "against", "None of the four"),  # later is not earlier
-        ({"grpo": most} | FREE, "no trap", "`grpo` escapes in 13 of 24 runs: there is no trap"),
+        ({"grpo": most} | FREE, "no trap", "`grpo` escapes in 13 of 24 runs, so there is no trap."),
         ({"grpo": half, "grpo-kl": 101, "relax": half, "relax-sv": half}, "against", "escapes in 12 of 24"),
         (dict.fromkeys(MAIN["matrix"]["methods"], 61), "no trap", "24 of 24"),
     ],
@@ -205,9 +218,9 @@ def test_the_rule(escapes, outcome: str, said: str) -> None:
 def test_few_seeds_are_called_preliminary_and_decide_nothing_against() -> None:
     page = to_page(MAIN, {}, records_of({"grpo-kl": 101}, seeds=range(1, 4)))
     assert "**Preliminary, 3 of 12 seeds. Undecided.**" in page
-    assert "6 of each of 14 arms, seeds 1 to 3 of 2 initial policies" in page
-    assert "p-values are not corrected for looking several times" in page
-    assert "What this cannot say:" in page
+    assert "Each of the 14 arms has 6 runs that count: seeds 1 to 3 of 2 initial policies." in page
+    assert "The p-values of a page before the last seed are not corrected for looking several times." in page
+    assert "The study has limits. A policy of 0.1 M parameters" in page
 
 
 @pytest.mark.parametrize("seeds", [1, 2, 3, 4, 5])
@@ -216,8 +229,8 @@ def test_what_is_too_few_for_any_p_is_said_with_the_numbers(seeds: int) -> None:
     found = conclude(study_of(FREE, seeds=range(1, seeds + 1)))
     said = " ".join(found.sentences)
     words = (
-        f"{2 * seeds} pairs cannot do otherwise: no p can be below {2.0 ** (1 - 2 * seeds):.3g}, and the smallest must "
-        "be at most 0.0125, which takes 8 pairs that differ"
+        f"With {2 * seeds} pairs no hypothesis can hold: no p can be below {2.0 ** (1 - 2 * seeds):.3g}, and the "
+        "smallest must be at most 0.0125. Such a p takes 8 pairs that differ"
     )
     assert found.outcome == ("undecided" if seeds < 4 else "for")
     assert (words in said) is (seeds < 4)
@@ -226,7 +239,7 @@ def test_what_is_too_few_for_any_p_is_said_with_the_numbers(seeds: int) -> None:
 def test_no_trap_of_some_seeds_is_not_said_of_all() -> None:
     (said,) = conclude(study_of({"grpo": 61}, seeds=[1])).sentences
     assert said == (
-        "`grpo` escapes in 2 of 2 runs: if that stays so there is no trap, and the question cannot be asked here."
+        "`grpo` escapes in 2 of 2 runs, and if this stays so there is no trap. The question cannot be asked here."
     )
 
 
@@ -243,7 +256,7 @@ def test_runs_that_are_not_graded_are_counted_on_the_page() -> None:
     study = Study.of(MAIN, records)
     assert [compare_arms(study, "relax", "grpo", m).n for m in (ESCAPES, STEPS, PASS)] == [4, 4, 2]
     page = to_page(MAIN, CONTROLS, records)
-    assert "Runs that are not graded yet, so that their reward and pass@16 are left out: 2." in page
+    assert "runs that are not graded yet, whose reward and pass@16 are left out, is 2." in page
     assert "not graded" not in to_page(MAIN, CONTROLS, records_of({}, seeds=[1]))
 
 
@@ -252,9 +265,9 @@ def test_one_run_of_each_arm_and_policy_is_no_reason_to_say_more() -> None:
     page = to_page(MAIN, CONTROLS, records_of({"grpo-kl": lambda p, s: 101 if p == "trap-a" else None}, seeds=[1]))
     assert "no arm has both kinds from one initial policy" in page
     assert "have different steps of escape after step 41" in page
-    assert "Noisy sum: not run by all arms yet, 0 of 84 runs. Countdown: not run" in page
+    assert "The noisy sum has not been run by all arms yet: 0 of 84 runs are there. Countdown has not been run" in page
     assert "seed 1 of 2 initial policies" in page
-    assert "- study_countdown: 0 of 84 runs tracked, no seed by all arms." in page
+    assert "- study_countdown: 0 of 84 runs are tracked, and all arms have no seed in common." in page
     assert not re.search(r"\bnan\b|\(\)| ± ?\|", page)
 
 
@@ -271,13 +284,14 @@ def test_a_dsd_that_rises_without_escapes_is_said() -> None:
         seeds=[1, 2, 3], relax={"dsd": 4.0}, relax_sv={"dsd": 4.0}, relax_no_shaping={"dsd": 2.0},
     )  # fmt: skip
     page = to_page(MAIN, {}, records)
-    (said,) = re.findall(r"A higher DSD at the end without more escapes, on policy: (.*?\))\.", page)
-    first, second = said.split("; `")
+    assert "A higher DSD at the end of training does not always come with more escapes." in page
+    first, second = re.findall(r"On policy, the DSD (.*?\), while .*?)\.", page)
     assert re.fullmatch(
-        r"`relax` (3.9|4.0)\d \(.*\) times that of `grpo` \(eigenvalues, n = 6; 0 of 6 runs escape against 0 of 6\)",
+        r"\(eigenvalues\) of `relax` is (3.9|4.0)\d \(.*\) times that of `grpo` \(n = 6\), "
+        r"while 0 of 6 runs escape against 0 of 6",
         first,
     )
-    assert second.startswith("relax-no-shaping` ")  # relax-sv escapes more often, and is not one of them
+    assert second.startswith("(eigenvalues) of `relax-no-shaping` ")  # relax-sv escapes more often: not one of them
 
 
 # What DSD has to do with it ---------------------------------------------------------------------
@@ -308,11 +322,12 @@ def test_dsd_that_tells_is_seen_and_arms_do_not_do_the_predicting() -> None:
 @pytest.mark.parametrize(("factor", "side"), [(1.5, "higher"), (0.5, "lower")])
 def test_what_tells_escape_apart_is_named_with_its_direction(factor: float, side: str) -> None:
     own = dict.fromkeys(EARLY_ARMS, lambda policy, seed: 121 if seed % 2 else None)
-    said = questions.tells_beforehand(early(records_of(own, seeds=range(1, 7)), factor)).splitlines()[0]
-    assert said == (
-        "Of 8 readings of DSD, 2 tell escape apart after Holm's correction over them: "
-        f"DSD, on policy, eigenvalues, step 21 (the {side} escapes); "
-        f"DSD, on policy, eigenvalues, step 41 (the {side} escapes)."
+    said = questions.tells_beforehand(early(records_of(own, seeds=range(1, 7)), factor))
+    assert said.startswith(
+        "DSD was read in 8 ways before the runs escape. After Holm's correction over these readings, 2 tell runs that "
+        "escape from runs that stay:\n\n"
+        f"- DSD, on policy, eigenvalues, at step 21, where the run with the {side} value escapes.\n"
+        f"- DSD, on policy, eigenvalues, at step 41, where the run with the {side} value escapes.\n\n"
     )
 
 

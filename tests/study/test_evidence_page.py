@@ -7,7 +7,8 @@ import pytest
 
 from relax import cli
 from relax.results.tables.render import MINUS
-from relax.study.evidence_page import to_page, tuning_plan
+from relax.study.configurations import tuning_plan
+from relax.study.evidence_page import to_page
 from relax.study.tracked_runs import read_records
 from tests.conftest import REPOSITORY
 from tests.study.evidence_fixture import CONTROLS, MAIN, records_of
@@ -30,11 +31,11 @@ def test_what_the_plan_names_to_explain_the_measures_is_shown_of_every_arm() -> 
     assert "| arm | chains | rote | neither | length | DSD, eig, ridge 0.1 | DSD, sv, ridge 0.1 |" in page
     assert "| `grpo` | 0.01 | 0.97 | 0.02 | 28.9 | 0.123 | 0.568 |" in page
     assert "| `dapo` | 0.01 | 0.67 | 0.32 | 28.9 | 0.123 | 0.568 |" in page
-    assert "DSD of `relax-window` has a dimension or windows of its own: not to be compared." in page
+    assert "DSD of `relax-window` has a dimension or windows of its own and cannot be compared with the others." in page
 
 
 def test_the_page_that_is_tracked_is_what_the_tracked_runs_give() -> None:
-    page = to_page(MAIN, CONTROLS, read_records(), tuning=tuning_plan())
+    page = to_page(MAIN, CONTROLS, read_records(REPOSITORY / "results" / "reference" / "study"), tuning=tuning_plan())
     assert (REPOSITORY / "docs" / "evidence.md").read_text() == page, "run `relax evidence --out docs/evidence.md`"
 
 
@@ -62,11 +63,16 @@ def conclusion(records: dict) -> str:
 @pytest.mark.parametrize(
     ("seeds", "kept", "said"),
     [
-        (1, 1, "is compared once each has two runs of it"),
-        (2, 1, "so far it is not clearly higher on Countdown"),
-        (2, 9, "so far it stays higher, as"),
-        (6, 1, "; it is not clearly higher on Countdown, which is then no such control and counts as none."),
-        (6, 9, "; it stays higher, as was expected of the control."),
+        (1, 1, "is compared once each has two runs of `grpo`."),
+        (2, 1, "So far entropy is not clearly higher on Countdown"),
+        (2, 9, "So far entropy stays higher on Countdown, as"),
+        (
+            6,
+            1,
+            " So entropy is not clearly higher on Countdown, which is then not the control that was meant and counts "
+            "as none.",
+        ),
+        (6, 9, " So entropy stays higher on Countdown, as was expected of this control."),
     ],
 )
 def test_countdown_is_a_control_where_its_entropy_stays(seeds: int, kept: float, said: str) -> None:
@@ -74,7 +80,8 @@ def test_countdown_is_a_control_where_its_entropy_stays(seeds: int, kept: float,
     for (name, _, method, _), record in records.items():
         if name == "study_countdown" and method != "initial":
             record["end"]["entropy"] *= kept
-    (line,) = (line for line in to_page(MAIN, CONTROLS, records).splitlines() if line.startswith("Entropy of `grpo`"))
+    page = to_page(MAIN, CONTROLS, records)
+    (line,) = re.findall(r"\n\n((?:Under `grpo`, entropy ends|The entropy of `grpo` on the two controls) .*)\n", page)
     assert said in line
 
 
@@ -101,9 +108,9 @@ def test_the_page_of_a_study_and_its_controls() -> None:
     assert f"| `entropy` | {lost} | 0.90 | 0.38 | {lost} | 0.90 | 0.38 |" in page
     assert "| initial policy |  |  | 0.12 | 0.34 |  |  | 0.12 | 0.34 |" in page
     assert "| `grpo` |  |  | 0.90 | 0.38 |  |  | 0.90 | 0.38 |" in page
-    of = "(n = 2 of 6, so no p is below 0.5; initial policy 0.05)"
-    assert f"on the noisy sum {of} and 0.38 on Countdown {of}; 95 %" in page
-    assert "it is not clearly higher on Countdown" in page
+    of = "is 0.38, and that of the initial policy is 0.05. With n = 2 of 6 seeds, no p can be below 0.5."
+    assert f"On the noisy sum the reward of `grpo` {of} On Countdown the reward of `grpo` {of} Intervals" in page
+    assert "entropy is not clearly higher on Countdown" in page
     assert not re.search(r"\bnan\b", page)
 
 
@@ -112,9 +119,9 @@ def test_the_least_p_is_that_of_each_control() -> None:
     records = with_controls(records_of({}, seeds=range(1, 7)))
     some = {key: record for key, record in records.items() if key[0] != "study_countdown" or key[3] <= 1}
     page = to_page(MAIN, CONTROLS, some)
-    assert "on the noisy sum (n = 6 of 6, so no p is below 0.031; initial" in page
-    assert "on Countdown (n = 1 of 6, so no p is below 1; initial" in page
-    assert "is compared once each has two runs of it." in page
+    assert "With n = 6 of 6 seeds, no p can be below 0.031. On Countdown the" in page
+    assert "With n = 1 of 6 seeds, no p can be below 1. Intervals" in page
+    assert "is compared once each has two runs of `grpo`." in page
 
 
 def test_what_the_initial_policies_do_is_said_below_the_arms() -> None:
@@ -123,8 +130,11 @@ def test_what_the_initial_policies_do_is_said_below_the_arms() -> None:
         made = records["study", policy, "grpo", 1] | {"method": "initial", "seed": 0, "scores": {}}
         records["study", policy, "initial", 0] = made | ({"scores": {"answer-prior": scores}} if scores else {})
     page = to_page(MAIN, CONTROLS, records)
-    assert page.count("Initial policies: trap-a: reward 0.24, pass@16 on hard problems 0.46.\n") == 1
-    assert "trap-b: reward" not in page  # not graded yet
+    assert (
+        page.count(" Before training, the initial policy trap-a has reward 0.24 and pass@16 on hard problems 0.46.\n")
+        == 1
+    )
+    assert "policy trap-b has reward" not in page  # not graded yet
 
 
 def test_an_arm_that_loses_where_nothing_is_to_gain_pays() -> None:
@@ -136,18 +146,18 @@ def test_an_arm_that_loses_where_nothing_is_to_gain_pays() -> None:
     page = to_page(MAIN, CONTROLS, records)
     assert "| `relax` | " + f"{MINUS}0.035 ({MINUS}0.055 to {MINUS}0.015) | 0.031, pays |" in page
     assert page.count(", pays") == 1
-    assert "Countdown: not run by all arms yet, 0 of 84 runs." in page
-    assert "Not yet: 0 of 336 runs" in page
+    assert "Countdown has not been run by all arms yet: 0 of 84 runs are there." in page
+    assert "There is none yet: 0 of 336 runs" in page
 
 
 @pytest.mark.parametrize(
     ("losers", "said"),
     [
-        ((), "(noisy sum, sampled responses, 6 seeds, not corrected) no arm is shown to end with less reward"),
-        (("relax",), f"`relax` ({MINUS}0.035) ends with less reward than `grpo` and so pays for its exploration."),
+        ((), "exploration. There no arm is shown to end with less reward than `grpo`. The reward is that of sampled"),
+        (("relax",), f"There `relax` ({MINUS}0.035) ends with less reward than `grpo` and so pays for exploration."),
         (
             ("dapo", "relax"),
-            f"`dapo` ({MINUS}0.035) and `relax` ({MINUS}0.035) end with less reward than `grpo` and so pay for their "
+            f"There `dapo` ({MINUS}0.035) and `relax` ({MINUS}0.035) end with less reward than `grpo` and so pay for "
             "exploration.",
         ),
     ],
@@ -177,17 +187,22 @@ def test_the_conclusion_says_that_countdown_is_no_control(kept: float, none: boo
         if name == "study_countdown" and method != "initial":
             record["end"]["entropy"] *= kept
     verdict = conclusion(records)
-    assert ("Countdown is no such control as was meant and counts as none." in verdict) is none
+    assert ("Countdown, which is then not the control that was meant and counts as none." in verdict) is none
 
 
 @pytest.mark.parametrize(
     ("ends", "said"),
     [
-        ({}, "no arm is shown to differ from `grpo`."),
-        ({"entropy": -1}, f"less reward than `grpo` has: `entropy` ({MINUS}0.035); more: none."),
+        ({}, "no arm is shown to differ from `grpo` in reward."),
+        (
+            {"entropy": -1},
+            f"`entropy` ({MINUS}0.035) ends with less reward than `grpo`, and no arm ends with more reward than "
+            "`grpo`.",
+        ),
         (
             {"dapo": -1, "relax": 1, "entropy": -1},
-            f"less reward than `grpo` has: `entropy` ({MINUS}0.035) and `dapo` ({MINUS}0.035); more: `relax` (+0.035).",
+            f"`entropy` ({MINUS}0.035) and `dapo` ({MINUS}0.035) end with less reward than `grpo`, and `relax` "
+            "(+0.035) ends with more reward than `grpo`.",
         ),
     ],
 )
@@ -198,7 +213,8 @@ def test_the_conclusion_says_who_differs_where_entropy_stays(ends: dict[str, int
             record["end"]["entropy"] *= 9
             record["scores"]["answer-prior"]["mean@16"] = 0.2 + 0.01 * seed * ends.get(method, 0)
     verdict = conclusion(records)
-    assert f"(Countdown, sampled responses, 6 seeds, not corrected) {said}" in verdict
+    assert f"On Countdown entropy stays up by itself. There {said} The reward is that of sampled responses" in verdict
+    assert "from 6 seeds, and the tests are not corrected for their number." in verdict
     del records["study_countdown", "count", "dapo", 6]["scores"]["answer-prior"]
     assert "entropy stays" not in conclusion(records)  # trained and not graded yet
 

@@ -2,9 +2,11 @@
 
 import pytest
 
-from relax.study.evidence_page import to_page, tuning_plan
+from relax.study.configurations import tuning_plan
+from relax.study.evidence_page import to_page
 from relax.study.tracked_runs import read_records
 from relax.study.tuning import choices, tuning_table
+from tests.conftest import REPOSITORY
 from tests.study.evidence_fixture import CONTROLS, MAIN, record
 
 PLAN = tuning_plan()
@@ -94,7 +96,7 @@ def test_every_arm_but_the_fixed_ones_has_three_values() -> None:
 
 
 def test_the_study_runs_what_its_tuning_has_chosen() -> None:
-    found = choices(PLAN, read_records())
+    found = choices(PLAN, read_records(REPOSITORY / "results" / "reference" / "study"))
     if len(found) < len(MAIN["matrix"]["methods"]) - 2:
         pytest.skip("the runs of the tuning are not tracked")
     assert {c.arm: MAIN["methods"][c.arm][c.key] for c in found} == {c.arm: c.chosen.value for c in found}
@@ -108,6 +110,8 @@ def test_the_arm_on_top_of_kl_takes_the_weight_of_that_kl() -> None:
 def test_with_runs_of_the_tuning_alone_the_page_says_what_they_are() -> None:
     one = record("study_tuning", "trap-t", "relax", 101)
     page = to_page(MAIN, CONTROLS, {("study_tuning", "trap-t", "relax", 101): one}, tuning=PLAN)
-    assert "no run of it is tracked, and nothing is known yet. What is tracked are runs of its tuning" in page
-    assert "## Tuning\n\n1 of 74 runs are tracked. A value is chosen once all runs of its arm are there; not" in page
+    assert "no run of it is tracked, and nothing is known yet. The tracked runs are those of its tuning" in page
+    assert (
+        "## Tuning\n\n1 of 74 runs are tracked. A value is chosen once all runs of its arm are there. Arms that" in page
+    )
     assert page.rstrip().endswith("`relax-sv-kl`.")

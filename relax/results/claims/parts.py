@@ -58,11 +58,11 @@ def signed_part(change: Summary, wanted: str, subject: str, text: str, what: str
     Args:
         change: the number.
         wanted: ``up`` or ``down``.
-        subject: method and quantity.
-        text: what is said of them before the interval.
+        subject: of the sentence, with the method.
+        text: its verb and what follows.
         what: name of the number.
     """
-    words = f"{subject}: {text}; {with_interval(change, what)}." if change.n else f"{subject}: not measured."
+    words = f"{subject} {text}. {with_interval(change, what)}" if change.n else f"{subject} was not measured."
     return part(Finding("", change.verdict, words), wanted)
 
 
@@ -77,7 +77,7 @@ def bounded_part(found: Summary, low: float, high: float, text: str) -> Part:
 
 def dsd_column(results: Results, spectrum: str) -> tuple[str, str]:
     """Label and key of the on-policy DSD of a spectrum at the ridge of training."""
-    return f"DSD of {WORDS[spectrum]} on-policy, ridge {ridge_of(results)}", f"koopman/policy/dsd_{spectrum}"
+    return f"DSD of {WORDS[spectrum]} (on-policy, ridge {ridge_of(results)})", f"koopman/policy/dsd_{spectrum}"
 
 
 def windows(results: Results, policy: str, method: str, column: str) -> dict[int, tuple[float, float, float]]:
@@ -102,8 +102,8 @@ def still_rising(results: Results, policy: str, method: str, column: str, label:
     found = windows(results, policy, method, column)
     change = summarise(last - middle for _, middle, last in found.values())
     middle, last = (summarise(window[i] for window in found.values()).mean for i in (1, 2))
-    text = f"from {short(middle)} in the middle to {short(last)} at the end of training"
-    return signed_part(change, "up", f"{method}, {label}", text)
+    text = f"goes from {short(middle)} in the middle to {short(last)} at the end of training"
+    return signed_part(change, "up", f"Under {method}, {label}", text)
 
 
 def accuracy(results: Results, policy: str, method: str) -> dict[int, float]:

@@ -53,15 +53,18 @@ def entropy_fit(results: Results, policy: str) -> Iterator[Outcome]:
     for seed, run in series[series.step > 0].groupby("seed"):
         if {"entropy", "reward"} <= set(run) and (fit := fit_entropy_reward(run.entropy, run.reward)):
             fits[seed] = fit
-    text = f"a is {listed([short(fit.a) for fit in fits.values()])}" if fits else ""
-    subject = f"{BASELINE}, R = \N{MINUS SIGN}a exp(H) + b fitted to the steps of each run"
-    parts = [signed_part(summarise(fit.a for fit in fits.values()), "up", subject, text, "mean a")]
+    text = f"has a = {listed([short(fit.a) for fit in fits.values()])}" if fits else ""
+    subject = f"Under {BASELINE}, the fit of R = \N{MINUS SIGN}a exp(H) + b to the steps of each run"
+    parts = [signed_part(summarise(fit.a for fit in fits.values()), "up", subject, text, "mean of a")]
     if fits:
         shares = [fit.r_squared for fit in fits.values()]
         status = NO_INTERVAL if len(fits) < 2 else SEEN if min(shares) >= EXPLAINED else NOT_SEEN
         words = f"explains {listed([f'{share:.0%}' for share in shares])} of the reward's variance"
-        parts.append(Part(status, f"{subject}: {words}."))
-    note = "Reward rises and entropy falls along a run in any case: that they fit does not say that one buys the other."
+        parts.append(Part(status, f"{subject} {words}."))
+    note = (
+        "Reward rises and entropy falls along a run in any case. A good fit does not say that one is paid for with the "
+        "other."
+    )
     yield Outcome(policy, BASELINE, [BASELINE], parts, note)
 
 
@@ -74,9 +77,12 @@ def collapse(results: Results, policy: str) -> Iterator[Outcome]:
     halves = {seed: (middle - first, last - middle) for seed, (first, middle, last) in found.items()}
     first, second = (summarise(half[i] for half in halves.values()).mean for i in (0, 1))
     bend = summarise(second - first for first, second in halves.values())
-    text = f"reward rises by {short(second)} in the second half of training, by {short(first)} in the first"
-    parts.append(signed_part(bend, "down", BASELINE, text))
-    note = "DSD changes with response length by itself; the findings give it on fixed responses and on shuffled states."
+    text = f"rises by {short(second)} in the second half of training and by {short(first)} in the first"
+    parts.append(signed_part(bend, "down", f"Under {BASELINE}, the reward", text))
+    note = (
+        "DSD changes with response length by itself. The findings give DSD on fixed responses and on shuffled states "
+        "as well."
+    )
     yield Outcome(policy, BASELINE, [BASELINE], parts, note)
 
 
@@ -88,7 +94,7 @@ def explores(results: Results, policy: str) -> Iterator[Outcome]:
         note = ""
         if results.finished(policy, arm.name):
             seen = who_sees(dsd_gains(results, policy, "", arm))
-            note = f"{arm.name}, DSD of {WORDS[arm.spectrum]}: {seen} {explain(results, policy, arm)}"
+            note = f"{arm.name} is trained on DSD of {WORDS[arm.spectrum]}. {seen} {explain(results, policy, arm)}"
         yield Outcome(policy, f"{arm.name}, {WORDS[arm.spectrum]}", [arm.name, BASELINE], parts, note)
 
 
@@ -142,10 +148,10 @@ def dsd_and_correctness(results: Results, policy: str) -> Iterator[Outcome]:
         runs = [run for _, run in frame[frame.method == method].groupby("seed")]
         ties = [correlation(run[f"dsd_{spectrum}"], run.correct.astype(float)) for run in runs]
         found = summarise(tie for tie in ties if tie is not None)
-        words = with_interval(found, "correlation") if found.n else "not measured"
-        label = f"{method}, DSD of {WORDS[spectrum]} on-policy, ridge {ridge_of(results)}, and correctness"
-        parts.append(bounded_part(found, -STRONG, STRONG, f"{label}: {words}."))
-    note = "Both go with response length, which no correlation here takes out."
+        pair = f"DSD of {WORDS[spectrum]} (on-policy, ridge {ridge_of(results)}) and correctness under {method}"
+        words = with_interval(found, f"correlation of {pair}") if found.n else f"The correlation of {pair} has no run."
+        parts.append(bounded_part(found, -STRONG, STRONG, words))
+    note = "DSD and correctness both change with response length, which no correlation here takes out."
     yield Outcome(policy, "trained policies", list(dict.fromkeys(m for m, _ in pairs)), parts, note)
 
 
@@ -203,14 +209,11 @@ def table_6(results: Results, policy: str) -> Iterator[Outcome]:
             mine, base = (results.by_seed(policy, method, key) for method in (arm.name, BASELINE))
             seeds = sorted(seed for seed in mine.keys() & base.keys() if base[seed] > 0)
             increase[name] = summarise(mine[seed] / base[seed] - 1 for seed in seeds)
-        words = [
-            f"{name} seconds per step more by a share of {with_interval(found, '')}"
-            for name, found in increase.items()
-            if found.n
-        ]
-        text = f"{arm.name} against {BASELINE}: {'; '.join(words).replace('  ', ' ') or 'not measured'}."
+        more = f"seconds per step by which {arm.name} exceeds {BASELINE}"
+        words = [with_interval(found, f"share of {name} {more}") for name, found in increase.items() if found.n]
+        text = " ".join(words) or f"The {more} were not measured."
         parts = [bounded_part(increase["wall"], -np.inf, most, text)]
-        note = "Where runs share processors, wall time says little: CPU time compares better."
+        note = "Where runs share processors, wall time says little, and CPU time compares better."
         yield Outcome(policy, f"{arm.name}, {WORDS[arm.spectrum]}", [arm.name, BASELINE], parts, note)
 
 
@@ -277,8 +280,9 @@ def _those(
 def _agreement(results: Results, policy: str, method: str, other: str) -> Part:
     """Do the rewards of two methods differ by little, interval included?"""
     change = results.difference(policy, method, REWARD[1], other)
-    words = with_interval(change) if change.n else "no seed finished in both"
-    return bounded_part(change, -AGREE, AGREE, f"{method} against {other}, {REWARD[0]}: {words}.")
+    pair = f"between {method} and {other} in {REWARD[0]}"
+    words = with_interval(change, f"difference {pair}") if change.n else f"The difference {pair} has no common seed."
+    return bounded_part(change, -AGREE, AGREE, words)
 
 
 def _arms(results: Results, policy: str, ablation: Ablation, parts: Sequence[Part]) -> Outcome:

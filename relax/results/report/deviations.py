@@ -1,4 +1,4 @@
-"""Where a configuration departs from the settings printed in the paper, which are in ``relax/paper/transcribed``."""
+"""Where a configuration departs from the paper's settings, which ``relax/paper/transcribed/settings.csv`` holds."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -56,7 +56,7 @@ def deviations(config: Mapping[str, Any], settings: Sequence[Mapping[str, str]])
         Column("here", "here"),
         Column("source", "where in the paper"),
     )
-    caption = f"As in the paper: {'; '.join(same)}." if same else "No setting is the paper's."
+    caption = f"These settings are as in the paper: {'; '.join(same)}." if same else "No setting is as in the paper."
     if any("q" in value for _, value in _methods(config, "relax", "xi")):
         caption += " A limit such as q90 is that percentile of the initial policy's DSD, in the method's own spectrum."
     return Table("deviations", "Settings that are not the paper's", caption, columns, tuple(rows))

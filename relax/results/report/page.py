@@ -17,11 +17,11 @@ from relax.paper.claims import MEANING, hours, read_claims
 from relax.results.claims.runs import judge_claims
 from relax.results.figures.style import Figure, save
 from relax.results.findings import NOTE, findings
-from relax.results.model import INITIAL, Results
+from relax.results.model import Results
 from relax.results.report.deviations import deviations, read_settings
-from relax.results.report.pipeline import pipeline, timeline
+from relax.results.report.opening import answer, what_was_run
+from relax.results.report.opening_figures import accuracies, training
 from relax.results.report.provenance import versions, what_ran
-from relax.results.tables.all import seeds_of
 from relax.results.tables.paper_tables import summary
 from relax.results.tables.render import Table, cell
 
@@ -52,7 +52,9 @@ def write_report(
     found = judge_claims(results)
     page = _template("report.html.j2").render(
         name=results.matrix.name,
-        lead=_lead(results),
+        fault=results.fault,
+        what=what_was_run(results),
+        openings=[_opening(results, policy) for policy in results.matrix.policies],
         facts=what_ran(results),
         claims=[{"claim": claim, **found["claims"][claim.id]} for claim in read_claims()],
         meaning=MEANING,
@@ -64,7 +66,6 @@ def write_report(
         paper_tables=paper_tables,
         paper_summary=summary(results),
         figures=[_embed(figure) for figure in figures],
-        pipeline=_drawn(results),
         deviations=deviations(config, read_settings()),
         limits=limits,
         outside=results.outside,
@@ -82,7 +83,7 @@ def write_pages(tables: Sequence[Table], figures: Sequence[Figure], out_dir: str
     there before are gone. Returns the two folders.
     """
     template, out = _template("page.html.j2"), Path(out_dir)
-    pages = {
+    pages: dict[str, list[tuple[str, dict[str, Any]]]] = {
         "tables": [(table.name, {"table": table}) for table in tables],
         "figures": [(figure.name, {"figure": _embed(figure)}) for figure in figures],
     }
@@ -107,32 +108,12 @@ def _template(name: str) -> Any:
     return environment.get_template(name)
 
 
-def _lead(results: Results) -> list[str]:
-    """What was asked for and what is there."""
-    matrix = results.matrix
-    trained = results.runs[results.runs.method != INITIAL].finished.sum() if len(results.runs) else 0
-    asked = len(matrix.policies) * len(matrix.methods) * len(matrix.seeds)
-    policies = f"{'policy' if len(matrix.policies) == 1 else 'policies'} {', '.join(matrix.policies)}"
-    methods = f"{len(matrix.methods)} {'method' if len(matrix.methods) == 1 else 'methods'}"
-    return [
-        f"Asked for: {policies}; {methods} ({', '.join(matrix.methods)}); {seeds_of(results)}; "
-        f"{'benchmark' if len(matrix.benchmarks) == 1 else 'benchmarks'} {', '.join(matrix.benchmarks)}.",
-        f"Finished: {trained} of {asked} training runs, {_evaluated(results)} evaluations.",
-        *([results.fault] if results.fault else []),
-    ]
-
-
-def _evaluated(results: Results) -> str:
-    matrix = results.matrix
-    asked = len(matrix.policies) * (1 + len(matrix.methods) * len(matrix.seeds)) * len(matrix.benchmarks)
-    return f"{sum(record['verb'] == 'evaluate' for record in results.records)} of {asked}"
-
-
-def _drawn(results: Results) -> list[dict[str, Any]]:
-    """The pipeline and its timeline, drawn for this page alone."""
+def _opening(results: Results, policy: str) -> dict[str, Any]:
+    """The answer for one policy and the figures that show it, drawn for this page alone."""
     with tempfile.TemporaryDirectory() as folder:
-        drawn = [save(partial(draw, results), Path(folder)) for draw in (pipeline, timeline)]
-        return [_embed(figure) for figure in drawn if figure is not None]
+        drawn = [save(partial(draw, results, policy), Path(folder)) for draw in (training, accuracies)]
+        figures = [_embed(figure) for figure in drawn if figure is not None]
+    return {"policy": policy, "answer": answer(results, policy), "figures": figures}
 
 
 def _embed(figure: Figure) -> dict[str, Any]:

@@ -2,19 +2,51 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from relax.progress import duration
 from relax.records.container import in_words
 from relax.records.why import configuration
 from relax.results.model import BASELINE, Results
-from relax.results.report.pipeline import times
+
+
+@dataclass(frozen=True)
+class Times:
+    """When records were made.
+
+    Attributes:
+        started, ended: of the first and of the last; None without a record.
+        cpu_seconds, accelerator_seconds: of all records together.
+    """
+
+    started: datetime | None
+    ended: datetime | None
+    cpu_seconds: float
+    accelerator_seconds: float
+
+    @property
+    def elapsed_seconds(self) -> float:
+        """From the first start to the last end."""
+        return (self.ended - self.started).total_seconds() if self.started and self.ended else 0.0
+
+
+def times(results: Results) -> Times:
+    """When the runs were made, and how much computing they took."""
+    costs = results.costs[results.costs.started.notna()]
+    starts = [datetime.fromisoformat(text) for text in costs.started]
+    walls = costs.wall_seconds.fillna(0).astype(float)
+    ends = [start.timestamp() + wall for start, wall in zip(starts, walls, strict=True)]
+    last = datetime.fromtimestamp(max(ends), tz=starts[0].tzinfo) if ends else None
+    sums = (float(costs[name].fillna(0).sum()) for name in ("cpu_seconds", "accelerator_seconds"))
+    return Times(min(starts, default=None), last, *sums)
 
 
 def what_ran(results: Results) -> list[tuple[str, str]]:
     """(label, words) of what was run, on what, when and where; what nothing says is left out."""
     config, matrix = results.config, results.matrix
-    facts = [("policies", "; ".join(_policy(results, name) for name in matrix.policies))]
+    facts = [("policies", "; ".join(about_policy(results, name) for name in matrix.policies))]
     facts += [("method " + name, words) for name, words in _methods(results).items()]
     facts.append(("training", _training(config.get("training", {}))))
     facts.append(("seeds", ", ".join(map(str, matrix.seeds))))
@@ -53,7 +85,7 @@ def versions(results: Results) -> list[tuple[str, str]]:
         git, machine = record.get("git") or {}, record.get("machine") or {}
         about = {
             "commit": git.get("commit"),
-            "uncommitted changes": {True: "yes", False: "no"}.get(git.get("dirty")),
+            "uncommitted changes": None if git.get("dirty") is None else "yes" if git["dirty"] else "no",
             "configuration hash": record.get("config_hash"),
             "system": machine.get("system"),
             "processor": machine.get("processor"),
@@ -74,7 +106,8 @@ def _distinct(values: list[str]) -> str:
     return ", ".join(f"{value} ({count} records)" for value, count in counts.most_common())
 
 
-def _policy(results: Results, policy: str) -> str:
+def about_policy(results: Results, policy: str) -> str:
+    """``tiny: made from scratch, 0.1 M parameters``, or the name on the hub and its commit."""
     given = results.config.get("policies", {}).get(policy, {})
     size, source = size_of(results, policy), given.get("hub")
     if source:
@@ -114,16 +147,30 @@ def _training(given: Mapping[str, Any]) -> str:
 
 
 def _data(results: Results) -> str:
-    given = results.config.get("data", {})
-    sources = [f"{found['repo']} at {found['revision'][:12]}" for found in given.get("datasets", [])]
-    name = ", ".join(sources) or given.get("source", "")
-    numbers = next((record["metrics"] for record in results.records if record["verb"] == "data"), {})
+    return "; ".join(filter(None, [", ".join(data_sets(results)) or source(results), problem_counts(results)]))
+
+
+def data_sets(results: Results) -> list[str]:
+    """The data sets of the hub that the problems are from; empty for problems that are made."""
+    given = results.config.get("data", {}).get("datasets", [])
+    return [f"{found['repo']} at {found['revision'][:12]}" for found in given]
+
+
+def source(results: Results) -> str:
+    """Name of the task that makes the problems; empty where the configuration does not say it."""
+    return str(results.config.get("data", {}).get("source", ""))
+
+
+def problem_counts(results: Results) -> str:
+    """``6,000 to train on, 100 held out``; empty where no record tells."""
+    made = (record["metrics"] for record in results.records if record["verb"] == "data")
+    numbers: Mapping[str, float] = next(made, {})
     counts = [
         f"{int(numbers[key]):,} {words}"
         for key, words in {"train_problems": "to train on", "test_problems": "held out"}.items()
         if key in numbers
     ]
-    return "; ".join(filter(None, [name, ", ".join(counts)]))
+    return ", ".join(counts)
 
 
 def _benchmark(results: Results, name: str) -> str:
