@@ -39,10 +39,10 @@ def test_a_file_of_the_users_own_is_a_benchmark(tmp_path: Path) -> None:
     first, second = load_benchmark(str(file), write_rows(tmp_path / "rows.jsonl", rows))
     assert (first.id, first.golds, first.subset, first.cluster) == ("7", ("2",), "sums", "7")
     assert (first.prompt.split("\n")[0], second.golds) == ("1 + 1?", ("x",))
-    before = code_of("generate", {"benchmarks": {"contest": str(file)}})
+    before = code_of("generate", {"benchmarks": {"contest": {"task": str(file)}}})
     file.write_text(OWN.replace("result", "text"))
     _task.cache_clear()
-    assert code_of("generate", {"benchmarks": {"contest": str(file)}}) != before
+    assert code_of("generate", {"benchmarks": {"contest": {"task": str(file)}}}) != before
 
 
 @pytest.mark.parametrize(
