@@ -70,8 +70,8 @@ def cost(paths: Sequence[Path], gpus: int | None = None, at_once: int | None = N
     profile = FOLDER / "config.yaml"
     if at_once is None and not profile.is_file():
         raise ConfigError(
-            f"{profile}: no such profile; run this in a clone of the repository, or say with --jobs how many jobs run at "
-            "the same time."
+            f"{profile}: no such profile; run this in a clone of the repository, or say with --jobs how many jobs run "
+            "at the same time."
         )
     at_once = at_once or read_yaml(profile, "profile")["jobs"]
     times = schedule(planned, hours, at_once, gpus)
