@@ -113,7 +113,7 @@ def test_the_trainer_is_imported(installed: Installed) -> None:
         (
             ("cost",),
             2,
-            "profiles/slurm/config.yaml: no such profile; run this in a clone of the repository, or say with",
+            "profiles/slurm/config.yaml: no such profile; run this in a clone of the repository, or",
         ),
     ],
 )
