@@ -100,8 +100,9 @@ def test_a_task_is_one_file(tree: Path) -> None:
     found = json.loads(ended.stdout.splitlines()[-1])
     assert found == {
         "here": str(tree), "problems": [150, 20], "subset": 20, "rewards": [1.0] * 10 + [0.0] * 10,
-        "kept": [{"step": 1, "grad_norm": 0.5, "reversal/length": 0.5}], "logged": {"reversal/length": 0.5}, "base": {"source": "reversal", "length": 6}, "benchmark": "reversal",
-        "code": True, "tokens": sorted(["<pad>", "<eos>", *"abcd:"]),
+        "kept": [{"step": 1, "grad_norm": 0.5, "reversal/length": 0.5}], "logged": {"reversal/length": 0.5},
+        "base": {"source": "reversal", "length": 6}, "benchmark": "reversal", "code": True,
+        "tokens": sorted(["<pad>", "<eos>", *"abcd:"]),
     }  # fmt: skip
 
 
