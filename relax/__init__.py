@@ -8,10 +8,10 @@ Examples:
 
     >>> from datasets import Dataset
     >>> from relax import ReLaXConfig, ReLaXTrainer
-    >>> from relax.models.scratch import make_model, make_tokenizer
+    >>> from relax.models.scratch import make_text_model, make_tokenizer
     >>> tokenizer = make_tokenizer("0123456789+= ")
     >>> size = {"hidden_size": 16, "layers": 1, "heads": 2, "key_value_heads": 1, "intermediate_size": 32}
-    >>> model = make_model({**size, "seed": 0, "initializer_range": 0.06, "rope_theta": 100}, tokenizer)
+    >>> model = make_text_model({**size, "seed": 0, "initializer_range": 0.06, "rope_theta": 100}, tokenizer)
     >>> config = ReLaXConfig(
     ...     "out", alpha=0.1, koopman_dim=4, max_steps=1, max_completion_length=16,
     ...     num_generations=4, per_device_train_batch_size=4, use_cpu=True, bf16=False, report_to="none",

@@ -89,7 +89,7 @@ def analyse_model(
         statistics, shuffled = _statistics(model, kept, dictionary, tokenizer, settings["seed"])
     except torch.OutOfMemoryError as error:
         raise MachineError("the GPU's memory is full; give fewer tokens with --max-response-length.") from error
-    results = dsd_output.Analysis(
+    results = dsd_output.ModelAnalysis(
         model=model_name,
         precision=str(model.dtype).removeprefix("torch."),
         rollouts=kept,

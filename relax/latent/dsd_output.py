@@ -23,7 +23,7 @@ QUANTILES = (0.1, 0.5, 0.9)
 
 
 @dataclass(frozen=True)
-class Analysis:
+class ModelAnalysis:
     """Everything that was computed, one entry a response with two tokens or more."""
 
     model: str
@@ -44,7 +44,7 @@ class Analysis:
     """Of a dictionary fitted here, see :meth:`relax.koopman.Dictionary.report`; else empty."""
 
 
-def write(results: Analysis, out: Path, run: Run) -> None:
+def write(results: ModelAnalysis, out: Path, run: Run) -> None:
     """Make everything, then write it, the record last, then say what was found."""
     table = trajectory_table(results)
     eigenvalues = eigenvalue_table([r.id for r in results.rollouts], results.statistics, results.ridge)
@@ -77,7 +77,7 @@ def write(results: Analysis, out: Path, run: Run) -> None:
     logger.info("written to %s: %s", out, ", ".join([*written, "run.json"]))
 
 
-def trajectory_table(results: Analysis) -> pd.DataFrame:
+def trajectory_table(results: ModelAnalysis) -> pd.DataFrame:
     """One row a response: id, length, the numbers of :func:`relax.latent.koopman_stage.trajectory_numbers`, excerpt."""
     return pd.DataFrame(
         {
@@ -89,7 +89,7 @@ def trajectory_table(results: Analysis) -> pd.DataFrame:
     )
 
 
-def summary_of(results: Analysis, table: pd.DataFrame) -> dict[str, Any]:
+def summary_of(results: ModelAnalysis, table: pd.DataFrame) -> dict[str, Any]:
     """Means and quantiles, lengths against m, and the dictionary."""
     numbers = table.drop(columns=["id", "response"])
     m = results.dictionary.settings.koopman_dim
@@ -128,7 +128,7 @@ def _plain(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def lines(summary: dict[str, Any], results: Analysis) -> list[str]:
+def lines(summary: dict[str, Any], results: ModelAnalysis) -> list[str]:
     """The summary for the terminal."""
     m, total = summary["koopman_dim"], summary["responses"]
     made = "sampled from" if results.sampled else "given, read by"
