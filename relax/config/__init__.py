@@ -4,14 +4,12 @@ The same functions serve the workflow and the verbs, so a job sees exactly what 
 purpose: every cluster job parses the workflow again.
 """
 
-from pathlib import Path
-
 from relax.config.experiment import Experiment
 from relax.config.loading import BASE, Config, check, load, merge, over_base, require
+from relax.config.named_files import check_local_files, local_content, local_files
 from relax.config.results_folder import check_results_folder
 from relax.config.stages import (
     base_settings,
-    check_local_files,
     data_settings,
     dictionary_settings,
     digest,
@@ -19,19 +17,14 @@ from relax.config.stages import (
     extract_settings,
     generate_settings,
     koopman_settings,
-    local_content,
-    local_files,
     overlap_settings,
     own_dimension,
     results_settings,
     train_settings,
 )
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-
 __all__ = [
     "BASE",
-    "REPOSITORY",
     "Config",
     "Experiment",
     "base_settings",

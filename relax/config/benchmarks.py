@@ -8,6 +8,7 @@ others. The held-out problems of every task of :mod:`relax.tasks` are a benchmar
 import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from relax.errors import ConfigError
 from relax.reading import YAMLLoader, read_yaml
 
 #: lm-eval task files, one a benchmark.
-TASKS = Path(__file__).parents[1] / "evaluation" / "tasks"
+TASKS = Path(str(files("relax") / "evaluation" / "tasks"))
 #: The file of all benchmarks that are asked the held-out problems of `data`.
 PROBLEMS = "_problems.yaml"
 
@@ -96,17 +97,17 @@ def task_file(name: str) -> Path:
     return TASKS / PROBLEMS if name in _own() and not file.exists() else file
 
 
-def check_tasks(benchmarks: Mapping[str, Mapping[str, Any]]) -> None:
+def check_tasks(tasks: Mapping[str, str]) -> None:
     """Refuse benchmarks whose task file does not exist.
 
     Args:
-        benchmarks: name -> entry of the configuration, whose ``task`` is looked up.
+        tasks: benchmark -> name of its task.
 
     Raises:
         ConfigError: names the benchmark, the nearest task and all there are.
     """
-    for name, benchmark in benchmarks.items():
-        _require(benchmark["task"], f"benchmark {name}: ")
+    for name, task in tasks.items():
+        _require(task, f"benchmark {name}: ")
 
 
 def read_task(name: str) -> dict[str, Any]:

@@ -3,10 +3,10 @@
 import copy
 import json
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
+from relax.config.stage_settings import EvaluateSettings
 from relax.errors import DataError
 from relax.evaluation import metrics
 from relax.evaluation.grade_stage import GRADES
@@ -18,7 +18,7 @@ from relax.records.record import Run
 Metrics = dict[str, dict[str, float]]
 
 
-def evaluate_stage(settings: dict[str, Any], grades: str | Path, out: str | Path, run: Run) -> None:
+def evaluate_stage(settings: EvaluateSettings, grades: str | Path, out: str | Path, run: Run) -> None:
     """Write ``<benchmark>/scores.json`` and ``<benchmark>/run.json`` below ``out``.
 
     Args:
@@ -30,7 +30,7 @@ def evaluate_stage(settings: dict[str, Any], grades: str | Path, out: str | Path
     Raises:
         DataError: grades are missing or cannot be read, or a problem has not the number of samples asked for.
     """
-    for name, entry in settings["benchmarks"].items():
+    for name, entry in settings.benchmarks.items():
         path, target = Path(grades) / name / GRADES, Path(out) / name
         if not path.is_file():
             raise DataError(f"{path}: no grades of benchmark {name}; run `relax grade` on its responses.")
@@ -50,7 +50,7 @@ def evaluate_stage(settings: dict[str, Any], grades: str | Path, out: str | Path
         content = {"benchmark": name, "problems": problems, "metrics": metrics}
         atomic_write(target / "scores.json", json.dumps(content, indent=1) + "\n")
         one.identity = run.identity | {"benchmark": name}
-        one.settings = {"benchmark": entry}
+        one.settings = {"benchmark": entry.recorded()}
         for metric, estimate in metrics.items():
             one.metrics |= {metric: estimate["value"], f"{metric}_stderr": estimate["stderr"]}
         one.metrics["problems"] = problems

@@ -11,6 +11,8 @@ import pandas as pd
 import pytest
 import torch
 
+from relax.config.evaluation import AskedBenchmark
+from relax.config.stage_settings import EvaluateSettings, GenerateSettings
 from relax.data.problem_files import read_problems, write_problems
 from relax.data.prompt import PLAIN
 from relax.errors import ConfigError, DataError, MachineError, NumericsError
@@ -40,7 +42,7 @@ def problems(tmp_path: Path) -> Path:
 def generate(policy: Path, problems: Path, out: Path, part: tuple[int, int] = (1, 1), **changed: Any) -> None:
     settings = SETTINGS | changed
     run = Run("generate", {"name": "t"}, settings, [policy, problems])
-    stage.generate_stage(settings, policy, problems, out, run, "test", part)
+    stage.generate_stage(GenerateSettings(**settings), policy, problems, out, run, "test", part)
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -154,7 +156,7 @@ def test_the_checkpoints_own_generation_settings_have_no_say(tiny_policy, proble
 
 
 def test_a_block_is_planned_from_its_requests_alone() -> None:
-    blocks = plan_blocks("b", 5, decodings(ENTRY), 8, seed=1, key="k")
+    blocks = plan_blocks("b", 5, decodings(AskedBenchmark(**ENTRY)), 8, seed=1, key="k")
     assert [(b.decoding, b.number, len(b.requests)) for b in blocks] == [
         ("greedy", 0, 5),
         ("sampled", 0, 8),
@@ -164,8 +166,8 @@ def test_a_block_is_planned_from_its_requests_alone() -> None:
     asked = [(r.question, r.sample) for b in blocks if b.decoding == "sampled" for r in b.requests]
     assert sorted(asked) == [(q, s) for q in range(5) for s in range(4)]
     assert len({b.seed for b in blocks}) == len({b.file for b in blocks}) == 4
-    assert plan_blocks("b", 5, decodings(ENTRY), 8, seed=2, key="k")[1].seed != blocks[1].seed
-    assert plan_blocks("b", 5, decodings(ENTRY), 8, seed=1, key="other")[1].file != blocks[1].file
+    assert plan_blocks("b", 5, decodings(AskedBenchmark(**ENTRY)), 8, seed=2, key="k")[1].seed != blocks[1].seed
+    assert plan_blocks("b", 5, decodings(AskedBenchmark(**ENTRY)), 8, seed=1, key="other")[1].file != blocks[1].file
 
 
 def test_what_cannot_be_generated_is_refused_before_the_engine_starts(tiny_policy, problems, tmp_path) -> None:
@@ -198,7 +200,9 @@ def test_grades_and_scores_are_made_from_the_kept_responses_alone(tiny_policy, p
     shutil.rmtree(policy)
     problems.unlink()
     settings = {"benchmarks": SETTINGS["benchmarks"]}
-    evaluate_stage(settings, tmp_path / "grades", tmp_path / "scores", Run("evaluate", {"name": "t"}, settings))
+    evaluate_stage(
+        EvaluateSettings(**settings), tmp_path / "grades", tmp_path / "scores", Run("evaluate", {"name": "t"}, settings)
+    )
     scores = json.loads((tmp_path / "scores" / "sums" / "scores.json").read_text())
     record = json.loads((tmp_path / "scores" / "sums" / "run.json").read_text())
     assert record["identity"] == {"name": "t", "benchmark": "sums"}

@@ -12,6 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
+from relax.config.stage_settings import EvaluateSettings, GenerateSettings
 from relax.data.images import keep, picture
 from relax.data.problem_files import read_problems, write_problems
 from relax.data.processor import forbidden_tokens, pictures
@@ -53,7 +54,12 @@ def problems(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def generate(policy: Path, problems: Path, out: Path, **changed: Any) -> None:
     settings = SETTINGS | changed
     stage.generate_stage(
-        settings, policy, problems, out, Run("generate", {"name": "t"}, settings, [policy, problems]), "t"
+        GenerateSettings(**settings),
+        policy,
+        problems,
+        out,
+        Run("generate", {"name": "t"}, settings, [policy, problems]),
+        "t",
     )
 
 
@@ -128,7 +134,8 @@ def test_scores_are_broken_down_by_dependence_and_variant(policy: Path, problems
     table["response"] = [rf"\boxed{{{gold[i]}}}" if i in right else "nothing" for i in table.id]
     table.to_parquet(place, index=False)
     grade_stage(tmp_path / "out", tmp_path / "grades", Run("grade", {"name": "t"}, {}), "t")
-    evaluate_stage(SETTINGS, tmp_path / "grades", tmp_path / "scores", Run("evaluate", {"name": "t"}, SETTINGS))
+    asked = EvaluateSettings(benchmarks=SETTINGS["benchmarks"])
+    evaluate_stage(asked, tmp_path / "grades", tmp_path / "scores", Run("evaluate", {"name": "t"}, SETTINGS))
     scores = json.loads((tmp_path / "scores" / "visual" / "scores.json").read_text())["metrics"]
     values = {name: score["value"] for name, score in scores.items() if name.endswith("mean@1")}
     told = sum(p.dependence == "text" for p in read_problems(problems))

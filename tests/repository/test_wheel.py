@@ -85,6 +85,7 @@ def test_the_verbs_that_need_no_clone_run(installed: Installed, tiny_policy: Pat
         (("--help",), "usage: relax"),
         (("audit", "--out", tmp_path / "audit.md"), "Table 6"),
         (("claims", "--out", tmp_path / "claims.md"), "demo"),
+        (("data", "--configfile", installed.site / "relax/config/config.yaml", "--out", tmp_path / "data"), ""),
         (("dsd", "--model", tiny_policy, "--prompts", prompts, "--out", tmp_path / "dsd", *options), ""),
     ):
         ended = installed.relax(*words)
@@ -93,6 +94,10 @@ def test_the_verbs_that_need_no_clone_run(installed: Installed, tiny_policy: Pat
     for page in ("audit.md", "claims.md"):
         assert (tmp_path / page).read_text() == (REPOSITORY / "docs" / page).read_text()
     assert (tmp_path / "dsd" / "run.json").is_file()
+    # The folder lies in a repository, but in somebody else's.
+    record = json.loads((tmp_path / "data" / "run.json").read_text())
+    assert record["git"] == {"commit": None, "dirty": None}
+    assert record["versions"]["relax-rl"] == relax.__version__
 
 
 def test_the_trainer_is_imported(installed: Installed) -> None:
@@ -100,23 +105,16 @@ def test_the_trainer_is_imported(installed: Installed) -> None:
     assert ended.stdout.strip() == "relax.training.trainer", ended.stderr
 
 
-def test_a_record_names_the_version_and_no_commit_of_the_repository_around_it(installed: Installed) -> None:
-    program = (
-        "import json; from relax.records.record import Run; print(json.dumps(Run('data', {}, {}).finish('.', [])))"
-    )
-    ended = installed.python(program)
-    assert ended.returncode == 0, ended.stderr
-    record = json.loads(ended.stdout)
-    assert record["git"] == {"commit": None, "dirty": None}
-    assert record["versions"]["relax-rl"] == relax.__version__
-
-
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
         (("evidence",), 4, "results/reference/study is part of a clone of the repository, and relax runs from "),
         (("doctor",), 0, "packages are not compared with a lock: envs/"),
-        (("cost",), 2, "profiles/slurm/config.yaml: no such profile"),
+        (
+            ("cost",),
+            2,
+            "profiles/slurm/config.yaml: no such profile; run this in a clone of the repository, or",
+        ),
     ],
 )
 def test_what_needs_the_clone_says_so(installed: Installed, words: tuple[str, ...], code: int, said: str) -> None:

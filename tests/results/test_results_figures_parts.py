@@ -9,6 +9,7 @@ import pytest
 from matplotlib.colors import to_rgb
 from scipy import signal, stats
 
+from relax.config.stage_settings import KoopmanSettings
 from relax.results.collect import collect
 from relax.results.figures.embedding import embed, tsne_figure
 from relax.results.figures.lag import _changes, lag_figure
@@ -267,7 +268,7 @@ def test_matrices_are_those_of_the_trajectories(tmp_path):
     kinds = ["probe"] * 2 + ["policy"] * (count - 2)
     responses = pd.DataFrame({"id": [f"p/{i}" for i in range(count)], "kind": kinds, "length": 12, "correct": True})
     responses.to_parquet(latent / "responses.parquet")
-    analyse.koopman_stage({"ridge": 0.01}, latent, tmp_path / "out", Run("koopman", {}, {}))
+    analyse.koopman_stage(KoopmanSettings(ridge=0.01), latent, tmp_path / "out", Run("koopman", {}, {}))
     found = pd.read_parquet(tmp_path / "out/matrices.parquet")
     assert list(found.id) == [f"p/{i}" for i in range(2, analyse.MAPPED + 2)]
     assert str(tmp_path / "out/matrices.parquet") in json.loads((tmp_path / "out/run.json").read_text())["outputs"]

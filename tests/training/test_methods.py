@@ -42,7 +42,7 @@ def test_a_method_trains_by_its_name(smoke, tmp_path, method: str, columns: set[
         assert "entropy" in row
         assert ("reward" in row) == (row["step"] != 2)  # of steps that generate
     record = json.loads((tmp_path / "result" / "run.json").read_text())
-    assert record["settings"]["method"] == config.load([smoke / "config" / "config.yaml"])["methods"][method]
+    assert record["settings"]["method"] == config.load([smoke / "config" / "config.yaml"]).methods[method].recorded()
 
 
 def test_kl_cov_with_one_update_per_generation_is_a_fault_of_the_configuration(smoke, tmp_path) -> None:

@@ -101,8 +101,8 @@ def entropy_reward_figure(results: Results, policy: str) -> Drawing | None:
         "Reward against token entropy, one point per training step and seed; grey: all methods. "
         f"{runs_shown(results, policy)} Line: least-squares fit of R = \N{MINUS SIGN}a exp(H) + b over all seeds, as "
         f"in the paper's Figure 1 ({'; '.join(words)}). In brackets: 95 % intervals from a bootstrap of blocks, a "
-        "tenth of a run long, of each seed's steps, since steps close to each other are not independent; they speak "
-        "of these runs, not of further seeds. A fit to a path that training takes in one direction does not say that "
+        "tenth of a run long, of each seed's steps, since steps close to each other are not independent; they speak of "
+        "these runs, not of further seeds. A fit to a path that training takes in one direction does not say that "
         "entropy buys reward."
     )
     name = named(results, policy, "entropy_reward")
