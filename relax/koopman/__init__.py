@@ -17,11 +17,11 @@ Examples:
 
 from typing import TYPE_CHECKING, Any
 
+from relax.koopman.arguments import SPECTRA, NonFiniteError
 from relax.koopman.baselines import length_matched_dsd, shuffle_time
 from relax.koopman.dictionary import POSITIONS, Dictionary, DictionarySettings
 from relax.koopman.fitting import dictionary_loss
 from relax.koopman.gram_statistics import TrajectoryStatistics, trajectory_statistics
-from relax.koopman.inputs import SPECTRA, NonFiniteError
 from relax.koopman.operator import RIDGE, ROBUST_RIDGE, koopman_matrix
 from relax.koopman.projection import project
 from relax.koopman.residuals import eigenpair_residuals, pseudospectrum

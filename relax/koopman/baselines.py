@@ -7,7 +7,7 @@ number means something about dynamics only beside that of the same states shuffl
 import torch
 from torch import Tensor
 
-from relax.koopman.inputs import check_floating, check_mask, check_positive, check_ridge, check_spectrum
+from relax.koopman.arguments import check_floating, check_mask, check_positive, check_ridge, check_spectrum
 from relax.koopman.operator import RIDGE
 from relax.koopman.spectrum import windowed
 

@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 
 from relax.errors import ConfigError, DataError, MachineError
+from relax.koopman.arguments import check_finite, check_positive, check_ridge, check_weight
 from relax.koopman.fitting import Batch, Trajectories, batches, check_objective, fit_weight
 from relax.koopman.gram_statistics import TrajectoryStatistics, trajectory_statistics
-from relax.koopman.inputs import check_finite, check_positive, check_ridge, check_weight
 from relax.koopman.operator import RIDGE
 
 #: Which states after the final norm a response's trajectory is: those at its tokens, or one to the left,

@@ -11,10 +11,10 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
 
+from relax.koopman.arguments import check_positive, check_ridge, check_spectrum
 from relax.koopman.dictionary import Dictionary
 from relax.koopman.fitting import pad
 from relax.koopman.gram_statistics import trajectory_statistics
-from relax.koopman.inputs import check_positive, check_ridge, check_spectrum
 from relax.koopman.operator import RIDGE
 from relax.koopman.projection import project
 from relax.koopman.spectrum import dsd

@@ -7,7 +7,7 @@ from typing import TypeAlias, cast
 import torch
 from torch import Tensor
 
-from relax.koopman.inputs import NonFiniteError, check_floating, check_ridge, check_snapshots
+from relax.koopman.arguments import NonFiniteError, check_floating, check_ridge, check_snapshots
 from relax.koopman.operator import RIDGE, ridge_solve
 from relax.koopman.projection import project, transitions
 from relax.koopman.spectrum import eigenpairs

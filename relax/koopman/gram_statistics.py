@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor
 
-from relax.koopman.inputs import check_mask, check_ridge, check_spectrum, check_trajectories
+from relax.koopman.arguments import check_mask, check_ridge, check_spectrum, check_trajectories
 from relax.koopman.operator import RIDGE, ridge_solve
 from relax.koopman.projection import project, snapshot_pairs, transitions
 from relax.koopman.residuals import gram_pseudospectrum, gram_residuals

@@ -8,7 +8,7 @@ and singular values agree, residuals need the right eigenvectors of the row conv
 import torch
 from torch import Tensor
 
-from relax.koopman.inputs import check_ridge, check_snapshots
+from relax.koopman.arguments import check_ridge, check_snapshots
 
 #: The default ridge, on the un-normalised Gram matrix (the authors' fragment).
 RIDGE = 1e-3

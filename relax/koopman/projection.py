@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from relax.koopman.inputs import NonFiniteError, check_finite, check_trajectories
+from relax.koopman.arguments import NonFiniteError, check_finite, check_trajectories
 
 #: Numbers of a lower-precision or non-contiguous batch that are copied to float32 at a time.
 BLOCK = 1 << 24

@@ -6,7 +6,7 @@ Residual dynamic mode decomposition (Colbrook and Townsend, arXiv 2111.14889; ar
 import torch
 from torch import Tensor
 
-from relax.koopman.inputs import check_snapshots
+from relax.koopman.arguments import check_snapshots
 from relax.koopman.operator import RIDGE, koopman_matrix
 from relax.koopman.spectrum import eigenpairs
 
