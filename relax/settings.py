@@ -20,8 +20,9 @@ class Settings(BaseModel):
     A key that is not declared is refused, a value is never changed afterwards, and no text becomes a number.
     """
 
+    # Checks are built when they are first asked for: `relax --help` needs none.
     model_config = ConfigDict(
-        extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True, allow_inf_nan=False
+        extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True, allow_inf_nan=False, defer_build=True
     )
 
     def recorded(self) -> dict[str, Any]:
