@@ -45,6 +45,7 @@ napoleon_numpy_docstring = False
 html_theme = "pydata_sphinx_theme"
 html_title = "ReLaX"
 html_static_path = ["_static"]
+html_sidebars = {"docs/quickstart": [], "docs/method": []}  # no pages below them
 html_css_files = ["wide.css"]
 html_extra_path = ["_static/index.html"]
 html_copy_source = False

@@ -13,11 +13,11 @@ logger = logging.getLogger("relax")
 
 def run_dsd(a: argparse.Namespace) -> None:
     """Spectra and DSD of any causal language model."""
-    from relax.latent.dsd import dsd
+    from relax.latent.dsd import analyse_model
 
     names = ("koopman_dim", "ridge", "samples", "max_response_length", "temperature", "seed", "dtype")
     settings = {name: getattr(a, name) for name in names}
-    dsd(settings, a.model, a.prompts, a.responses, a.dictionary, a.out)
+    analyse_model(settings, a.model, a.prompts, a.responses, a.dictionary, a.out)
 
 
 def add_dsd(parser: argparse.ArgumentParser) -> None:

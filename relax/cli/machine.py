@@ -6,13 +6,13 @@ from relax import config
 from relax.cli.verb import OVER_BASE, Verb, add_configfile, whole
 
 
-def run_fetch(a: argparse.Namespace, loaded: config.Config) -> None:
+def run_fetch(a: argparse.Namespace, loaded: config.Experiment) -> None:
     """Bring what the configuration names to the local cache."""
     from relax.config.benchmarks import find, read_task
     from relax.models.hub import fetch
 
-    asked = [loaded["benchmarks"][name] for name in loaded["matrix"]["benchmarks"]]
-    own = [find(e["task"]) for e in asked if e["path"] is None and "repo" in read_task(e["task"])["metadata"]]
+    asked = [loaded.benchmarks[name] for name in loaded.matrix.benchmarks]
+    own = [find(e.task) for e in asked if e.path is None and "repo" in read_task(e.task)["metadata"]]
     sources = [{"repo": b.repo, "revision": b.revision} for b in own]
     for line in fetch(loaded, sources) or ["nothing to fetch: no policy or data set of the hub is named"]:
         print(line)

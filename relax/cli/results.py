@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 logger = logging.getLogger("relax")
 
 
-def _collected(a: argparse.Namespace, loaded: config.Config, run: "Run") -> "Results":
+def _collected(a: argparse.Namespace, loaded: config.Experiment, run: "Run") -> "Results":
     """What has run in a results folder, noted as what this verb has read."""
     from relax.records.why import record_inputs
     from relax.results.collect import collect
 
-    results = collect(a.root, loaded)
+    results = collect(a.root, loaded.recorded())
     if not results.records:
-        raise DataError(f"{a.root}: no run record of {loaded['name']} there; expected the folder results/<name>/.")
+        raise DataError(f"{a.root}: no run record of {loaded.name} there; expected the folder results/<name>/.")
     run.digests |= record_inputs(a.root, [record["folder"] for record in results.records])
     return results
 
@@ -53,17 +53,17 @@ def run_tables(a: argparse.Namespace) -> None:
             raise DataError(f"{masked(a.from_mlflow)}: {said} Then `relax track` brings it to the store.") from error
 
 
-def _write_tables(a: argparse.Namespace, loaded: config.Config) -> None:
+def _write_tables(a: argparse.Namespace, loaded: config.Experiment) -> None:
     run = begin(a, loaded, config.results_settings(loaded), [])
     from relax.files import atomic_write
     from relax.paper import claims
     from relax.results import findings
-    from relax.results.claims.runs import evaluate
+    from relax.results.claims.runs import judge_claims
     from relax.results.tables.all import write_tables
 
     results = _collected(a, loaded, run)
     written = write_tables(results, a.out)
-    content = evaluate(results) | ({"fault": results.fault} if results.fault else {})
+    content = judge_claims(results) | ({"fault": results.fault} if results.fault else {})
     below = f"\n{results.fault}\n" if results.fault else ""
     texts = {
         "findings.md": findings.to_markdown(findings.findings(results)) + below,
@@ -84,7 +84,7 @@ def add_tables(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--experiment", metavar="NAME", help="of the MLflow store, where it holds several")
 
 
-def run_figures(a: argparse.Namespace, loaded: config.Config) -> None:
+def run_figures(a: argparse.Namespace, loaded: config.Experiment) -> None:
     """Figures."""
     run = begin(a, loaded, config.results_settings(loaded), [])
     from relax.results.figures.all import write_figures
@@ -93,7 +93,7 @@ def run_figures(a: argparse.Namespace, loaded: config.Config) -> None:
     run.finish(a.out, [a.out / "figures.json", *(path for figure in figures for path in (figure.svg, figure.png))])
 
 
-def run_report(a: argparse.Namespace, loaded: config.Config) -> None:
+def run_report(a: argparse.Namespace, loaded: config.Experiment) -> None:
     """The report, its pages and its record."""
     run = begin(a, loaded, config.results_settings(loaded), [a.figures])
     from relax.records.record import shareable
@@ -106,11 +106,11 @@ def run_report(a: argparse.Namespace, loaded: config.Config) -> None:
     tables, figures = build_tables(results), read_figures(a.figures)
     paper = paper_tables(results) if compares(results) else []
     pages = write_pages([*tables, *paper], figures, a.pages)
-    write_report(results, shareable(loaded), tables, figures, a.out, loaded["limits"], paper)
+    write_report(results, shareable(loaded.recorded()), tables, figures, a.out, loaded.limits, paper)
     run.finish(a.pages, [a.out, *pages])
 
 
-def run_track(a: argparse.Namespace, loaded: config.Config) -> None:
+def run_track(a: argparse.Namespace, loaded: config.Experiment) -> None:
     """Export to MLflow."""
     from relax.config.tracking_uri import uri_fault
     from relax.files import atomic_write
@@ -118,8 +118,8 @@ def run_track(a: argparse.Namespace, loaded: config.Config) -> None:
 
     if a.uri and (fault := uri_fault(a.uri)):
         raise ConfigError(f"--uri {fault}, or leave it out for mlflow.db in the results folder.")
-    uri = a.uri or loaded["tracking"]["uri"] or f"sqlite:///{a.root.as_posix()}/mlflow.db"
-    counts = export(a.root, loaded, uri)
+    uri = a.uri or loaded.tracking.uri or f"sqlite:///{a.root.as_posix()}/mlflow.db"
+    counts = export(a.root, loaded.recorded(), uri)
     atomic_write(a.out, json.dumps(counts) + "\n")
     logger.info("track: %s", ", ".join(f"{n} runs {what}" for what, n in counts.items() if n or what == "added"))
 

@@ -23,19 +23,19 @@ def expect(folder: Path, verb: str) -> Path:
     return folder
 
 
-def run_data(a: argparse.Namespace, loaded: config.Config) -> None:
+def run_data(a: argparse.Namespace, loaded: config.Experiment) -> None:
     """Training and held-out problems."""
     from relax.config.benchmarks import check_tasks
     from relax.data.data_stage import make_problems
     from relax.grading.golds import agree
 
     # The first job of a pipeline: what would fail hours later is refused here.
-    check_tasks({name: loaded["benchmarks"][name] for name in loaded["matrix"]["benchmarks"]})
+    check_tasks({name: loaded.benchmarks[name].task for name in loaded.matrix.benchmarks})
     settings = config.data_settings(loaded)
     make_problems(settings, a.out, begin(a, loaded, settings, config.local_files(settings)), agree)
 
 
-def run_base(a: argparse.Namespace, loaded: config.Config) -> None:
+def run_base(a: argparse.Namespace, loaded: config.Experiment) -> None:
     """The initial policy."""
     settings = config.base_settings(loaded, a.policy)
     run = begin(a, loaded, settings, [])
@@ -44,15 +44,15 @@ def run_base(a: argparse.Namespace, loaded: config.Config) -> None:
     make_policy(settings, a.out, run, label(a))
 
 
-def run_dictionary(a: argparse.Namespace, loaded: config.Config) -> None:
+def run_dictionary(a: argparse.Namespace, loaded: config.Experiment) -> None:
     """The Koopman dictionary."""
     settings = config.dictionary_settings(loaded, a.koopman_dim)
     run = begin(a, loaded, settings, [a.base, a.data])
     if a.koopman_dim is not None:
         run.identity["koopman_dim"] = a.koopman_dim
-    from relax.latent.dictionary_stage import build
+    from relax.latent.dictionary_stage import dictionary_stage
 
-    build(settings, a.base, a.data, a.out, run, label(a))
+    dictionary_stage(settings, a.base, a.data, a.out, run, label(a))
 
 
 def add_dimension(parser: argparse.ArgumentParser) -> None:
@@ -61,7 +61,7 @@ def add_dimension(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--koopman-dim", type=whole(2), metavar="N", help=text)
 
 
-def run_train(a: argparse.Namespace, loaded: config.Config) -> None:
+def run_train(a: argparse.Namespace, loaded: config.Experiment) -> None:
     """One training run, in as many processes as the configuration says."""
     from relax.cluster import launch, processes
 
@@ -78,15 +78,15 @@ def run_train(a: argparse.Namespace, loaded: config.Config) -> None:
             return
     settings = config.train_settings(loaded, a.method)
     run = begin(a, loaded, settings, [a.data, a.base, a.dictionary])
-    from relax.training.train_stage import train
+    from relax.training.train_stage import train_stage
 
-    uri, tell = loaded["tracking"]["uri"] or "", None
+    uri, tell = loaded.tracking.uri or "", None
     if uri.startswith(("http:", "https:")):  # several trainings may write to a server at once, to a file not
         from relax.store.live import Live
 
-        tell = Live(uri, loaded, run.identity)
+        tell = Live(uri, loaded.recorded(), run.identity)
     stop = processes.spoken("stop")
-    train(settings, a.seed, a.data, a.base, a.dictionary, a.out, a.checkpoints, run, label(a), tell, stop)
+    train_stage(settings, a.seed, a.data, a.base, a.dictionary, a.out, a.checkpoints, run, label(a), tell, stop)
 
 
 TRAIN = ("policy", "method", "seed", "data", "base", "dictionary", "checkpoints", "out")
@@ -107,25 +107,25 @@ def add_dry_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dry-run", action="store_true", help=text)
 
 
-def run_extract(a: argparse.Namespace, loaded: config.Config) -> None:
+def run_extract(a: argparse.Namespace, loaded: config.Experiment) -> None:
     """Hidden states of responses, as statistics."""
     settings = config.extract_settings(loaded)
     run = begin(a, loaded, settings, [a.model, a.data, a.dictionary])
-    from relax.latent.extract_stage import extract
+    from relax.latent.extract_stage import extract_stage
 
-    extract(settings, a.model, a.data, a.dictionary, a.out, run, label(a))
+    extract_stage(settings, a.model, a.data, a.dictionary, a.out, run, label(a))
 
 
-def run_koopman(a: argparse.Namespace, loaded: config.Config) -> None:
+def run_koopman(a: argparse.Namespace, loaded: config.Experiment) -> None:
     """Spectra and DSD."""
     settings = config.koopman_settings(loaded)
     run = begin(a, loaded, settings, [expect(a.latent, "extract")])
-    from relax.latent.koopman_stage import analyse
+    from relax.latent.koopman_stage import koopman_stage
 
-    analyse(settings, a.latent, a.out, run)
+    koopman_stage(settings, a.latent, a.out, run)
 
 
-def run_overlap(a: argparse.Namespace, loaded: config.Config) -> None:
+def run_overlap(a: argparse.Namespace, loaded: config.Experiment) -> None:
     """Benchmark problems in the training set."""
     settings = config.overlap_settings(loaded)
     run = begin(a, loaded, settings, [a.train, a.test, *config.local_files(settings)])
@@ -134,13 +134,13 @@ def run_overlap(a: argparse.Namespace, loaded: config.Config) -> None:
     overlap_stage(settings, a.train, a.test, a.out, run)
 
 
-def run_generate(a: argparse.Namespace, loaded: config.Config) -> None:
+def run_generate(a: argparse.Namespace, loaded: config.Experiment) -> None:
     """Responses of a policy to every benchmark."""
     settings = config.generate_settings(loaded)
     run = begin(a, loaded, settings, [a.model, a.data, *config.local_files(settings)])
-    from relax.evaluation.generate_stage import generate
+    from relax.evaluation.generate_stage import generate_stage
 
-    generate(settings, a.model, a.data, a.out, run, label(a), a.part)
+    generate_stage(settings, a.model, a.data, a.out, run, label(a), a.part)
 
 
 def add_part(parser: argparse.ArgumentParser) -> None:
@@ -149,16 +149,16 @@ def add_part(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--part", type=part, default=(1, 1), metavar="I/N", help=text)
 
 
-def run_grade(a: argparse.Namespace, loaded: config.Config) -> None:
+def run_grade(a: argparse.Namespace, loaded: config.Experiment) -> None:
     """Grades of kept responses."""
     from relax.evaluation.grade_stage import grade_stage
 
     grade_stage(a.responses, a.out, begin(a, loaded, {}, [expect(a.responses, "generate")]), label(a))
 
 
-def run_evaluate(a: argparse.Namespace, loaded: config.Config) -> None:
+def run_evaluate(a: argparse.Namespace, loaded: config.Experiment) -> None:
     """Scores from grades; with ``--regrade`` the grades are made first."""
-    from relax.evaluation.evaluate_stage import score_stage
+    from relax.evaluation.evaluate_stage import evaluate_stage
 
     if a.regrade:
         from relax.evaluation.grade_stage import grade_stage
@@ -166,7 +166,7 @@ def run_evaluate(a: argparse.Namespace, loaded: config.Config) -> None:
         regraded = begin(a, loaded, {}, [expect(a.regrade, "generate")], "grade")
         grade_stage(a.regrade, a.grades, regraded, label(a))
     settings = config.evaluate_settings(loaded)
-    score_stage(settings, a.grades, a.out, begin(a, loaded, settings, [expect(a.grades, "grade")]))
+    evaluate_stage(settings, a.grades, a.out, begin(a, loaded, settings, [expect(a.grades, "grade")]))
 
 
 def add_regrade(parser: argparse.ArgumentParser) -> None:

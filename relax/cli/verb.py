@@ -128,7 +128,7 @@ OPTIONS: dict[str, tuple[str, Callable[[str], Any], str]] = {
 # What verbs with a configuration begin with ------------------------------------------------------------
 
 
-def check_names(a: argparse.Namespace, loaded: config.Config) -> None:
+def check_names(a: argparse.Namespace, loaded: config.Experiment) -> None:
     """Refuse a policy or method that the configuration does not define; all but ``train`` also take ``initial``.
 
     Raises:
@@ -142,7 +142,7 @@ def check_names(a: argparse.Namespace, loaded: config.Config) -> None:
 
 def begin(
     a: argparse.Namespace,
-    loaded: config.Config,
+    loaded: config.Experiment,
     settings: Settings | dict[str, Any],
     inputs: Sequence[str | Path],
     verb: str | None = None,
@@ -166,14 +166,14 @@ def begin(
     verb = verb or a.verb
     names = ("policy", "method", "seed", "benchmark")
     identity = {name: getattr(a, name) for name in names if name in a}
-    settings = settings.recorded() if isinstance(settings, Settings) else settings
+    recorded = settings.recorded() if isinstance(settings, Settings) else settings
     return Run(
         verb=verb,
-        identity={"name": loaded["name"], **identity},
-        settings=settings,
+        identity={"name": loaded.name, **identity},
+        settings=recorded,
         inputs=list(inputs),
         config_hash=config.digest(loaded),
-        code=code_of(verb, settings),
+        code=code_of(verb, recorded),
     )
 
 

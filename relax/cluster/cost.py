@@ -13,7 +13,7 @@ from relax import config as settings
 from relax.cluster.plan import LOCAL, STAGES, PlannedJob, jobs, schedule
 from relax.cluster.resources import needs, parameters
 from relax.cluster.site import FOLDER, Site
-from relax.config import Config
+from relax.config import Experiment
 from relax.config.benchmarks import find, read_task
 from relax.errors import ConfigError
 from relax.progress import duration
@@ -54,7 +54,7 @@ def cost(paths: Sequence[Path], gpus: int | None = None, at_once: int | None = N
         ConfigError: the configuration is faulty, one job takes more GPUs than there are, or there is no profile.
     """
     loaded = settings.load(settings.over_base(paths))
-    root = Path("results") / loaded["name"]
+    root = Path("results") / loaded.name
     planned, took = jobs(loaded), _measured(root / "timings")
     asked: dict[tuple[str, str | None], dict[str, Any]] = {
         (job.rule, job.policy): needs(loaded, job.rule, job.policy, 1, Site())
@@ -106,39 +106,39 @@ def _measured(folder: Path) -> dict[tuple[str, str | None], float]:
 # Disk, in gigabytes ---------------------------------------------------------------------------------
 
 
-def _disk(config: Config, job: PlannedJob, responses: int) -> float:
+def _disk(config: Experiment, job: PlannedJob, responses: int) -> float:
     """An upper bound of what a job leaves: exact for models and statistics, full length for responses."""
     if job.policy is None:
         return 0.0
     size = parameters(config, job.policy)
-    tokens = config["evaluation"]["max_response_length"] or config["training"]["max_response_length"]
+    tokens = config.evaluation.max_response_length or config.training.max_response_length
     return {
         "base": 2 * size,  # bfloat16; hard links to the hub's cache on the same disk
         "train": 4 * size,  # float32
-        "extract": _trajectories(config) * 16 * (3 * config["dictionary"]["koopman_dim"] ** 2) / 1e9,
+        "extract": _trajectories(config) * 16 * (3 * config.dictionary.koopman_dim**2) / 1e9,
         "generate": responses * tokens * TEXT_BYTES / 1e9,
         "grade": responses * 200 / 1e9,
     }.get(job.rule, 0.0)
 
 
-def _trajectories(config: Config) -> int:
+def _trajectories(config: Experiment) -> int:
     """Of an ``extract`` job; each leaves three Gram matrices in float64, and three more of shuffled states."""
-    analysis = config["analysis"]
-    return analysis["prompts"] * analysis["responses_per_prompt"] + config["dictionary"]["probes"]
+    analysis = config.analysis
+    return analysis.prompts * analysis.responses_per_prompt + config.dictionary.probes
 
 
-def _responses(config: Config) -> int:
+def _responses(config: Experiment) -> int:
     """To all benchmarks, of one policy."""
     total = 0
-    for name in config["matrix"]["benchmarks"]:
-        entry = config["benchmarks"][name]
-        known = find(entry["task"]).rows if "repo" in read_task(entry["task"])["metadata"] else None
-        rows = entry["rows"] or known or config["data"]["test_problems"]
-        total += rows * (entry["samples"] + entry["greedy"])
+    for name in config.matrix.benchmarks:
+        entry = config.benchmarks[name]
+        known = find(entry.task).rows if "repo" in read_task(entry.task)["metadata"] else None
+        rows = entry.rows or known or config.data.test_problems
+        total += rows * (entry.samples + entry.greedy)
     return total
 
 
-def _checkpoints(config: Config, times: dict[PlannedJob, tuple[float, float]]) -> float:
+def _checkpoints(config: Experiment, times: dict[PlannedJob, tuple[float, float]]) -> float:
     """The most that the trainings running at one time keep: two checkpoints of 12 bytes a parameter each."""
     events = []
     for job, (begins, ends) in times.items():
@@ -159,7 +159,7 @@ KINDS = {"policies": "policy", "methods": "method", "seeds": "seed", "benchmarks
 
 
 def _text(
-    config: Config, root: Path, stages: dict[str, Stage], times: dict[PlannedJob, tuple[float, float]], room: str
+    config: Experiment, root: Path, stages: dict[str, Stage], times: dict[PlannedJob, tuple[float, float]], room: str
 ) -> str:
     rows = [HEAD, *(_row(rule, stages[rule]) for rule in STAGES)]
     rows.append(_total(list(stages.values()), max(ends for _, ends in times.values())))
@@ -171,15 +171,15 @@ def _text(
         ).rstrip()
         for row in rows
     ]
-    sizes = {kind: len(config["matrix"][kind]) for kind in KINDS}
+    sizes = {kind: len(getattr(config.matrix, kind)) for kind in KINDS}
     counts = ", ".join(f"{n} {kind if n != 1 else KINDS[kind]}" for kind, n in sizes.items())
     return "\n".join(
-        [f"{config['name']}: {counts}", "", *lines, "", *textwrap.wrap(_notes(config, root, stages, times, room), 110)]
+        [f"{config.name}: {counts}", "", *lines, "", *textwrap.wrap(_notes(config, root, stages, times, room), 110)]
     )
 
 
 def _notes(
-    config: Config, root: Path, stages: dict[str, Stage], times: dict[PlannedJob, tuple[float, float]], room: str
+    config: Experiment, root: Path, stages: dict[str, Stage], times: dict[PlannedJob, tuple[float, float]], room: str
 ) -> str:
     measured = [rule for rule in STAGES if stages[rule].measured]
     asked = (

@@ -13,7 +13,7 @@ from relax import config as settings
 from relax.cluster.preflight import Diagnosis, earlier, image, preflight
 from relax.cluster.resources import disk_gb
 from relax.cluster.site import Site, read_site
-from relax.config import Config
+from relax.config import Experiment
 from relax.config.tracking_uri import DATABASES
 from relax.errors import MachineError, RelaxError
 from relax.files import of_the_clone
@@ -33,25 +33,25 @@ def doctor(paths: Sequence[Path], slurm: bool) -> int:
     faults = 0
     try:
         loaded = settings.load(settings.over_base(paths))
-        root, site = Path("results") / loaded["name"], read_site()
+        root, site = Path("results") / loaded.name, read_site()
         settings.check_results_folder(loaded, root)
         settings.check_local_files(loaded, settings.over_base(paths))
     except RelaxError as error:
         print(Diagnosis("fault", str(error)))
         return error.exit_code
-    print(Diagnosis("ok", f"configuration {loaded['name']}, results in {root}"))
+    print(Diagnosis("ok", f"configuration {loaded.name}, results in {root}"))
     for finding in _findings(loaded, site, root, slurm):
         print(finding, flush=True)
         faults += finding.level == "fault"
     return MachineError.exit_code if faults else 0
 
 
-def _findings(config: Config, site: Site, root: Path, slurm: bool) -> Iterator[Diagnosis]:
+def _findings(config: Experiment, site: Site, root: Path, slurm: bool) -> Iterator[Diagnosis]:
     yield from _versions()
     yield from _gpu()
     yield from _disk(config, site, root)
     yield from _snapshots(config)
-    yield from _tracking(config["tracking"]["uri"] or site.mlflow_uri or "")
+    yield from _tracking(config.tracking.uri or site.mlflow_uri or "")
     if slurm:
         yield from _shared(site)
         yield from preflight(config, site)
@@ -107,7 +107,7 @@ def _gpu() -> Iterator[Diagnosis]:
     yield Diagnosis("ok", f"GPU: {', '.join(names)}")
 
 
-def _disk(config: Config, site: Site, root: Path) -> Iterator[Diagnosis]:
+def _disk(config: Experiment, site: Site, root: Path) -> Iterator[Diagnosis]:
     models, checkpoints = disk_gb(config)
     scratch = Path(site.scratch) if site.scratch else None
     if scratch and not (scratch.is_dir() and os.access(scratch, os.W_OK)):
@@ -124,7 +124,7 @@ def _disk(config: Config, site: Site, root: Path) -> Iterator[Diagnosis]:
             yield Diagnosis("ok", f"disk: {free:.0f} GB free at {place}, {what} take {needed:.1f} GB")
 
 
-def _snapshots(config: Config) -> Iterator[Diagnosis]:
+def _snapshots(config: Experiment) -> Iterator[Diagnosis]:
     """What `relax fetch` brings: compute nodes read it from the local cache."""
     wanted = list(_sources(config))
     if not wanted:
@@ -161,19 +161,19 @@ def _tracking(uri: str) -> Iterator[Diagnosis]:
         )
 
 
-def _sources(config: Config) -> Iterator[tuple[str, dict[str, Any]]]:
+def _sources(config: Experiment) -> Iterator[tuple[str, dict[str, Any]]]:
     from relax.config.benchmarks import find, read_task
 
-    for name in config["matrix"]["policies"]:
-        if "hub" in config["policies"][name]:
-            yield "model", config["policies"][name]["hub"]
-    for source in config["data"]["datasets"]:
-        if source["path"] is None:
-            yield "dataset", source
-    for name in config["matrix"]["benchmarks"]:
-        entry = config["benchmarks"][name]
-        if entry["path"] is None and "repo" in read_task(entry["task"])["metadata"]:
-            benchmark = find(entry["task"])
+    for name in config.matrix.policies:
+        if (hub := config.policies[name].hub) is not None:
+            yield "model", hub.recorded()
+    for source in config.data.datasets:
+        if source.path is None:
+            yield "dataset", source.recorded()
+    for name in config.matrix.benchmarks:
+        entry = config.benchmarks[name]
+        if entry.path is None and "repo" in read_task(entry.task)["metadata"]:
+            benchmark = find(entry.task)
             yield "dataset", {"repo": benchmark.repo, "revision": benchmark.revision}
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from relax.cluster.resources import WARNING, Placement, placement
 from relax.cluster.site import read_site, variable
 from relax.cluster.slurm import ask, node_address, nodes_of_job
-from relax.config import Config
+from relax.config import Experiment
 from relax.errors import ConfigError, MachineError
 
 #: Names the folder through which the processes of a training and their launcher speak.
@@ -72,7 +72,7 @@ def is_launched() -> bool:
     return FOLDER in os.environ or "RANK" in os.environ
 
 
-def plan(config: Config, policy: str, base: str | Path, words: Sequence[str], dry: bool = False) -> Plan | None:
+def plan(config: Experiment, policy: str, base: str | Path, words: Sequence[str], dry: bool = False) -> Plan | None:
     """The commands for this machine, or for the nodes of the Slurm job that this process is in.
 
     Args:
@@ -92,7 +92,7 @@ def plan(config: Config, policy: str, base: str | Path, words: Sequence[str], dr
     place = placement(config, policy, read_site())
     if place.processes == 1 and not place.server:
         return None
-    job, parallel = os.environ.get("SLURM_JOB_ID"), config["training"]["parallel"]
+    job, parallel = os.environ.get("SLURM_JOB_ID"), config.training.parallel
     if place.nodes == 1 or not (job or dry):
         return _on_one(parallel, place, base, words, dry)
     if job is None:

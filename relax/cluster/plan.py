@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from relax.cluster.resources import RULES, gpus, placement
 from relax.cluster.site import Site
-from relax.config import Config, own_dimension
+from relax.config import Experiment, own_dimension
 from relax.errors import ConfigError
 
 #: Rules that run beside Snakemake, seconds each; no job of Slurm.
@@ -43,7 +43,7 @@ class PlannedJob:
         return self.who[0] if self.who else None
 
 
-def jobs(config: Config) -> list[PlannedJob]:
+def jobs(config: Experiment) -> list[PlannedJob]:
     """All jobs of a configuration, in an order in which they could run; the same that `snakemake -n` counts.
 
     Args:
@@ -51,7 +51,7 @@ def jobs(config: Config) -> list[PlannedJob]:
     """
     data = PlannedJob("data", (), 0, ())
     found = [data, PlannedJob("overlap", (), 0, (data,))]
-    for policy in config["matrix"]["policies"]:
+    for policy in config.matrix.policies:
         found += _of_policy(config, policy, data)
     tables = PlannedJob("tables", (), 0, tuple(found))
     figures = PlannedJob("figures", (), 0, tuple(found))
@@ -59,7 +59,7 @@ def jobs(config: Config) -> list[PlannedJob]:
     return [*found, tables, figures, report, PlannedJob("track", (), 0, (report,))]
 
 
-def _of_policy(config: Config, policy: str, data: PlannedJob) -> Iterator[PlannedJob]:
+def _of_policy(config: Experiment, policy: str, data: PlannedJob) -> Iterator[PlannedJob]:
     place = placement(config, policy, Site())
 
     def job(rule: str, *who: str, after: Sequence[PlannedJob]) -> PlannedJob:
@@ -67,7 +67,7 @@ def _of_policy(config: Config, policy: str, data: PlannedJob) -> Iterator[Planne
         return PlannedJob(rule, (policy, *who), count, tuple(after))
 
     base = job("base", after=[data])
-    methods = config["matrix"]["methods"]
+    methods = config.matrix.methods
     own = {method: own_dimension(config, method) for method in methods}
     # The policies' spectra are measured in the common one, whatever methods there are.
     dictionaries = {
@@ -76,7 +76,7 @@ def _of_policy(config: Config, policy: str, data: PlannedJob) -> Iterator[Planne
     }
     yield from (base, *dictionaries.values())
     policies = {("initial", "0"): base}
-    for method, seed in itertools.product(methods, map(str, config["matrix"]["seeds"])):
+    for method, seed in itertools.product(methods, map(str, config.matrix.seeds)):
         trained = job("train", method, seed, after=[dictionaries[own[method]]])
         yield trained
         policies[method, seed] = trained

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from relax.cluster.resources import RULES, gpus, needs, placement
 from relax.cluster.site import FOLDER, REQUIRED, Site, variable
 from relax.cluster.slurm import ask, live_jobs, try_to_ask, unfinished_runs
-from relax.config import Config
+from relax.config import Experiment
 from relax.errors import MachineError
 from relax.reading import read_yaml
 
@@ -29,7 +29,7 @@ class Diagnosis:
         return f"{self.level:<8} {self.what}" + (f"; {self.fix}" if self.fix else "")
 
 
-def preflight(config: Config, site: Site) -> Iterator[Diagnosis]:
+def preflight(config: Experiment, site: Site) -> Iterator[Diagnosis]:
     """Would the cluster run every kind of job? The cheap and telling questions first.
 
     Args:
@@ -57,7 +57,7 @@ def preflight(config: Config, site: Site) -> Iterator[Diagnosis]:
             yield from _limits(config, site)
 
 
-def refuse_faults(config: Config, site: Site) -> None:
+def refuse_faults(config: Experiment, site: Site) -> None:
     """Before anything is submitted.
 
     Raises:
@@ -128,18 +128,18 @@ def _attempts() -> int:
     return 1 + read_yaml(FOLDER / "config.yaml", "profile").get("retries", 0)
 
 
-def _kinds(config: Config, site: Site, gpu: bool) -> Iterator[tuple[str, dict[str, Any]]]:
+def _kinds(config: Experiment, site: Site, gpu: bool) -> Iterator[tuple[str, dict[str, Any]]]:
     """(rule and policy in words, resources) of every kind of job, first and last attempt, with or without GPUs."""
     for attempt in sorted({1, _attempts()}):
         for rule in RULES:
-            for policy in config["matrix"]["policies"]:
+            for policy in config.matrix.policies:
                 asked = needs(config, rule, policy, attempt, site)
                 if bool(asked["gpu"] or asked["gres"]) == gpu:
                     yield f"{rule} {policy}, attempt {attempt}", asked
 
 
-def _idle(config: Config, site: Site) -> Iterator[Diagnosis]:
-    for policy in config["matrix"]["policies"]:
+def _idle(config: Experiment, site: Site) -> Iterator[Diagnosis]:
+    for policy in config.matrix.policies:
         count = gpus(config, "train", policy)
         if count > 1 and placement(config, policy, site).processes == 1:
             yield Diagnosis(
@@ -149,7 +149,7 @@ def _idle(config: Config, site: Site) -> Iterator[Diagnosis]:
             )
 
 
-def _partitions(config: Config, site: Site) -> Iterator[Diagnosis]:
+def _partitions(config: Experiment, site: Site) -> Iterator[Diagnosis]:
     for name, key, gpu in ((site.cpu_partition, "cpu_partition", False), (site.gpu_partition, "gpu_partition", True)):
         kinds = list(_kinds(config, site, gpu))
         if kinds:
@@ -222,7 +222,7 @@ def submission(resources: dict[str, Any]) -> list[str]:
     return options + (r["slurm_extra"].split() if r["slurm_extra"] else [])
 
 
-def _limits(config: Config, site: Site) -> Iterator[Diagnosis]:
+def _limits(config: Experiment, site: Site) -> Iterator[Diagnosis]:
     """Slurm's own opinion of every kind of job, first and last attempt; nothing is submitted."""
     kinds = [kind for gpu in (False, True) for kind in _kinds(config, site, gpu)]
     answers: dict[tuple[str, ...], tuple[int, str]] = {}

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from relax.cluster.site import Site, variable
-from relax.config import Config
+from relax.config import Experiment
 from relax.config.resources import Resources
 from relax.errors import ConfigError
 
@@ -17,16 +17,17 @@ SNAKEMAKE_MB = 500
 WARNING = 900
 
 
-def parameters(config: Config, policy: str) -> float:
+def parameters(config: Experiment, policy: str) -> float:
     """Parameters of a policy in billions; of one made from scratch next to none."""
-    return config["policies"][policy].get("hub", {}).get("parameters", 0.0)
+    hub = config.policies[policy].hub
+    return 0.0 if hub is None else hub.parameters
 
 
-def _row(config: Config, rule: str) -> Config:
-    return Resources().recorded() | config["resources"].get(rule, {})
+def _row(config: Experiment, rule: str) -> Resources:
+    return next((row for name, row in config.resources.items() if name == rule), Resources())
 
 
-def gpus(config: Config, rule: str, policy: str) -> int:
+def gpus(config: Experiment, rule: str, policy: str) -> int:
     """GPUs of a job: the row's ``gpus``, or else the smallest power of two that holds the policy.
 
     A job whose row has no ``billions_per_gpu``, and a policy made from scratch, need none.
@@ -37,11 +38,11 @@ def gpus(config: Config, rule: str, policy: str) -> int:
         policy: name of the initial policy.
     """
     row, size = _row(config, rule), parameters(config, policy)
-    if row["gpus"] is not None:
-        return row["gpus"]
-    if row["billions_per_gpu"] is None or not size:
+    if row.gpus is not None:
+        return row.gpus
+    if row.billions_per_gpu is None or not size:
         return 0
-    return 2 ** math.ceil(math.log2(max(1.0, size / row["billions_per_gpu"])))
+    return 2 ** math.ceil(math.log2(max(1.0, size / row.billions_per_gpu)))
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class Placement:
     gpus: int
 
 
-def placement(config: Config, policy: str, site: Site) -> Placement:
+def placement(config: Experiment, policy: str, site: Site) -> Placement:
     """How a training is shared out: over one node, or over whole nodes where it has more GPUs than one.
 
     Args:
@@ -72,9 +73,9 @@ def placement(config: Config, policy: str, site: Site) -> Placement:
     Raises:
         ConfigError: its GPUs do not fill the nodes.
     """
-    training, count = config["training"], gpus(config, "train", policy)
-    server, node = training["vllm_gpus"], site.gpus_per_node
-    processes = 1 if training["parallel"] == "none" else max(1, count)
+    training, count = config.training, gpus(config, "train", policy)
+    server, node = training.vllm_gpus, site.gpus_per_node
+    processes = 1 if training.parallel == "none" else max(1, count)
     if node is None or count + server <= node:
         return Placement(processes, server, 1, count + server)
     if processes == 1:
@@ -90,7 +91,7 @@ def placement(config: Config, policy: str, site: Site) -> Placement:
     return Placement(processes, server, (count + server) // node, node)
 
 
-def needs(config: Config, rule: str, policy: str, attempt: int, site: Site) -> dict[str, Any]:
+def needs(config: Experiment, rule: str, policy: str, attempt: int, site: Site) -> dict[str, Any]:
     """Snakemake's resources of a job, by the names that the Slurm plugin reads; None leaves one out.
 
     With P parameters in billions, G GPUs that work on it, N GPUs of a node (a vLLM server's included) and
@@ -112,14 +113,14 @@ def needs(config: Config, rule: str, policy: str, attempt: int, site: Site) -> d
     """
     row, size, count = _row(config, rule), parameters(config, policy), gpus(config, rule, policy)
     place = placement(config, policy, site) if rule == "train" else Placement(1, 0, 1, count)
-    memory = 1000 * (row["memory_gb"] + row["memory_gb_per_billion"] * size * max(1, place.gpus)) + SNAKEMAKE_MB
-    tokens = config["training"]["max_response_length"] / 1000
-    minutes = row["minutes"] + row["minutes_per_billion"] * size * tokens / max(1, count)
+    memory = 1000 * (row.memory_gb + row.memory_gb_per_billion * size * max(1, place.gpus)) + SNAKEMAKE_MB
+    tokens = config.training.max_response_length / 1000
+    minutes = row.minutes + row.minutes_per_billion * size * tokens / max(1, count)
     limit = math.ceil(min(minutes * attempt, 60 * (site.max_hours or math.inf)))
     return {
         "mem_mb": math.ceil(min(memory * attempt, 1000 * (site.max_memory_gb or math.inf))),
         "runtime": limit,
-        "cpus_per_task": row["cpus_per_gpu"] * place.gpus or row["cpus"],
+        "cpus_per_task": row.cpus_per_gpu * place.gpus or row.cpus,
         "slurm_account": site.slurm_account,
         "slurm_partition": site.gpu_partition if place.gpus else site.cpu_partition,
         **_devices(place, site),
@@ -145,11 +146,11 @@ def _devices(place: Placement, site: Site) -> dict[str, Any]:
     }
 
 
-def disk_gb(config: Config) -> tuple[float, float]:
+def disk_gb(config: Experiment) -> tuple[float, float]:
     """Gigabytes of all trained policies (float32), and of the two checkpoints that the largest training keeps.
 
     A checkpoint holds weights and Adam's two moments in float32, 12 bytes a parameter.
     """
-    matrix = config["matrix"]
-    sizes = [parameters(config, policy) for policy in matrix["policies"]]
-    return 4 * sum(sizes) * len(matrix["methods"]) * len(matrix["seeds"]), 2 * 12 * max(sizes)
+    matrix = config.matrix
+    sizes = [parameters(config, policy) for policy in matrix.policies]
+    return 4 * sum(sizes) * len(matrix.methods) * len(matrix.seeds), 2 * 12 * max(sizes)

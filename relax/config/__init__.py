@@ -6,10 +6,10 @@ purpose: every cluster job parses the workflow again.
 
 from relax.config.experiment import Experiment
 from relax.config.loading import BASE, Config, check, load, merge, over_base, require
+from relax.config.named_files import check_local_files, local_content, local_files
 from relax.config.results_folder import check_results_folder
 from relax.config.stages import (
     base_settings,
-    check_local_files,
     data_settings,
     dictionary_settings,
     digest,
@@ -17,8 +17,6 @@ from relax.config.stages import (
     extract_settings,
     generate_settings,
     koopman_settings,
-    local_content,
-    local_files,
     overlap_settings,
     own_dimension,
     results_settings,

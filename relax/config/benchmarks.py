@@ -97,17 +97,17 @@ def task_file(name: str) -> Path:
     return TASKS / PROBLEMS if name in _own() and not file.exists() else file
 
 
-def check_tasks(benchmarks: Mapping[str, Mapping[str, Any]]) -> None:
+def check_tasks(tasks: Mapping[str, str]) -> None:
     """Refuse benchmarks whose task file does not exist.
 
     Args:
-        benchmarks: name -> entry of the configuration, whose ``task`` is looked up.
+        tasks: benchmark -> name of its task.
 
     Raises:
         ConfigError: names the benchmark, the nearest task and all there are.
     """
-    for name, benchmark in benchmarks.items():
-        _require(benchmark["task"], f"benchmark {name}: ")
+    for name, task in tasks.items():
+        _require(task, f"benchmark {name}: ")
 
 
 def read_task(name: str) -> dict[str, Any]:

@@ -15,14 +15,12 @@ from relax.config.schema import choices, rule_of
 from relax.config.stages import digest
 from relax.files import atomic_write
 
-_HEAD = (
-    "# From --config on the command line of snakemake. The jobs read this file behind the other configuration files.\n"
-)
+_HEAD = "# From --config on the command line of snakemake. The jobs read this file behind the others.\n"
+
 #: Words for values that are no text, as YAML and as Python write them; Snakemake hands a job's in Python's form.
 _WORDS = {"": None, "null": None, "~": None, "None": None, "true": True, "True": True, "false": False, "False": False}
 _TYPES = {
-    "integer": (int,), "number": (int, float), "boolean": (bool,), "null": (type(None),), "string": (str,),
-    "object": (dict,), "array": (list,),
+    "integer": (int,), "number": (int, float), "boolean": (bool,), "null": (type(None),), "string": (str,)
 }  # fmt: skip
 
 
@@ -30,7 +28,8 @@ def overlay_of(typed: Mapping[str, Any]) -> Config:
     """What ``--config`` says, with the values that the configuration expects.
 
     Snakemake reads a value on its own as a number where it looks like one, and the values inside of
-    ``training='{"steps": 5}'`` as texts. Here a text becomes the number, the truth value or the null that its key takes.
+    ``training='{"steps": 5}'`` as texts. Here a text becomes the number, the truth value or the null that its
+    key takes.
 
     Args:
         typed: as Snakemake hands it on.

@@ -7,6 +7,7 @@ from pydantic import Field, create_model, model_validator
 from relax.settings import Count, Settings, contradiction, key
 from relax.tasks import TASKS
 from relax.tasks.hub import DataSet
+from relax.tasks.task import Task
 
 
 class CommonData(Settings):
@@ -32,6 +33,10 @@ class CommonData(Settings):
     that is to box should be trained with the same words."""
     datasets: list[DataSet] = key([])
     """Data sets of the hub, read from the local cache that `relax fetch` fills."""
+
+    def of(self, task: Task) -> Settings | None:
+        """The settings of a task; None where it has none."""
+        return None if task.settings is None else getattr(self, task.key)
 
     @model_validator(mode="after")
     def _has_problems(self) -> Self:

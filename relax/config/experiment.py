@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from relax.config.contradictions import contradictions
 from relax.config.data import Data, Prompt
 from relax.config.evaluation import AskedBenchmark, Evaluation
-from relax.config.latent import Analysis, Dictionary
+from relax.config.latent import Analysis, DictionaryFit
 from relax.config.methods import Method
 from relax.config.policies import Policy
 from relax.config.resources import Resources, Rule
@@ -46,7 +46,7 @@ class Experiment(Settings):
     """How a problem becomes the text a policy reads, the same in training, analysis and evaluation."""
     policies: Annotated[dict[Name, Policy], Field(min_length=1)]
     """Definitions of initial policies, by name."""
-    dictionary: Dictionary
+    dictionary: DictionaryFit
     """The Koopman dictionary, fitted once on the initial policy's rollouts, then frozen (paper, section 3.2)."""
     training: Training
     """Settings of reinforcement learning that all methods share."""

@@ -16,7 +16,7 @@ def nearest(name: str, known: Sequence[str]) -> str:
 
 
 def where(key: Sequence[str | int], paths: Sequence[str | Path], typed: Mapping[str, Any] | None = None) -> str:
-    """File and line of the last file that sets the key (or the nearest of its parents); ``--config`` where that does."""
+    """File and line of the last file that sets the key, or the nearest of its parents; ``--config`` where that does."""
     for depth in range(len(key), 0, -1):
         if _is_in(typed, key[:depth]):
             return "--config"

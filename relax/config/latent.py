@@ -7,7 +7,7 @@ from pydantic import Field
 from relax.settings import AtLeastOne, Count, FromZero, Positive, Settings, key
 
 
-class Dictionary(Settings):
+class DictionaryFit(Settings):
     """The Koopman dictionary psi(x) = sigmoid(W' x), fitted once on the initial policy's rollouts, then frozen (paper,
     section 3.2)."""
 

@@ -21,14 +21,14 @@ PACKAGED_BASE = Path(str(files("relax") / "config" / "config.yaml"))
 Config = dict[str, Any]
 
 
-def load(paths: Sequence[str | Path]) -> Config:
+def load(paths: Sequence[str | Path]) -> Experiment:
     """Merge configuration files (later ones win, mappings merge, lists are replaced) and check them.
 
     Raises:
         ConfigError: a file is missing or not YAML, a key is unknown, a value is wrong; names the
             file, the line and the key.
     """
-    return check(read_merged(paths), paths).recorded()
+    return check(read_merged(paths), paths)
 
 
 def read_merged(paths: Sequence[str | Path]) -> Config:
@@ -88,19 +88,20 @@ def merge(base: Mapping[str, Any], overlay: Mapping[str, Any]) -> Config:
     return result
 
 
-def require(config: Config, kind: str, name: str) -> None:
+def require(experiment: Experiment, kind: str, name: str) -> None:
     """Refuse a name that the configuration does not define.
 
     Args:
-        config: a loaded configuration.
+        experiment: a loaded configuration.
         kind: ``policies``, ``methods`` or ``benchmarks``.
         name: to be found there.
 
     Raises:
         ConfigError: with the nearest known name.
     """
-    if name not in config[kind]:
-        raise ConfigError(f"unknown name {name!r} in {kind}; {nearest(name, list(config[kind]))}.")
+    known = list(getattr(experiment, kind))
+    if name not in known:
+        raise ConfigError(f"unknown name {name!r} in {kind}; {nearest(name, known)}.")
 
 
 def _read(path: Path) -> Config:

@@ -5,19 +5,20 @@ import os
 from pathlib import Path
 from typing import Any
 
-from relax.config.loading import Config
+from relax.config.experiment import Experiment
 from relax.config.stages import base_settings, data_settings, digest
 from relax.errors import ConfigError, DataError, MachineError
+from relax.settings import Settings
 
 
-def check_results_folder(config: Config, root: Path) -> None:
+def check_results_folder(experiment: Experiment, root: Path) -> None:
     """Refuse a results folder that cannot be written, or whose foundation is another configuration's.
 
     Problems and initial policies are what all runs of an experiment share. Changing a method, a seed or
     a benchmark reruns the jobs it concerns; changing the foundation asks for another name.
 
     Args:
-        config: a loaded configuration.
+        experiment: a loaded configuration.
         root: the experiment's folder, which need not exist.
 
     Raises:
@@ -30,14 +31,14 @@ def check_results_folder(config: Config, root: Path) -> None:
         raise MachineError(f"{nearest}: is a file, expected the results folder; move it away.")
     if not os.access(nearest, os.W_OK) or os.statvfs(nearest).f_flag & os.ST_RDONLY:
         raise MachineError(f"{nearest}: results cannot be written there (read-only); change its permissions.")
-    foundation = {"data": data_settings(config)}
-    foundation |= {f"base/{name}": base_settings(config, name) for name in config["policies"]}
+    foundation: dict[str, Settings] = {"data": data_settings(experiment)}
+    foundation |= {f"base/{name}": base_settings(experiment, name) for name in experiment.policies}
     for part, settings in foundation.items():
         record = root / part / "run.json"
         if record.is_file() and _settings_hash(record) != digest(settings):
             raise ConfigError(
                 f"{root}: its {part} was made with another configuration; "
-                f"give this one another name (name: {config['name']} now), or remove {root} to start over."
+                f"give this one another name (name: {experiment.name} now), or remove {root} to start over."
             )
 
 

@@ -6,12 +6,55 @@ digest of that changes, so the recorded form stays what it is.
 
 from typing import Any
 
-from relax.config.data import Prompt
+from pydantic import InstanceOf
+
+from relax.config.data import Data, Prompt
 from relax.config.evaluation import AskedBenchmark, Evaluation
-from relax.config.latent import Analysis, Dictionary
+from relax.config.latent import Analysis, DictionaryFit
 from relax.config.methods import Method
+from relax.config.policies import Policy
 from relax.config.training import Training
 from relax.settings import AtLeastOne, FromZero, Positive, Settings
+from relax.tasks import TASKS, TEXT
+
+
+class DataSettings(Data):
+    """Of the ``data`` stage: the configuration's ``data``."""
+
+    def recorded(self) -> dict[str, Any]:
+        """Without the settings of other sources, which decide nothing."""
+        others = {task.key for task in TASKS.values() if task.settings} - {TASKS[self.source].key}
+        return {name: value for name, value in super().recorded().items() if name not in others}
+
+
+class BaseSettings(Settings):
+    """Of the ``base`` stage of a policy."""
+
+    policy: Policy
+    """The policy."""
+    digits: int
+    """Digits of a problem of the tasks that have digits."""
+    task: str
+    """The task whose demonstrations a policy made from scratch learns from."""
+    own: InstanceOf[Settings] | None
+    """The task's own settings; null where it has none."""
+
+    def recorded(self) -> dict[str, Any]:
+        """Without what decides no output: the size of a policy of the hub, and whatever a policy of another kind is
+        made from. Keys that are younger than the first records are left out where they are null."""
+        policy = self.policy.recorded()
+        recorded = {"policy": policy, "digits": self.digits}
+        own = {} if self.own is None else self.own.recorded()
+        if "hub" in policy:
+            del policy["hub"]["parameters"]
+            return recorded
+        scratch = policy["scratch"]
+        if scratch["warmup"]["second_stage"] is None:
+            del scratch["warmup"]["second_stage"]
+        if scratch["vision"] is not None:
+            return {**recorded, TASKS[self.task].key: own}
+        del scratch["vision"]
+        return recorded if self.task == TEXT else {**recorded, "source": self.task, **own}
 
 
 class Sampling(Settings):
@@ -25,7 +68,7 @@ class Sampling(Settings):
     """How a problem becomes the text that the policy reads."""
 
 
-class DictionarySettings(Dictionary, Sampling):
+class DictionarySettings(DictionaryFit, Sampling):
     """Of the ``dictionary`` stage."""
 
 
@@ -76,7 +119,7 @@ class GenerateSettings(Evaluation, EvaluateSettings):
     """How a problem becomes the text that the policy reads."""
 
 
-class Compared(Settings):
+class ComparedBenchmark(Settings):
     """A benchmark whose questions are looked for in the training problems."""
 
     task: str
@@ -90,7 +133,7 @@ class Compared(Settings):
 class OverlapSettings(Settings):
     """Of the ``overlap`` stage."""
 
-    benchmarks: dict[str, Compared]
+    benchmarks: dict[str, ComparedBenchmark]
     """The benchmarks of the matrix."""
     instruction: str | None
     """What stands below every training problem."""

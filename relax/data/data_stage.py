@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
-from typing import Any
 
+from relax.config.stage_settings import DataSettings
 from relax.data.copies import same_text
 from relax.data.problem_files import write_problems
 from relax.errors import DataError
@@ -14,7 +14,7 @@ from relax.tasks.problem import Problem
 
 
 def make_problems(
-    settings: dict[str, Any], out: str | Path, run: Run, agree: Callable[[str, str], bool] = same_text
+    settings: DataSettings, out: str | Path, run: Run, agree: Callable[[str, str], bool] = same_text
 ) -> None:
     """Write ``train.jsonl`` and ``test.jsonl`` below ``out``, and ``images/`` where problems have some.
 
@@ -40,20 +40,20 @@ def make_problems(
         outputs.append(path)
     if (out / "images").is_dir():
         outputs.append(out / "images")
-    run.seeds["data"] = settings["seed"]
+    run.seeds["data"] = settings.seed
     run.finish(out, outputs)
 
 
 def _splits(
-    settings: dict[str, Any], out: Path, run: Run, agree: Callable[[str, str], bool]
+    settings: DataSettings, out: Path, run: Run, agree: Callable[[str, str], bool]
 ) -> dict[str, Iterable[Problem]]:
-    make = TASKS[settings["source"]].problems
+    asked, make = settings.recorded(), TASKS[settings.source].problems
     if make is None:
         from relax.data.hub import load_problems
 
-        train, test = load_problems(settings, out, run, agree)
+        train, test = load_problems(asked, out, run, agree)
         return {"train": train, "test": test}
     from relax.data.images import keep
 
     beside = partial(keep, folder=out)
-    return {split: make(settings, settings[f"{split}_problems"], split, beside) for split in ("train", "test")}
+    return {split: make(asked, asked[f"{split}_problems"], split, beside) for split in ("train", "test")}

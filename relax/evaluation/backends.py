@@ -9,6 +9,7 @@ from lm_eval.models.hf_vlms import HFMultimodalLM
 from lm_eval.models.huggingface import HFLM
 from PIL import Image
 
+from relax.config.evaluation import Evaluation
 from relax.data.images import picture
 from relax.data.processor import forbidden_tokens, sees
 from relax.data.prompt import adds_bos
@@ -132,7 +133,7 @@ class HuggingFaceVision(_Tells, HFMultimodalLM):
         return [unmarked(text) for text in self.generate_until(requests, disable_tqdm=True)]
 
 
-def load_backend(settings: dict[str, Any], policy: str | Path) -> Backend:
+def load_backend(settings: Evaluation, policy: str | Path) -> Backend:
     """The engine, started once for all blocks.
 
     Args:
@@ -143,8 +144,8 @@ def load_backend(settings: dict[str, Any], policy: str | Path) -> Backend:
         ConfigError: vLLM is asked for, and the policy sees.
         MachineError: vLLM is asked for and is not there, or there is no GPU for it.
     """
-    if settings["backend"] == "hf":
-        return (HuggingFaceVision if sees(policy) else HuggingFace)(policy, settings["batch_size"])
+    if settings.backend == "hf":
+        return (HuggingFaceVision if sees(policy) else HuggingFace)(policy, settings.batch_size)
     if sees(policy):
         raise ConfigError(
             "evaluation.backend is vllm, which is given no images here; set it to hf for this policy, which runs on "
@@ -157,4 +158,4 @@ def load_backend(settings: dict[str, Any], policy: str | Path) -> Backend:
             f"evaluation.backend is vllm, but {error.name} is not installed; set up with `envs/setup.sh cuda`, "
             "or set it to hf."
         ) from error
-    return VLLMBackend(policy, settings["vllm_memory"])
+    return VLLMBackend(policy, settings.vllm_memory)

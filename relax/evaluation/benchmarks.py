@@ -136,7 +136,7 @@ def grade_responses(
         tolerance: `Question.tolerance`.
     """
     grades = grade_many(responses, [tuple(golds)] * len(responses))
-    return [in_words(within_tolerance(grade, golds, tolerance), texts) for grade in grades]
+    return [right_in_words(within_tolerance(grade, golds, tolerance), texts) for grade in grades]
 
 
 def within_tolerance(grade: Grade, golds: Sequence[str], tolerance: float) -> Grade:
@@ -149,7 +149,7 @@ def within_tolerance(grade: Grade, golds: Sequence[str], tolerance: float) -> Gr
     return replace(grade, correct=True, status=Status.CORRECT)
 
 
-def in_words(grade: Grade, texts: Sequence[str]) -> Grade:
+def right_in_words(grade: Grade, texts: Sequence[str]) -> Grade:
     """The grade, made right where the answer is spelled as one of ``texts`` (`Question.texts`), or the same number."""
     if grade.correct or not grade.answer or len(texts) == 0 or too_large(grade.answer):
         return grade

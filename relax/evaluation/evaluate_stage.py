@@ -3,10 +3,10 @@
 import copy
 import json
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
+from relax.config.stage_settings import EvaluateSettings
 from relax.errors import DataError
 from relax.evaluation import metrics
 from relax.evaluation.grade_stage import GRADES
@@ -18,7 +18,7 @@ from relax.records.record import Run
 Metrics = dict[str, dict[str, float]]
 
 
-def score_stage(settings: dict[str, Any], grades: str | Path, out: str | Path, run: Run) -> None:
+def evaluate_stage(settings: EvaluateSettings, grades: str | Path, out: str | Path, run: Run) -> None:
     """Write ``<benchmark>/scores.json`` and ``<benchmark>/run.json`` below ``out``.
 
     Args:
@@ -30,7 +30,7 @@ def score_stage(settings: dict[str, Any], grades: str | Path, out: str | Path, r
     Raises:
         DataError: grades are missing or cannot be read, or a problem has not the number of samples asked for.
     """
-    for name, entry in settings["benchmarks"].items():
+    for name, entry in settings.benchmarks.items():
         path, target = Path(grades) / name / GRADES, Path(out) / name
         if not path.is_file():
             raise DataError(f"{path}: no grades of benchmark {name}; run `relax grade` on its responses.")
@@ -50,7 +50,7 @@ def score_stage(settings: dict[str, Any], grades: str | Path, out: str | Path, r
         content = {"benchmark": name, "problems": problems, "metrics": metrics}
         atomic_write(target / "scores.json", json.dumps(content, indent=1) + "\n")
         one.identity = run.identity | {"benchmark": name}
-        one.settings = {"benchmark": entry}
+        one.settings = {"benchmark": entry.recorded()}
         for metric, estimate in metrics.items():
             one.metrics |= {metric: estimate["value"], f"{metric}_stderr": estimate["stderr"]}
         one.metrics["problems"] = problems
@@ -73,7 +73,7 @@ def scores_of(grades: pd.DataFrame, samples: int) -> Metrics:
     """
     k, groups = samples, [group for _, group in grades.sort_values("sample").groupby("id", sort=False)]
     ids = [group.id.iloc[0] for group in groups]
-    correct = metrics.complete([group.correct.tolist() for group in groups], k, ids)
+    correct = metrics.complete_samples([group.correct.tolist() for group in groups], k, ids)
     labels = [group.cluster.iloc[0] for group in groups]
     clusters = labels if len(set(labels)) < len(labels) else None
     scores: Metrics = {f"mean@{k}": {**metrics.mean_at_k(correct, clusters), "rerun": metrics.rerun_error(correct)}}
@@ -81,9 +81,9 @@ def scores_of(grades: pd.DataFrame, samples: int) -> Metrics:
         scores |= {f"pass@{j}": value for j, value in metrics.pass_curve(correct, clusters).items()}
         answers = [[None if pd.isna(a) else a for a in group.answer] for group in groups]
         scores[f"maj@{k}"] = metrics.majority_at_k(answers, correct, clusters)
-        scores[f"distinct@{k}"] = metrics.distinct([group.text_hash.tolist() for group in groups])
+        scores[f"distinct@{k}"] = metrics.share_of_distinct([group.text_hash.tolist() for group in groups])
     if clusters is not None:
-        scores[f"worst@{k}"] = metrics.worst_case(correct, clusters)
+        scores[f"worst@{k}"] = metrics.worst_case_share(correct, clusters)
     columns = {
         name: pd.DataFrame([group[name].tolist() for group in groups]).to_numpy()
         for name in ("status", "truncated", "lenient")

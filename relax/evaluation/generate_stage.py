@@ -1,4 +1,4 @@
-"""The ``generate`` stage: a policy's responses to every benchmark, kept block by block; one engine start for all."""
+"""The ``generate`` stage writes ``responses/``: a policy's responses to every benchmark, block by block."""
 
 import hashlib
 import io
@@ -13,6 +13,8 @@ from transformers import AutoConfig, ProcessorMixin
 
 from relax.config import digest
 from relax.config.benchmarks import check_tasks, read_task, task_file
+from relax.config.evaluation import AskedBenchmark
+from relax.config.stage_settings import GenerateSettings
 from relax.data.images import check_image
 from relax.data.problem_files import read_problems
 from relax.data.processor import render_images, tokenizer_of
@@ -20,7 +22,16 @@ from relax.data.prompt import render
 from relax.errors import ConfigError, DataError
 from relax.evaluation.benchmarks import load_benchmark, questions_digest
 from relax.evaluation.questions import Question
-from relax.evaluation.shards import Block, decodings, hash_file, is_made, plan, seed_of, write_block, write_questions
+from relax.evaluation.shards import (
+    Block,
+    decodings,
+    hash_file,
+    is_made,
+    plan_blocks,
+    seed_of,
+    write_block,
+    write_questions,
+)
 from relax.files import writable_folder
 from relax.models.policy import load_processing
 from relax.progress import Progress
@@ -45,8 +56,8 @@ class Work:
     blocks: list[Block]
 
 
-def generate(
-    settings: dict[str, Any],
+def generate_stage(
+    settings: GenerateSettings,
     policy: str | Path,
     data: str | Path,
     out: str | Path,
@@ -74,12 +85,12 @@ def generate(
         DataError, MachineError: questions or an engine that are not there.
     """
     out = writable_folder(out)
-    check_tasks(settings["benchmarks"])
+    check_tasks({name: entry.task for name, entry in settings.benchmarks.items()})
     processing = load_processing(policy)
     weights = run.digests[str(policy)]
-    works = [_work(name, entry, settings, processing, data, weights) for name, entry in settings["benchmarks"].items()]
+    works = [_work(name, entry, settings, processing, data, weights) for name, entry in settings.benchmarks.items()]
     for work in works:
-        check_window(policy, processing, work, settings["max_response_length"])
+        check_prompts(policy, processing, work, settings.max_response_length)
         write_questions(out / work.name, work.questions, work.source)
     blocks = [(work, block) for work in works for block in work.blocks]
     mine = blocks[part[0] - 1 :: part[1]]
@@ -93,11 +104,12 @@ def generate(
 
 
 def _work(
-    name: str, entry: dict[str, Any], settings: dict[str, Any], processing: Any, data: str | Path, weights: str
+    name: str, entry: AskedBenchmark, settings: GenerateSettings, processing: Any, data: str | Path, weights: str
 ) -> Work:
-    task = read_task(entry["task"])
+    task = read_task(entry.task)
+    source: str | list[str] = entry.task
     if "repo" in task["metadata"]:
-        questions, source = load_benchmark(entry["task"], entry["path"], entry["rows"]), entry["task"]
+        questions = load_benchmark(entry.task, entry.path, entry.rows)
     else:
         problems = read_problems(data)
         questions = [
@@ -114,14 +126,14 @@ def _work(
             "matrix.benchmarks, or take a policy that sees."
         )
     passes = decodings(entry)
-    prompts = [_prompt(processing, q, settings["prompt"]) for q in questions]
-    kwargs = {**task["generation_kwargs"], "max_gen_toks": settings["max_response_length"]}
+    prompts = [_prompt(processing, q, settings.prompt.recorded()) for q in questions]
+    kwargs = {**task["generation_kwargs"], "max_gen_toks": settings.max_response_length}
     # Golds do not decide a response: where one is corrected, the kept responses are graded again.
     decides: list[Any] = [weights, [q.id for q in questions], prompts, kwargs]
-    decides += [settings["backend"], settings["batch_size"] if settings["backend"] == "hf" else None]
+    decides += [settings.backend, settings.batch_size if settings.backend == "hf" else None]
     if any(q.images for q in questions):
         decides.append([[_hash(image) for image in q.images] for q in questions])
-    blocks = plan(name, len(questions), passes, settings["block_size"], settings["seed"], digest(decides))
+    blocks = plan_blocks(name, len(questions), passes, settings.block_size, settings.seed, digest(decides))
     return Work(name, questions, source, prompts, kwargs, passes, blocks)
 
 
@@ -151,7 +163,7 @@ def _tokens(processing: Any, question: Question, prompt: str) -> int:
     return count
 
 
-def check_window(policy: str | Path, processing: Any, work: Work, length: int) -> None:
+def check_prompts(policy: str | Path, processing: Any, work: Work, length: int) -> None:
     """Refuse prompts that, with the longest response, do not fit: lm-eval would cut them from the left.
 
     Raises:
@@ -170,7 +182,7 @@ def check_window(policy: str | Path, processing: Any, work: Work, length: int) -
 
 
 def _generate(
-    missing: Sequence[tuple[Work, Block]], settings: dict[str, Any], policy: str | Path, out: Path, label: str
+    missing: Sequence[tuple[Work, Block]], settings: GenerateSettings, policy: str | Path, out: Path, label: str
 ) -> None:
     from relax.evaluation.backends import load_backend
 
@@ -180,13 +192,13 @@ def _generate(
         label,
         total,
         len(missing),
-        total * settings["max_response_length"],
+        total * settings.max_response_length,
     )
     backend = load_backend(settings, policy)
     progress, done, tokens = Progress(label, total, unit="responses"), 0, 0
     for work, block in missing:
         prompts = [work.prompts[request.question] for request in block.requests]
-        seeds = [seed_of(settings["seed"], work.name, work.questions[r.question].id, r.sample) for r in block.requests]
+        seeds = [seed_of(settings.seed, work.name, work.questions[r.question].id, r.sample) for r in block.requests]
         images = [work.questions[request.question].images for request in block.requests]
         kwargs = {**work.kwargs, **work.passes[block.decoding][1]}
         answers = backend.answer(prompts, kwargs, seeds, block.seed, images)
@@ -205,7 +217,7 @@ def _path(out: Path, block: Block) -> Path:
     return out / block.benchmark / block.file
 
 
-def _finish(works: Sequence[Work], settings: dict[str, Any], out: Path, run: Run) -> None:
+def _finish(works: Sequence[Work], settings: GenerateSettings, out: Path, run: Run) -> None:
     """Remove blocks of other weights or settings, and write the record."""
     kept = {_path(out, block) for work in works for block in work.blocks}
     kept |= set(map(hash_file, kept))
@@ -214,12 +226,12 @@ def _finish(works: Sequence[Work], settings: dict[str, Any], out: Path, run: Run
             for path in (out / work.name).glob(f"*-*-*.{ending}"):
                 if path not in kept:
                     path.unlink()
-    run.seeds["evaluation"] = settings["seed"]
+    run.seeds["evaluation"] = settings.seed
     run.metrics["responses"] = sum(len(block.requests) for work in works for block in work.blocks)
     run.finish(
         out,
         [out / work.name for work in works],
         blocks={work.name: [block.file for block in work.blocks] for work in works},
         questions={work.name: questions_digest(work.questions) for work in works},
-        tasks={name: digest_path(task_file(e["task"])) for name, e in settings["benchmarks"].items()},
+        tasks={name: digest_path(task_file(e.task)) for name, e in settings.benchmarks.items()},
     )

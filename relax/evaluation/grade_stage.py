@@ -7,8 +7,8 @@ from pathlib import Path
 import pandas as pd
 
 from relax.errors import NumericsError
-from relax.evaluation.benchmarks import in_words, within_tolerance
-from relax.evaluation.shards import BREAKDOWNS, read_responses
+from relax.evaluation.benchmarks import right_in_words, within_tolerance
+from relax.evaluation.shards import BREAKDOWNS, read_generation
 from relax.files import atomic_write, writable_folder
 from relax.grading.grader import Grade, Status, grade_many, grade_response
 from relax.records.record import Run
@@ -37,7 +37,7 @@ def grade_stage(responses: str | Path, out: str | Path, run: Run, label: str) ->
         NumericsError: all samples of every problem are the same text though they were to be drawn.
     """
     out, outputs = writable_folder(out), []
-    for name, questions, found in read_responses(Path(responses)):
+    for name, questions, found in read_generation(Path(responses)):
         logger.info("%s: %s, %d responses to %d problems", label, name, len(found), len(questions))
         table = grade_table(questions, found)
         _refuse_repeats(name, table)
@@ -96,7 +96,7 @@ def _graded(asked: pd.DataFrame, texts: list[str], lenient: bool) -> list[Grade]
     golds = [tuple(g) for g in asked.golds]
     grades = grade_many(texts, golds, lenient=lenient)
     rows = zip(grades, golds, asked.tolerance, asked.texts, strict=True)
-    return [in_words(within_tolerance(g, gold, near), texts) for g, gold, near, texts in rows]
+    return [right_in_words(within_tolerance(g, gold, near), texts) for g, gold, near, texts in rows]
 
 
 def _leniently(asked: pd.DataFrame, texts: list[str], grades: list[Grade]) -> list[Grade]:

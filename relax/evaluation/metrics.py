@@ -24,7 +24,7 @@ Estimate = dict[str, float]
 Labels = Sequence[Hashable] | NDArray[Any]
 
 
-def complete(
+def complete_samples(
     rows: Sequence[Sequence[bool | float | None]] | NDArray[Any], k: int, ids: Sequence[str] | None = None
 ) -> NDArray[np.bool_]:
     """Graded samples as an array, refused unless every problem has k of them.
@@ -146,7 +146,7 @@ def _vote(answers: Sequence[str | None], correct: NDArray[np.bool_]) -> float:
     return float(np.mean(grades))
 
 
-def worst_case(correct: NDArray[np.bool_], clusters: Labels) -> Estimate:
+def worst_case_share(correct: NDArray[np.bool_], clusters: Labels) -> Estimate:
     """Share of clusters all of whose problems are right (the worst-case accuracy of DynaMath, arXiv 2411.00836).
 
     With several samples, the chance that one response to each of the cluster's problems is right: the product
@@ -212,7 +212,7 @@ def rates(
     return {name: mean_at_k(flag, clusters) for name, flag in flags.items()}
 
 
-def distinct(responses: list[list[str]]) -> Estimate:
+def share_of_distinct(responses: list[list[str]]) -> Estimate:
     """Share of different texts among the samples of a problem."""
     shares = np.array([len(set(texts)) / len(texts) for texts in responses])
     return _estimate(shares, len(responses[0]), None)
@@ -285,5 +285,5 @@ def _check(correct: NDArray[np.bool_]) -> None:
     if correct.dtype != bool or correct.ndim != 2 or not correct.size:
         raise DataError(
             f"graded samples are an array of {correct.dtype} of shape {correct.shape}; expected bool of shape "
-            "(problems, k), which relax.evaluation.metrics.complete makes of rows with missing samples."
+            "(problems, k), which relax.evaluation.metrics.complete_samples makes of rows with missing samples."
         )

@@ -5,9 +5,9 @@ import json
 import logging
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from relax.config.benchmarks import find, read_task
+from relax.config.stage_settings import ComparedBenchmark, OverlapSettings
 from relax.data.overlap import Row, overlaps
 from relax.data.problem_files import read_problems
 from relax.evaluation.benchmarks import load_benchmark
@@ -19,7 +19,7 @@ from relax.tasks.problem import Problem
 logger = logging.getLogger("relax")
 
 
-def overlap_stage(settings: dict[str, Any], train: str | Path, test: str | Path, out: str | Path, run: Run) -> None:
+def overlap_stage(settings: OverlapSettings, train: str | Path, test: str | Path, out: str | Path, run: Run) -> None:
     """Write ``overlap.json`` and the record below ``out``.
 
     Args:
@@ -32,8 +32,8 @@ def overlap_stage(settings: dict[str, Any], train: str | Path, test: str | Path,
     Raises:
         DataError, MachineError: problems or questions that are not there.
     """
-    training = [(p.id, _said(p, settings["instruction"])) for p in read_problems(train)]
-    found = overlaps(training, {name: _rows(entry, test, settings) for name, entry in settings["benchmarks"].items()})
+    training = [(p.id, _said(p, settings.instruction)) for p in read_problems(train)]
+    found = overlaps(training, {name: _rows(entry, test, settings) for name, entry in settings.benchmarks.items()})
     for result in found:
         run.metrics |= {
             f"{result.benchmark}/mostly": result.mostly,
@@ -49,9 +49,7 @@ def overlap_stage(settings: dict[str, Any], train: str | Path, test: str | Path,
         )
     content = {
         "overlaps": [asdict(result) for result in found],
-        "older": {
-            name: older_than(entry["task"], settings["released"]) for name, entry in settings["benchmarks"].items()
-        },
+        "older": {name: older_than(entry.task, settings.released) for name, entry in settings.benchmarks.items()},
     }
     atomic_write(Path(out) / "overlap.json", json.dumps(content, indent=1, ensure_ascii=False) + "\n")
     run.finish(out, [Path(out) / "overlap.json"])
@@ -72,10 +70,10 @@ def older_than(task: str, released: dict[str, str | None]) -> dict[str, bool]:
     return {policy: published < day for policy, day in released.items() if day is not None}
 
 
-def _rows(entry: dict[str, Any], test: str | Path, settings: dict[str, Any]) -> list[Row]:
-    if "repo" not in read_task(entry["task"])["metadata"]:
-        return [(p.id, _said(p, settings["instruction"])) for p in read_problems(test)]
-    questions = load_benchmark(entry["task"], entry["path"], entry["rows"])
+def _rows(entry: ComparedBenchmark, test: str | Path, settings: OverlapSettings) -> list[Row]:
+    if "repo" not in read_task(entry.task)["metadata"]:
+        return [(p.id, _said(p, settings.instruction)) for p in read_problems(test)]
+    questions = load_benchmark(entry.task, entry.path, entry.rows)
     return [(q.id, _bare(_bare(q.prompt, BOXED), BOXED_LETTER)) for q in questions]
 
 

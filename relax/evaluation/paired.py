@@ -35,7 +35,7 @@ class Difference:
     Attributes:
         value: mean over problems, first minus second.
         stderr: of the mean over the units; NaN for one unit.
-        low, high: 95 % Student t interval; NaN for one unit. See ``compare`` for units that all agree.
+        low, high: 95 % Student t interval; NaN for one unit. See ``compare_policies`` for units that all agree.
         p_value: two-sided sign-flip test.
         exact: whether every choice of signs was counted; otherwise they were drawn.
         n: number of units.
@@ -68,14 +68,14 @@ class Comparison:
 
 
 class Pair(NamedTuple):
-    """What is compared in one cell of a table; as the arguments of ``compare``."""
+    """What is compared in one cell of a table; as the arguments of ``compare_policies``."""
 
     first: Runs
     second: Runs
     clusters: Labels | None = None
 
 
-def compare(first: Runs, second: Runs, clusters: Labels | None = None, k: int = 1) -> Comparison:
+def compare_policies(first: Runs, second: Runs, clusters: Labels | None = None, k: int = 1) -> Comparison:
     """``first`` minus ``second``, paired by problem and by seed.
 
     Where all units have the same difference v the spread says nothing. Then the interval is the rule of three:
@@ -113,12 +113,12 @@ def compare(first: Runs, second: Runs, clusters: Labels | None = None, k: int = 
 
 
 def compare_table(pairs: Mapping[Key, Pair], k: int = 1) -> dict[Key, Comparison]:
-    """``compare`` for every cell of a table, with p-values corrected over the table.
+    """``compare_policies`` for every cell of a table, with p-values corrected over the table.
 
     Holm's correction holds whatever the cells share (problems, seeds, a baseline). The p-values over problems
     are one family, those over seeds another.
     """
-    found = {key: compare(pair.first, pair.second, pair.clusters, k) for key, pair in pairs.items()}
+    found = {key: compare_policies(pair.first, pair.second, pair.clusters, k) for key, pair in pairs.items()}
     problems = holm([c.problems.p_value for c in found.values()])
     seeds = holm([c.seeds.p_value for c in found.values()])
     return {

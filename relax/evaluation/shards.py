@@ -15,6 +15,7 @@ from typing import Any
 import pandas as pd
 
 from relax.config import digest
+from relax.config.evaluation import AskedBenchmark
 from relax.errors import DataError
 from relax.evaluation.questions import Question
 from relax.files import atomic_write
@@ -63,13 +64,13 @@ class Block:
     file: str
 
 
-def decodings(benchmark: Mapping[str, Any]) -> dict[str, tuple[int, dict[str, Any]]]:
+def decodings(benchmark: AskedBenchmark) -> dict[str, tuple[int, dict[str, Any]]]:
     """Name -> (responses to each question, what the decoding adds to the task's generation arguments)."""
     passes: dict[str, tuple[int, dict[str, Any]]] = {}
-    if benchmark["greedy"]:
+    if benchmark.greedy:
         passes["greedy"] = (1, GREEDY)
-    if benchmark["samples"]:
-        passes["sampled"] = (benchmark["samples"], SAMPLED)
+    if benchmark.samples:
+        passes["sampled"] = (benchmark.samples, SAMPLED)
     return passes
 
 
@@ -78,7 +79,7 @@ def seed_of(*parts: Any) -> int:
     return int(digest(list(parts)), 16) % 2**31
 
 
-def plan(
+def plan_blocks(
     benchmark: str, questions: int, passes: Mapping[str, tuple[int, Any]], size: int, seed: int, key: str
 ) -> list[Block]:
     """The blocks of a benchmark: sample by sample, in each the questions in order, ``size`` requests a block.
@@ -169,7 +170,7 @@ def is_made(path: Path, block: Block) -> bool:
     return whole
 
 
-def read_responses(folder: Path) -> Iterator[tuple[str, pd.DataFrame, pd.DataFrame]]:
+def read_generation(folder: Path) -> Iterator[tuple[str, pd.DataFrame, pd.DataFrame]]:
     """(benchmark, questions, responses) of a finished generation; responses in the order of plan and questions.
 
     Args:

@@ -57,6 +57,13 @@ def grade(prediction: str, gold: str | Sequence[str], *, lenient: bool = False) 
 
     Raises:
         MachineError: no child process can be started.
+
+    Examples:
+        >>> from relax.grading import grade
+        >>> grade(r"Half of it, so \boxed{\frac{1}{2}}.", "0.5").correct
+        True
+        >>> grade("Half of it.", "0.5").status.value
+        'no_box'
     """
     return grade_many([prediction], [gold], lenient=lenient)[0]
 

@@ -7,7 +7,7 @@ number means something about dynamics only beside that of the same states shuffl
 import torch
 from torch import Tensor
 
-from relax.koopman.inputs import check_floating, check_mask, check_positive, check_ridge, check_spectrum
+from relax.koopman.arguments import check_floating, check_mask, check_positive, check_ridge, check_spectrum
 from relax.koopman.operator import RIDGE
 from relax.koopman.spectrum import windowed
 
@@ -26,6 +26,14 @@ def shuffle_time(states: Tensor, mask: Tensor, seed: int) -> Tensor:
 
     Raises:
         ValueError, TypeError: shapes or kinds do not fit.
+
+    Examples:
+        >>> import torch
+        >>> from relax.koopman import shuffle_time
+        >>> states = torch.tensor([[[1.0], [2.0], [3.0], [0.0]]])
+        >>> shuffled = shuffle_time(states, torch.tensor([[1, 1, 1, 0]]), seed=0)
+        >>> sorted(shuffled[0, :3, 0].tolist()), shuffled[0, 3, 0].item()
+        ([1.0, 2.0, 3.0], 0.0)
     """
     valid = _check(states, mask)
     keys = torch.rand(valid.shape, generator=torch.Generator().manual_seed(seed)).to(valid.device)
@@ -52,6 +60,15 @@ def length_matched_dsd(
 
     Raises:
         ValueError, TypeError: an argument does not fit.
+
+    Examples:
+        >>> import torch
+        >>> from relax.koopman import length_matched_dsd
+        >>> psi = torch.rand(2, 40, 4, generator=torch.Generator().manual_seed(0))
+        >>> mask = torch.ones(2, 40, dtype=torch.bool)
+        >>> mask[1, 20:] = False
+        >>> length_matched_dsd(psi, mask, length=30).isnan().tolist()
+        [False, True]
     """
     check_positive("length", length, least=2)
     check_spectrum(spectrum)

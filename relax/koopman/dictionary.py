@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 
 from relax.errors import ConfigError, DataError, MachineError
+from relax.koopman.arguments import check_finite, check_positive, check_ridge, check_weight
 from relax.koopman.fitting import Batch, Trajectories, batches, check_objective, fit_weight
 from relax.koopman.gram_statistics import TrajectoryStatistics, trajectory_statistics
-from relax.koopman.inputs import check_finite, check_positive, check_ridge, check_weight
 from relax.koopman.operator import RIDGE
 
 #: Which states after the final norm a response's trajectory is: those at its tokens, or one to the left,
@@ -64,6 +64,16 @@ class Dictionary:
     Raises:
         ValueError, TypeError: the weight does not fit.
         ConfigError: the settings speak of another shape.
+
+    Examples:
+        >>> import torch
+        >>> from relax.koopman import Dictionary
+        >>> Dictionary.random(hidden_size=8, koopman_dim=4).weight.shape
+        torch.Size([8, 4])
+        >>> walks = [torch.randn(30, 8, generator=torch.Generator().manual_seed(i)) for i in range(5)]
+        >>> fitted = Dictionary.fit(walks, koopman_dim=4)
+        >>> fitted.settings.objective
+        'residual'
     """
 
     def __init__(self, weight: Tensor, settings: DictionarySettings) -> None:

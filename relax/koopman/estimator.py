@@ -5,13 +5,16 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils import Tags
+from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
 
+from relax.koopman.arguments import check_positive, check_ridge, check_spectrum
 from relax.koopman.dictionary import Dictionary
 from relax.koopman.fitting import pad
 from relax.koopman.gram_statistics import trajectory_statistics
-from relax.koopman.inputs import check_positive, check_ridge, check_spectrum
 from relax.koopman.operator import RIDGE
 from relax.koopman.projection import project
 from relax.koopman.spectrum import dsd
@@ -19,8 +22,10 @@ from relax.koopman.spectrum import dsd
 Array = NDArray[Any]
 
 
-class KoopmanDSD:
+class KoopmanDSD(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """Koopman spectrum and DSD of trajectories given as NumPy arrays.
+
+    The rows of a two-dimensional X are the states of one trajectory, in the order of time.
 
     Args:
         koopman_dim: m, functions of the dictionary made here (at least 2).
@@ -42,9 +47,18 @@ class KoopmanDSD:
         dictionary_: (d, m) W.
         statistics_: the :class:`relax.koopman.TrajectoryStatistics`.
         n_features_in_: d.
-    """
 
-    _names = ("koopman_dim", "spectrum", "ridge", "window", "dictionary", "objective", "seed")
+    Examples:
+        >>> import numpy as np
+        >>> t = np.arange(200)[:, None]
+        >>> turning = np.hstack([np.cos(0.3 * t), np.sin(0.3 * t)])
+        >>> estimator = KoopmanDSD(koopman_dim=3).fit(turning)
+        >>> estimator.eigenvalues_.shape, estimator.transform(turning).shape
+        ((3,), (200, 3))
+        >>> pair = KoopmanDSD(koopman_dim=3).fit([turning, turning[:50]])
+        >>> pair.dsd_.shape
+        (2,)
+    """
 
     def __init__(
         self,
@@ -64,19 +78,12 @@ class KoopmanDSD:
         self.objective = objective
         self.seed = seed
 
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Arguments by name, for scikit-learn's ``clone`` and searches."""
-        return {name: getattr(self, name) for name in self._names}
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        return tags
 
-    def set_params(self, **parameters: Any) -> "KoopmanDSD":
-        """Change arguments; an unknown name is a ValueError."""
-        for name, value in parameters.items():
-            if name not in self._names:
-                raise ValueError(f"{name}: no such argument; expected one of {', '.join(self._names)}.")
-            setattr(self, name, value)
-        return self
-
-    def fit(self, X: Array | Sequence[Array], y: None = None) -> "KoopmanDSD":
+    def fit(self, X: ArrayLike | Sequence[Array], y: None = None) -> "KoopmanDSD":
         """Analyse one trajectory (T, d), or several: a list of (T_i, d), or an array (B, T, d).
 
         Raises:
@@ -85,7 +92,8 @@ class KoopmanDSD:
         check_spectrum(self.spectrum)
         check_ridge(self.ridge)
         check_positive("koopman_dim", self.koopman_dim, least=2)
-        trajectories, single = _trajectories(X)
+        single = not _several(X)
+        trajectories = [self._one(X, reset=True)] if single else _trajectories(X)
         weight = self._weight(trajectories)
         hidden, mask = pad(trajectories)
         statistics = trajectory_statistics(hidden, weight, mask)
@@ -97,7 +105,7 @@ class KoopmanDSD:
 
         self.statistics_ = statistics
         self.dictionary_ = weight.numpy()
-        self.n_features_in_ = hidden.shape[2]
+        self.n_features_in_, self._n_features_out = weight.shape
         self.koopman_ = plain(statistics.koopman(self.ridge))
         self.eigenvalues_, self.residuals_ = plain(values), plain(residuals)
         self.singular_values_ = plain(statistics.singular_values(self.ridge))
@@ -107,12 +115,16 @@ class KoopmanDSD:
         self.dsd_ = plain(dsd(hidden, weight, mask, self.spectrum, self.ridge, self.window))
         return self
 
-    def transform(self, X: Array) -> Array:
-        """Snapshots psi(x_t) of one trajectory (T, d): an array (T, m)."""
-        trajectories, single = _trajectories(X)
-        if not single:
+    def transform(self, X: ArrayLike) -> Array:
+        """Snapshots psi(x_t) of one trajectory (T, d): an array (T, m).
+
+        Raises:
+            NotFittedError: nothing was fitted yet; ValueError: X holds several trajectories, or another d.
+        """
+        check_is_fitted(self)
+        if _several(X):
             raise ValueError("X: several trajectories; expected one array (T, d).")
-        hidden, mask = pad(trajectories)
+        hidden, mask = pad([self._one(X, reset=False)])
         return project(hidden, torch.from_numpy(self.dictionary_), mask)[0].numpy()
 
     def plot_eigenvalues(self, index: int = 0, axes: Any = None) -> Any:
@@ -139,6 +151,12 @@ class KoopmanDSD:
         lengths = self.statistics_.length.numpy()
         return plot_dsd_against_length(lengths, np.atleast_1d(self.dsd_), self.spectrum, axes)
 
+    def _one(self, X: ArrayLike, reset: bool) -> Tensor:
+        # Not the check of NaN: that of the mathematics names the state.
+        kinds = [np.float64, np.float32]
+        states = validate_data(self, X, reset=reset, dtype=kinds, ensure_all_finite=False)
+        return torch.from_numpy(np.array(states))
+
     def _weight(self, trajectories: list[Tensor]) -> Tensor:
         if isinstance(self.dictionary, Dictionary):
             return self.dictionary.weight
@@ -147,10 +165,14 @@ class KoopmanDSD:
         return Dictionary.fit(trajectories, self.koopman_dim, self.objective, ridge=self.ridge, seed=self.seed).weight
 
 
-def _trajectories(X: Array | Sequence[Array]) -> tuple[list[Tensor], bool]:
-    """Tensors (T_i, d) of one kind, and whether X was a single trajectory."""
-    single = isinstance(X, np.ndarray) and X.ndim == 2
-    arrays = [np.asarray(item) for item in ([X] if single else X)]
+def _several(X: Any) -> bool:
+    """Does X hold trajectories, and not the states of one?"""
+    return bool(np.ndim(X) == 3 if isinstance(X, np.ndarray) else isinstance(X, list | tuple) and np.ndim(X[:1]) != 2)
+
+
+def _trajectories(X: Any) -> list[Tensor]:
+    """Tensors (T_i, d) of one kind."""
+    arrays = [np.asarray(item) for item in X]
     if not arrays:
         raise ValueError("X: there is no trajectory; expected an array (T, d) or a list of them.")
     for index, array in enumerate(arrays):
@@ -161,4 +183,4 @@ def _trajectories(X: Array | Sequence[Array]) -> tuple[list[Tensor], bool]:
         if array.dtype.kind not in "fiu":
             raise TypeError(f"X: item {index} holds {array.dtype}; expected real numbers.")
     kind = np.float32 if all(array.dtype == np.float32 for array in arrays) else np.float64
-    return [torch.from_numpy(array.astype(kind)) for array in arrays], single
+    return [torch.from_numpy(array.astype(kind)) for array in arrays]

@@ -7,7 +7,7 @@ from typing import TypeAlias, cast
 import torch
 from torch import Tensor
 
-from relax.koopman.inputs import NonFiniteError, check_floating, check_ridge, check_snapshots
+from relax.koopman.arguments import NonFiniteError, check_floating, check_ridge, check_snapshots
 from relax.koopman.operator import RIDGE, ridge_solve
 from relax.koopman.projection import project, transitions
 from relax.koopman.spectrum import eigenpairs
@@ -52,6 +52,15 @@ def dictionary_loss(psi_x: Tensor, psi_y: Tensor, objective: str = "residual", r
 
     Raises:
         ValueError, TypeError, NonFiniteError: an argument does not fit.
+
+    Examples:
+        >>> import torch
+        >>> from relax.koopman import dictionary_loss
+        >>> psi = torch.randn(50, 2, generator=torch.Generator().manual_seed(0))
+        >>> turn = torch.tensor([[0.0, 1.0], [-1.0, 0.0]])
+        >>> shuffled = psi[torch.randperm(50, generator=torch.Generator().manual_seed(1))]
+        >>> bool(dictionary_loss(psi, psi @ turn) < dictionary_loss(psi, shuffled))
+        True
     """
     check_objective(objective)
     check_ridge(ridge)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor
 
-from relax.koopman.inputs import check_mask, check_ridge, check_spectrum, check_trajectories
+from relax.koopman.arguments import check_mask, check_ridge, check_spectrum, check_trajectories
 from relax.koopman.operator import RIDGE, ridge_solve
 from relax.koopman.projection import project, snapshot_pairs, transitions
 from relax.koopman.residuals import gram_pseudospectrum, gram_residuals
@@ -209,6 +209,15 @@ def trajectory_statistics(hidden: Tensor, weight: Tensor, mask: Tensor) -> Traje
 
     Raises:
         ValueError, TypeError, NonFiniteError: as :func:`relax.koopman.dsd`.
+
+    Examples:
+        >>> import torch
+        >>> from relax.koopman import Dictionary, trajectory_statistics
+        >>> hidden = torch.randn(3, 40, 8, generator=torch.Generator().manual_seed(0))
+        >>> mask = torch.ones(3, 40, dtype=torch.bool)
+        >>> statistics = trajectory_statistics(hidden, Dictionary.random(8, 4).weight, mask)
+        >>> statistics.koopman().shape, statistics.dsd().shape, statistics.length.tolist()
+        (torch.Size([3, 4, 4]), torch.Size([3]), [40, 40, 40])
     """
     check_trajectories(hidden, weight, mask)
     statistics = TrajectoryStatistics.empty(hidden.shape[0], weight.shape[1], hidden.device)

@@ -8,7 +8,7 @@ and singular values agree, residuals need the right eigenvectors of the row conv
 import torch
 from torch import Tensor
 
-from relax.koopman.inputs import check_ridge, check_snapshots
+from relax.koopman.arguments import check_ridge, check_snapshots
 
 #: The default ridge, on the un-normalised Gram matrix (the authors' fragment).
 RIDGE = 1e-3
@@ -33,6 +33,14 @@ def koopman_matrix(psi_x: Tensor, psi_y: Tensor, ridge: float = RIDGE) -> Tensor
         NonFiniteError: a snapshot holds NaN or an infinity.
 
     Source: Eq. 5 of the paper with its fragment's ridge; EDMD (Williams, Kevrekidis, Rowley 2015).
+
+    Examples:
+        >>> import torch
+        >>> from relax.koopman import koopman_matrix
+        >>> step = torch.tensor([[0.9, 0.2], [-0.3, 0.8]])
+        >>> psi = torch.randn(50, 2, generator=torch.Generator().manual_seed(0))
+        >>> koopman_matrix(psi, psi @ step).round(decimals=3).tolist()
+        [[0.9, 0.2], [-0.3, 0.8]]
     """
     check_ridge(ridge)
     check_snapshots(psi_x, psi_y)

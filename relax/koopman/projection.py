@@ -4,13 +4,14 @@ The product runs in float32 (float64 for float64 states) whatever the states' pr
 snapshots leave in float64: a Gram matrix formed in float32 loses up to 1e-2 of DSD.
 """
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from relax.koopman.inputs import NonFiniteError, check_finite, check_trajectories
+from relax.koopman.arguments import NonFiniteError, check_finite, check_trajectories
 
 #: Numbers of a lower-precision or non-contiguous batch that are copied to float32 at a time.
 BLOCK = 1 << 24
@@ -30,6 +31,13 @@ def project(hidden: Tensor, weight: Tensor, mask: Tensor) -> Tensor:
     Raises:
         ValueError, TypeError: an argument does not fit.
         NonFiniteError: a state that is not padding holds NaN or an infinity.
+
+    Examples:
+        >>> import torch
+        >>> from relax.koopman import project
+        >>> hidden, weight = torch.zeros(1, 3, 8), torch.ones(8, 2)
+        >>> project(hidden, weight, torch.tensor([[1, 1, 0]])).tolist()
+        [[[0.5, 0.5], [0.5, 0.5], [0.0, 0.0]]]
     """
     valid = check_trajectories(hidden, weight, mask)
     psi: Tensor = _Projection.apply(hidden, weight, valid)
@@ -108,7 +116,8 @@ def _not_finite(hidden: Tensor, weight: Tensor, bad: Tensor) -> NonFiniteError:
     check_finite("weight", weight)
     row, column = (int(i) for i in bad.nonzero()[0])
     entry = int((~torch.isfinite(hidden[row, column])).nonzero().flatten()[:1].sum())
+    value = hidden[row, column, entry].item()
     return NonFiniteError(
         f"hidden: the state at batch {row}, position {column} (entry {entry}) is "
-        f"{hidden[row, column, entry].item()} but the mask marks it as a state; expected a finite number."
+        f"{'NaN' if math.isnan(value) else value} but the mask marks it as a state; expected a finite number."
     )

@@ -6,7 +6,7 @@ Residual dynamic mode decomposition (Colbrook and Townsend, arXiv 2111.14889; ar
 import torch
 from torch import Tensor
 
-from relax.koopman.inputs import check_snapshots
+from relax.koopman.arguments import check_snapshots
 from relax.koopman.operator import RIDGE, koopman_matrix
 from relax.koopman.spectrum import eigenpairs
 
@@ -31,6 +31,15 @@ def eigenpair_residuals(psi_x: Tensor, psi_y: Tensor, ridge: float = RIDGE) -> t
         ValueError, TypeError, NonFiniteError: as :func:`relax.koopman.koopman_matrix`.
 
     Source: Eq. 12 of arXiv 2109.06642 in row convention, with the denominator that makes it comparable.
+
+    Examples:
+        >>> import torch
+        >>> from relax.koopman import eigenpair_residuals
+        >>> psi = torch.randn(50, 2, generator=torch.Generator().manual_seed(0))
+        >>> slow_and_fast = torch.diag(torch.tensor([0.9, 0.1]))
+        >>> values, residuals = eigenpair_residuals(psi, psi @ slow_and_fast, ridge=0)
+        >>> sorted(values.real.round(decimals=3).tolist()), bool(residuals.max() < 1e-6)
+        ([0.1, 0.9], True)
     """
     koopman = koopman_matrix(psi_x, psi_y, ridge).detach()
     shape = koopman.shape[:-1]
@@ -81,6 +90,15 @@ def pseudospectrum(psi_x: Tensor, psi_y: Tensor, z: Tensor) -> Tensor:
         ValueError, TypeError, NonFiniteError: snapshots that do not fit.
 
     Source: Algorithm 3 of arXiv 2111.14889, in an orthonormal basis of the snapshots' column space.
+
+    Examples:
+        >>> import torch
+        >>> from relax.koopman import pseudospectrum
+        >>> psi = torch.randn(50, 2, generator=torch.Generator().manual_seed(0))
+        >>> slow_and_fast = torch.diag(torch.tensor([0.9, 0.1]))
+        >>> tau = pseudospectrum(psi, psi @ slow_and_fast, torch.tensor([0.9, 0.5 + 0.5j]))
+        >>> bool(tau[0] < 1e-6 < tau[1])  # an eigenvalue, and a point that is none
+        True
     """
     check_snapshots(psi_x, psi_y)
     if psi_x.ndim != 2:

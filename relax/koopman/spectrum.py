@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from relax.koopman.inputs import check_positive, check_ridge, check_spectrum, check_weight
+from relax.koopman.arguments import check_positive, check_ridge, check_spectrum, check_weight
 from relax.koopman.operator import RIDGE, minimum_norm, ridge_solve
 from relax.koopman.projection import project, snapshot_pairs, transitions
 

@@ -3,11 +3,12 @@
 import dataclasses
 import json
 from pathlib import Path
-from typing import Any
 
 import torch
 from transformers import PreTrainedModel
 
+from relax.config.latent import DictionaryFit
+from relax.config.stage_settings import DictionarySettings
 from relax.data.problem_files import read_problems
 from relax.errors import DataError
 from relax.files import atomic_write
@@ -22,14 +23,16 @@ from relax.records.record import Run
 HELD_OUT = 4
 
 
-def build(settings: dict[str, Any], base: str | Path, data: str | Path, out: str | Path, run: Run, label: str) -> None:
+def dictionary_stage(
+    settings: DictionarySettings, base: str | Path, data: str | Path, out: str | Path, run: Run, label: str
+) -> None:
     """Write ``dictionary.safetensors``, ``probes.jsonl`` and ``initial_dsd.json`` below ``out``.
 
     ``initial_dsd.json`` holds the percentiles 1 to 99 of the initial policy's DSD under both spectra:
     the scale on which a limit such as ``q90`` is read.
 
     Args:
-        settings: the configuration's ``dictionary`` with ``max_response_length`` and ``temperature``.
+        settings: how W is fitted, and how the rollouts are sampled.
         base: folder of the initial policy.
         data: problem file whose prompts are answered.
         out: folder.
@@ -41,32 +44,32 @@ def build(settings: dict[str, Any], base: str | Path, data: str | Path, out: str
     """
     out = Path(out)
     model, processing = load_policy(base)
-    problems = read_problems(data)[: settings["rollouts"]]
-    per_problem = -(-settings["rollouts"] // len(problems))
+    problems = read_problems(data)[: settings.rollouts]
+    per_problem = -(-settings.rollouts // len(problems))
     rollouts = sample(
         model,
         processing,
         problems,
         per_problem,
-        settings["max_response_length"],
-        settings["temperature"],
-        settings["seed"],
+        settings.max_response_length,
+        settings.temperature,
+        settings.seed,
         f"{label}: rollouts",
-        prompt=settings["prompt"],
-    )[: settings["rollouts"]]
+        prompt=settings.prompt.recorded(),
+    )[: settings.rollouts]
     dictionary, report = fit_dictionary(model, rollouts, settings, processing, label)
     statistics = statistics_of(model, rollouts, dictionary, processing)
     percentiles = {}
     for spectrum in SPECTRA:
-        values = statistics.dsd(spectrum, settings["ridge"])
+        values = statistics.dsd(spectrum, settings.ridge)
         points = torch.quantile(values, torch.arange(1, 100, dtype=torch.float64) / 100)
         percentiles[spectrum] = {f"q{i + 1}": value.item() for i, value in enumerate(points)}
         run.metrics[f"dsd_{spectrum}"] = values.mean().item()
     dictionary.save(out / "dictionary.safetensors")
-    write_rollouts(out / "probes.jsonl", _probes(rollouts, settings["probes"]))
+    write_rollouts(out / "probes.jsonl", _probes(rollouts, settings.probes))
     atomic_write(out / "initial_dsd.json", json.dumps(percentiles, indent=1) + "\n")
     run.metrics.update(report, length=statistics.length.double().mean().item(), rollouts=len(rollouts))
-    run.seeds["dictionary"] = settings["seed"]
+    run.seeds["dictionary"] = settings.seed
     names = ("dictionary.safetensors", "probes.jsonl", "initial_dsd.json")
     run.finish(out, [out / name for name in names], dictionary_hash=dictionary.hash)
 
@@ -74,7 +77,7 @@ def build(settings: dict[str, Any], base: str | Path, data: str | Path, out: str
 def fit_dictionary(
     model: PreTrainedModel,
     rollouts: list[Rollout],
-    settings: dict[str, Any],
+    settings: DictionaryFit,
     processing: Processing,
     label: str,
     batch: int = BATCH,
@@ -84,8 +87,7 @@ def fit_dictionary(
     Args:
         model: whose states these are.
         rollouts: responses.
-        settings: ``koopman_dim``, ``objective``, ``ridge``, ``learning_rate``, ``epochs``, ``batch_size``,
-            ``position`` and ``seed``; see :meth:`relax.koopman.Dictionary.fit`.
+        settings: how W is fitted, see :meth:`relax.koopman.Dictionary.fit`; ``rollouts`` and ``probes`` are not read.
         processing: the policy's tokenizer or processor.
         label: for the progress lines.
         batch: responses that pass through the model at a time.
@@ -95,24 +97,24 @@ def fit_dictionary(
     """
     states = [
         hidden[i, : int(length)].clone()  # a view would hold its whole batch, padding included
-        for hidden, mask in response_states(model, rollouts, processing, batch, settings["position"])
+        for hidden, mask in response_states(model, rollouts, processing, batch, settings.position)
         for i, length in enumerate(mask.sum(dim=1))
         if length > 1
     ]
     if len(states) < 2 * HELD_OUT:
         raise DataError(f"{label}: only {len(states)} responses have two tokens or more; ask for more rollouts.")
     fitted_on = [s for i, s in enumerate(states) if i % HELD_OUT]
-    progress = Progress(f"{label}: fit", settings["epochs"] * -(-len(fitted_on) // settings["batch_size"]))
+    progress = Progress(f"{label}: fit", settings.epochs * -(-len(fitted_on) // settings.batch_size))
     dictionary = Dictionary.fit(
         fitted_on,
-        koopman_dim=settings["koopman_dim"],
-        objective=settings["objective"],
-        ridge=settings["ridge"],
-        lr=settings["learning_rate"],
-        epochs=settings["epochs"],
-        batch=settings["batch_size"],
-        seed=settings["seed"],
-        position=settings["position"],
+        koopman_dim=settings.koopman_dim,
+        objective=settings.objective,
+        ridge=settings.ridge,
+        lr=settings.learning_rate,
+        epochs=settings.epochs,
+        batch=settings.batch_size,
+        seed=settings.seed,
+        position=settings.position,
         progress=lambda step, loss: progress.update(step, loss=loss),
     )
     return dictionary, dictionary.report(states[::HELD_OUT])

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from relax.config.latent import DictionaryFit
 from relax.errors import ConfigError, DataError, MachineError
 from relax.files import writable_folder
 from relax.koopman import Dictionary, TrajectoryStatistics
@@ -32,7 +33,7 @@ FIT_STEPS, FIT_BATCH = 200, 64
 TOKENS = 1 << 17
 
 
-def dsd(
+def analyse_model(
     settings: dict[str, Any],
     model_name: str,
     prompts_file: Path,
@@ -88,7 +89,7 @@ def dsd(
         statistics, shuffled = _statistics(model, kept, dictionary, tokenizer, settings["seed"])
     except torch.OutOfMemoryError as error:
         raise MachineError("the GPU's memory is full; give fewer tokens with --max-response-length.") from error
-    results = dsd_output.Results(
+    results = dsd_output.ModelAnalysis(
         model=model_name,
         precision=str(model.dtype).removeprefix("torch."),
         rollouts=kept,
@@ -161,17 +162,17 @@ def _fitted(
         held_out,
         states,
     )
-    options = {
-        "koopman_dim": settings["koopman_dim"],
-        "ridge": settings["ridge"],
-        "objective": "residual",
-        "position": "response",
-        "learning_rate": 1e-3,
-        "epochs": math.ceil(FIT_STEPS / math.ceil((len(chosen) - held_out) / FIT_BATCH)),
-        "batch_size": FIT_BATCH,
-        "seed": settings["seed"],
-    }
-    dictionary, report = fit_dictionary(model, chosen, options, tokenizer, "dsd", batch=_rows_of(chosen))
+    how = DictionaryFit(
+        koopman_dim=settings["koopman_dim"],
+        ridge=settings["ridge"],
+        objective="residual",
+        position="response",
+        learning_rate=1e-3,
+        epochs=math.ceil(FIT_STEPS / math.ceil((len(chosen) - held_out) / FIT_BATCH)),
+        batch_size=FIT_BATCH,
+        seed=settings["seed"],
+    )
+    dictionary, report = fit_dictionary(model, chosen, how, tokenizer, "dsd", batch=_rows_of(chosen))
     return dictionary, {"fitted_on": len(chosen) - held_out, "held_out": held_out, "states": states, **report}
 
 

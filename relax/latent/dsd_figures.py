@@ -18,7 +18,7 @@ SHOWN = 64
 GREY = "#8a8a8a"
 
 
-def figures(
+def draw_figures(
     model: str, table: pd.DataFrame, eigenvalues: pd.DataFrame, statistics: TrajectoryStatistics, ridge: float
 ) -> dict[str, bytes]:
     """Draw ``eigenvalues``, ``dsd_length`` and ``pseudospectrum``; the same results give the same bytes.

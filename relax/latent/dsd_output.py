@@ -11,7 +11,7 @@ import torch
 
 from relax.files import atomic_write
 from relax.koopman import ROBUST_RIDGE, SPECTRA, Dictionary, TrajectoryStatistics
-from relax.latent.dsd_figures import figures
+from relax.latent.dsd_figures import draw_figures
 from relax.latent.koopman_stage import eigenvalue_table, trajectory_numbers
 from relax.latent.rollouts import Rollout, write_rollouts
 from relax.progress import logger
@@ -23,7 +23,7 @@ QUANTILES = (0.1, 0.5, 0.9)
 
 
 @dataclass(frozen=True)
-class Results:
+class ModelAnalysis:
     """Everything that was computed, one entry a response with two tokens or more."""
 
     model: str
@@ -44,16 +44,16 @@ class Results:
     """Of a dictionary fitted here, see :meth:`relax.koopman.Dictionary.report`; else empty."""
 
 
-def write(results: Results, out: Path, run: Run) -> None:
+def write(results: ModelAnalysis, out: Path, run: Run) -> None:
     """Make everything, then write it, the record last, then say what was found."""
     table = trajectory_table(results)
     eigenvalues = eigenvalue_table([r.id for r in results.rollouts], results.statistics, results.ridge)
-    summary = summarise(results, table)
+    summary = summary_of(results, table)
     files: dict[str, str | bytes] = {
         "trajectories.parquet": table.to_parquet(index=False),
         "trajectories.csv": table.to_csv(index=False, lineterminator="\n"),
         "eigenvalues.parquet": eigenvalues.to_parquet(index=False),
-        **figures(results.model, table, eigenvalues, results.statistics, results.ridge),
+        **draw_figures(results.model, table, eigenvalues, results.statistics, results.ridge),
         "summary.json": json.dumps(_plain(summary), indent=2, ensure_ascii=False, allow_nan=False) + "\n",
     }
     # An older record must not vouch for new files.
@@ -77,7 +77,7 @@ def write(results: Results, out: Path, run: Run) -> None:
     logger.info("written to %s: %s", out, ", ".join([*written, "run.json"]))
 
 
-def trajectory_table(results: Results) -> pd.DataFrame:
+def trajectory_table(results: ModelAnalysis) -> pd.DataFrame:
     """One row a response: id, length, the numbers of :func:`relax.latent.koopman_stage.trajectory_numbers`, excerpt."""
     return pd.DataFrame(
         {
@@ -89,7 +89,7 @@ def trajectory_table(results: Results) -> pd.DataFrame:
     )
 
 
-def summarise(results: Results, table: pd.DataFrame) -> dict[str, Any]:
+def summary_of(results: ModelAnalysis, table: pd.DataFrame) -> dict[str, Any]:
     """Means and quantiles, lengths against m, and the dictionary."""
     numbers = table.drop(columns=["id", "response"])
     m = results.dictionary.settings.koopman_dim
@@ -128,7 +128,7 @@ def _plain(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def lines(summary: dict[str, Any], results: Results) -> list[str]:
+def lines(summary: dict[str, Any], results: ModelAnalysis) -> list[str]:
     """The summary for the terminal."""
     m, total = summary["koopman_dim"], summary["responses"]
     made = "sampled from" if results.sampled else "given, read by"

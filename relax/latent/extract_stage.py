@@ -1,13 +1,16 @@
-"""The ``extract`` stage: a policy's responses and the probes -> Koopman statistics, no hidden states kept."""
+"""The ``extract`` stage writes ``latent/``: Koopman statistics of a policy's responses and of the probes.
+
+No hidden states are kept.
+"""
 
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import torch
 from safetensors.torch import save
 from transformers import PreTrainedModel
 
+from relax.config.stage_settings import ExtractSettings
 from relax.data.problem_files import read_problems
 from relax.files import atomic_write
 from relax.grading.grader import grade_response
@@ -19,8 +22,8 @@ from relax.records.record import Run
 from relax.tasks.problem import Problem
 
 
-def extract(
-    settings: dict[str, Any],
+def extract_stage(
+    settings: ExtractSettings,
     policy: str | Path,
     data: str | Path,
     dictionary: str | Path,
@@ -34,7 +37,7 @@ def extract(
     time order (names with the prefix ``shuffled_``), the baseline that has no dynamics.
 
     Args:
-        settings: the configuration's ``analysis`` with ``max_response_length`` and ``temperature``.
+        settings: how many responses, and how they are sampled.
         policy: folder of the policy.
         data: problem file of held-out prompts.
         dictionary: folder of the ``dictionary`` stage.
@@ -48,32 +51,32 @@ def extract(
     """
     out = Path(out)
     frozen = Dictionary.load(Path(dictionary) / "dictionary.safetensors")
-    problems = read_problems(data)[: settings["prompts"]]
+    problems = read_problems(data)[: settings.prompts]
     probes = read_rollouts(Path(dictionary) / "probes.jsonl")  # before hours of sampling
     model, processing = load_policy(policy)
     own = sample(
         model,
         processing,
         problems,
-        settings["responses_per_prompt"],
-        settings["max_response_length"],
-        settings["temperature"],
-        settings["seed"],
+        settings.responses_per_prompt,
+        settings.max_response_length,
+        settings.temperature,
+        settings.seed,
         label,
-        prompt=settings["prompt"],
+        prompt=settings.prompt.recorded(),
     )
     rollouts = own + probes
     kinds = ["policy"] * len(own) + ["probe"] * (len(rollouts) - len(own))
-    tensors = _statistics(model, rollouts, frozen, processing, settings["seed"])
+    tensors = _statistics(model, rollouts, frozen, processing, settings.seed)
     atomic_write(out / "statistics.safetensors", save({name: tensor.contiguous() for name, tensor in tensors.items()}))
-    table = _table(rollouts, kinds, problems, settings["responses_per_prompt"])
+    table = _table(rollouts, kinds, problems, settings.responses_per_prompt)
     atomic_write(out / "responses.parquet", table.to_parquet(index=False))
     run.metrics.update(
         trajectories=len(rollouts),
         length=float(table.loc[table.kind == "policy", "length"].mean()),
         accuracy=float(table.loc[table.kind == "policy", "correct"].astype(float).mean()),
     )
-    run.seeds["analysis"] = settings["seed"]
+    run.seeds["analysis"] = settings.seed
     names = ("statistics.safetensors", "responses.parquet")
     run.finish(out, [out / name for name in names], dictionary_hash=frozen.hash)
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file
 
+from relax.config.stage_settings import KoopmanSettings
 from relax.errors import DataError
 from relax.files import atomic_write
 from relax.koopman import ROBUST_RIDGE, SPECTRA, TrajectoryStatistics
@@ -22,7 +22,7 @@ SHOWN = 32
 MAPPED = 64
 
 
-def analyse(settings: dict[str, Any], latent: str | Path, out: str | Path, run: Run) -> None:
+def koopman_stage(settings: KoopmanSettings, latent: str | Path, out: str | Path, run: Run) -> None:
     """Write ``trajectories.parquet``, ``eigenvalues.parquet`` and ``matrices.parquet`` below ``out``.
 
     Args:
@@ -45,11 +45,11 @@ def analyse(settings: dict[str, Any], latent: str | Path, out: str | Path, run: 
         responses = pd.read_parquet(latent / "responses.parquet", columns=["id", "kind", "length", "correct"])
     if len(statistics) != len(responses):
         raise DataError(f"{latent}: {len(statistics)} trajectories but {len(responses)} responses; extract again.")
-    table = responses.assign(**trajectory_numbers(statistics, shuffled, settings["ridge"]))
+    table = responses.assign(**trajectory_numbers(statistics, shuffled, settings.ridge))
     files = {
         "trajectories.parquet": table,
-        "eigenvalues.parquet": _eigenvalues(responses, statistics, settings["ridge"]),
-        "matrices.parquet": _matrices(responses, statistics, settings["ridge"]),
+        "eigenvalues.parquet": _eigenvalues(responses, statistics, settings.ridge),
+        "matrices.parquet": _matrices(responses, statistics, settings.ridge),
     }
     for name, frame in files.items():
         atomic_write(out / name, frame.to_parquet(index=False))

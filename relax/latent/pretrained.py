@@ -60,7 +60,7 @@ def state_width(model: PreTrainedModel) -> int:
     return int(model.get_output_embeddings().weight.shape[1])
 
 
-def context_of(model: PreTrainedModel) -> int | None:
+def longest_sequence(model: PreTrainedModel) -> int | None:
     """Most tokens a sequence may have; None where the model sets no limit."""
     # Models without learned or rotary positions (state space, ALiBi) have no such entry.
     return getattr(model.config.get_text_config(), "max_position_embeddings", None)
@@ -81,7 +81,7 @@ def room_for_response(name: str, model: PreTrainedModel, prompts: Sequence[tuple
     for prompt, tokens in prompts:
         if tokens == 0:
             raise DataError(f"prompt {prompt!r}: none of its characters is in the vocabulary of {name}.")
-    context = context_of(model)
+    context = longest_sequence(model)
     if context is None:
         return wanted
     prompt, longest = max(prompts, key=lambda pair: pair[1])
@@ -96,7 +96,7 @@ def check_context(name: str, model: PreTrainedModel, rollouts: Sequence[Rollout]
     Raises:
         DataError: one does not fit into the context, or its prompt has no token this model knows.
     """
-    context = context_of(model)
+    context = longest_sequence(model)
     for rollout in rollouts:
         if not rollout.prompt_ids:
             raise DataError(f"response {rollout.id!r}: its prompt has no character in the vocabulary of {name}.")

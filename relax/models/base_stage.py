@@ -5,18 +5,18 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from relax.config.policies import Scratch
+from relax.config.stage_settings import BaseSettings
 from relax.files import atomic_folder, atomic_write
 from relax.records.record import Run
-from relax.tasks import TASKS, TEXT
+from relax.tasks import TASKS
 
 
-def make_policy(settings: dict[str, Any], out: str | Path, run: Run, label: str) -> None:
+def make_policy(settings: BaseSettings, out: str | Path, run: Run, label: str) -> None:
     """Write the initial policy to ``out/model``.
 
     Args:
-        settings: ``policy``, the configuration's entry of the policy, and what its demonstrations are made from:
-            ``digits``, ``source`` and that task's settings, where it is not :data:`relax.tasks.TEXT`; for a policy that
-            sees, the task's settings under the task's key.
+        settings: the policy, and what its demonstrations are made from.
         out: folder.
         run: the record to finish.
         label: for the progress lines.
@@ -27,14 +27,14 @@ def make_policy(settings: dict[str, Any], out: str | Path, run: Run, label: str)
         MachineError: a snapshot is not in the local cache.
     """
     out = Path(out)
-    policy, outputs = settings["policy"], [out / "model"]
-    if "hub" in policy:
+    policy, outputs = settings.policy, [out / "model"]
+    if policy.hub is not None:
         from relax.models.hub import copy_snapshot
 
-        copy_snapshot(policy["hub"], out / "model")
-    else:
+        copy_snapshot(policy.hub.recorded(), out / "model")
+    elif policy.scratch is not None:
         with tempfile.TemporaryDirectory() as work:
-            trainer = _warm_up(settings, work, label)
+            trainer = _warm_up(settings, policy.scratch, work, label)
         with atomic_folder(out / "model") as folder:
             trainer.model.save_pretrained(folder)
             trainer.processing_class.save_pretrained(folder)
@@ -42,20 +42,19 @@ def make_policy(settings: dict[str, Any], out: str | Path, run: Run, label: str)
         atomic_write(out / "metrics.jsonl", "".join(json.dumps(_numbers(entry)) + "\n" for entry in steps))
         outputs.append(out / "metrics.jsonl")
         run.metrics.update(parameters=trainer.model.num_parameters(), loss=float(steps[-1]["loss"]))
-        run.seeds["initialisation"] = policy["scratch"]["seed"]
+        run.seeds["initialisation"] = policy.scratch.seed
     run.finish(out, outputs)
 
 
-def _warm_up(settings: dict[str, Any], work: str, label: str) -> Any:
-    scratch = settings["policy"]["scratch"]
-    if "vision" in scratch:
+def _warm_up(settings: BaseSettings, scratch: Scratch, work: str, label: str) -> Any:
+    task, own = TASKS[settings.task], {} if settings.own is None else settings.own.recorded()
+    if scratch.vision is not None:
         from relax.models.scratch_vision import warm_up_vision
 
-        task = next(task for task in TASKS.values() if task.drawn is not None and task.key in settings)
-        return warm_up_vision(scratch, task, settings[task.key], work, label)
+        return warm_up_vision(scratch.recorded(), task, own, work, label)
     from relax.models.scratch import warm_up_text
 
-    return warm_up_text(scratch, TASKS[settings.get("source", TEXT)], settings, work, label)
+    return warm_up_text(scratch.recorded(), task, {"digits": settings.digits, **own}, work, label)
 
 
 def _numbers(entry: dict[str, Any]) -> dict[str, float]:

@@ -18,6 +18,7 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
 )
 
+from relax.config import Experiment
 from relax.data.hub_cache import IGNORE, cached
 from relax.errors import ConfigError, MachineError, RelaxError
 from relax.files import atomic_folder, cannot_write, refusal
@@ -79,7 +80,7 @@ def copy_snapshot(source: dict[str, Any], destination: Path) -> None:
                     shutil.copyfile(file.resolve(), place)
 
 
-def fetch(config: dict[str, Any], benchmarks: Sequence[dict[str, str]] = ()) -> list[str]:
+def fetch(config: Experiment, benchmarks: Sequence[dict[str, str]] = ()) -> list[str]:
     """Bring every snapshot the configuration names to the local cache; one line about each.
 
     Unpinned ones of the configuration are resolved but not fetched: the line gives the commit to write there.
@@ -95,10 +96,10 @@ def fetch(config: dict[str, Any], benchmarks: Sequence[dict[str, str]] = ()) -> 
     """
     from huggingface_hub import HfApi
 
-    wanted = [("model", config["policies"][name].get("hub")) for name in config["matrix"]["policies"]]
-    wanted += [("dataset", source) for source in config["data"]["datasets"] if source["path"] is None]
+    wanted = [("model", hub.recorded()) for name in config.matrix.policies if (hub := config.policies[name].hub)]
+    wanted += [("dataset", source.recorded()) for source in config.data.datasets if source.path is None]
     lines = []
-    for kind, source in [item for item in wanted if item[1] is not None]:
+    for kind, source in wanted:
         if source["revision"] == "unpinned":
             commit = _newest(HfApi(), source["repo"], kind)
             lines.append(f"{source['repo']}: not pinned; write `revision: {commit}` into the config and fetch again")

@@ -148,8 +148,8 @@ def warm_up_text(
     model = make_text_model(settings, tokenizer, context)
     first = tokenised(task, own, warmup, f"demonstrations/{seed}", tokenizer)
     trainer = _train(model, tokenizer, warmup, seed, first, workdir, label)
-    if "second_stage" in warmup:
-        stage, before = warmup["second_stage"], trainer.state.log_history
+    if (stage := warmup.get("second_stage")) is not None:
+        before = trainer.state.log_history
         more = tokenised(task, own, stage, f"demonstrations/{seed}/second-stage", tokenizer)
         trainer = _train(model, tokenizer, stage, seed, more, workdir, f"{label}, second stage")
         after = [{**entry, "step": entry["step"] + warmup["steps"]} for entry in trainer.state.log_history]

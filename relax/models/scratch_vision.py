@@ -192,8 +192,8 @@ def warm_up_vision(
     model, seed, warmup = make_vision_model(settings, processor), settings["seed"], settings["warmup"]
     data = Demonstrations(task, own, warmup, f"demonstrations/{seed}")
     trainer = _train(model, processor, warmup, seed, data, workdir, label)
-    if "second_stage" in warmup:
-        stage, before = warmup["second_stage"], trainer.state.log_history
+    if (stage := warmup.get("second_stage")) is not None:
+        before = trainer.state.log_history
         more = Demonstrations(task, own, stage, f"demonstrations/{seed}/second-stage")
         trainer = _train(model, processor, stage, seed, more, workdir, f"{label}, second stage")
         after = [{**entry, "step": entry["step"] + warmup["steps"]} for entry in trainer.state.log_history]

@@ -143,7 +143,7 @@ def to_markdown(claims: list[Claim], contents: Mapping[str, Mapping[str, Any]]) 
 
     Args:
         claims: as of :func:`read_claims`.
-        contents: name of a results folder -> what its runs show (:func:`relax.results.claims.runs.evaluate`).
+        contents: name of a results folder -> what its runs show (:func:`relax.results.claims.runs.judge_claims`).
     """
     lines = ["| Claim | Paper | Command | Cost | Status |", "| --- | --- | --- | --- | --- |"]
     for claim in claims:

@@ -38,11 +38,11 @@ DECIDES: dict[str, tuple[str, ...]] = {
     "dictionary": PROMPT,
     "train": ("relax.training.rewards:correctness", "relax.training.rewards:boxed_format", *CHILD, *PROMPT),
     "extract": ("relax.grading.grader:grade_response", *CHILD, *PROMPT),
-    "koopman": ("relax.latent.koopman_stage:analyse",),
+    "koopman": ("relax.latent.koopman_stage:koopman_stage",),
     "overlap": ("relax.evaluation.overlap_stage:overlap_stage",),
     "generate": ("relax.evaluation.generate_stage:_work",),
     "grade": ("relax.evaluation.grade_stage:grade_stage", *CHILD),
-    "evaluate": ("relax.evaluation.evaluate_stage:score_stage",),
+    "evaluate": ("relax.evaluation.evaluate_stage:evaluate_stage",),
 }
 #: What makes the problems of a task that reads data sets.
 READ = "relax.data.hub:load_problems"

@@ -289,10 +289,10 @@ def check_recorded(path: str | Path) -> None:
 def record_folders(root: str | Path) -> list[Path]:
     """Folders below a results folder that hold a record, sorted; MLflow's copies left out."""
     found = []
-    for folder, below, files in os.walk(root):  # not rglob(), which fails when a folder goes while it looks
+    for folder, below, names in os.walk(root):  # not rglob(), which fails when a folder goes while it looks
         # A folder with a leading dot is one that was being written when its process died.
         below[:] = [name for name in below if not name.startswith(".") and name != ARTEFACTS]
-        if RECORD in files:
+        if RECORD in names:
             found.append(Path(folder) / RECORD)
     return [path.parent for path in sorted(found)]
 
@@ -303,12 +303,12 @@ def find_records(root: str | Path, verb: str | None = None) -> list[tuple[Path, 
     return [(folder, record) for folder, record in found if verb is None or record["verb"] == verb]
 
 
-def flat(mapping: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+def flat_settings(mapping: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Nested settings as ``a.b.c: value``, the form MLflow's parameters take."""
     items: dict[str, Any] = {}
     for key, value in mapping.items():
         if isinstance(value, Mapping):
-            items.update(flat(value, f"{prefix}{key}."))
+            items.update(flat_settings(value, f"{prefix}{key}."))
         else:
             items[f"{prefix}{key}"] = value
     return items

@@ -17,7 +17,7 @@ from relax.config.tracking_uri import DATABASES, sqlite_file
 from relax.errors import MachineError
 from relax.files import cannot_write, refusal
 from relax.records.record import ARTEFACTS, masked
-from relax.store.whole import complete
+from relax.store.whole import make_whole
 
 #: Tags of a job's run: folder of the record it shows, and version of that record.
 PATH_TAG, HASH_TAG = "relax.record", "relax.record_hash"
@@ -45,7 +45,7 @@ def connect(uri: str) -> MlflowClient:
     # MLflow prints the address of every run that ends, with the password that the server's address may have.
     os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"
     if file := sqlite_file(uri):
-        complete(file)
+        make_whole(file)
     return MlflowClient(tracking_uri=uri)
 
 

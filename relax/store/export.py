@@ -159,14 +159,14 @@ class _Export:
         if self.mended:
             n, first = len(self.mended), self.mended[0]
             logger.warning("track: the store lacked %d of its files, or had others (first: %s); put back", n, first)
-        views = view_tags(self.config, self.experiment.creation_time)
+        views = view_tags(self.config, self.experiment.creation_time or 0)
         for key, value in {**views, CONFIG_TAG: digest(self.config)}.items():
             if self.experiment.tags.get(key) != value:
                 self.client.set_experiment_tag(self.experiment.experiment_id, key, value)
         return self.count
 
     def _job(self, folder: Path, record: dict[str, Any]) -> None:
-        jobs.check(folder, record)
+        jobs.check_unchanged(folder, record)
         place, version = folder.relative_to(self.root).as_posix(), jobs.version(record)
         pipeline = (record.get("pipeline") or {"run": BY_HAND})["run"]
         parent = self._parent(pipeline, record).info.run_id
@@ -200,7 +200,7 @@ class _Export:
             jobs.log_files(self.client, run.info.run_id, {name: files[name] for name in differing})
         except FileNotFoundError as error:
             raise jobs.Changed("its files are being removed") from error
-        jobs.check(folder, record)
+        jobs.check_unchanged(folder, record)
         self.mended += [f"{name} of {place}" for name in differing]
         return bool(differing)
 

@@ -14,7 +14,7 @@ from mlflow.tracking import MlflowClient
 
 from relax.config import digest
 from relax.errors import DataError
-from relax.records.record import RECORD, TABLE_FILES, digest_path, flat, masked, read_record
+from relax.records.record import RECORD, TABLE_FILES, digest_path, flat_settings, masked, read_record
 from relax.store.client import metric
 from relax.store.views import colour
 
@@ -66,10 +66,10 @@ def export_job(
         for start in range(0, len(points), METRICS):
             client.log_batch(number, metrics=points[start : start + METRICS])
         log_files(client, number, files_of(folder, record["verb"]))
-        check(folder, record)
+        check_unchanged(folder, record)
     except (Changed, OSError, ValueError, KeyError) as error:
         client.delete_run(number)
-        check(folder, record)
+        check_unchanged(folder, record)
         if isinstance(error, OSError):  # nothing has changed, so it is the store's
             raise
         raise Changed(f"it cannot be read: {error!r}") from error
@@ -135,7 +135,7 @@ def parameters_of(record: Mapping[str, Any]) -> dict[str, str]:
     if record["verb"] in ("tables", "figures", "report"):
         settings = {"matrix": settings.get("matrix", {})}
     found = {}
-    for key, value in flat(settings).items():
+    for key, value in flat_settings(settings).items():
         if value not in (None, "", [], {}):
             # MLflow allows letters, digits and these marks in names.
             name = re.sub(r"[^\w\-. :/]", "_", key)[:250]
@@ -187,7 +187,7 @@ def files_of(folder: Path, verb: str) -> dict[str, Path]:
     return {path.relative_to(folder).as_posix(): path for path in sorted(found)}
 
 
-def check(folder: Path, record: Mapping[str, Any]) -> None:
+def check_unchanged(folder: Path, record: Mapping[str, Any]) -> None:
     """Whether a record is still what it was, and what is exported is what it speaks of.
 
     Raises:

@@ -19,7 +19,7 @@ logger = logging.getLogger("relax")
 _MEND = f"bring back the folder {ARTEFACTS} of the store, or run `relax track` on the results, which puts them back."
 
 
-def restore(uri: str, name: str | None, out: str | Path) -> tuple[config.Config, Path]:
+def restore(uri: str, name: str | None, out: str | Path) -> tuple[config.Experiment, Path]:
     """Bring back from a store what the tables of an experiment are made from.
 
     Args:
@@ -49,7 +49,7 @@ def restore(uri: str, name: str | None, out: str | Path) -> tuple[config.Config,
         store = Artefacts(client, uri)
         runs = list(runs_of(client, experiment))
         loaded = _configuration(store, experiment, runs, Path(out))
-        root = Path(out) / "results" / loaded["name"]
+        root = Path(out) / "results" / loaded.name
         exported = [run for run in runs if PATH_TAG in run.data.tags]
         broken = [fault for run in exported if (fault := _job(store, run, root))]
     if broken:
@@ -72,7 +72,7 @@ def _experiment(client: MlflowClient, name: str | None, uri: str) -> Experiment:
     return found[name] if name is not None else next(iter(found.values()))
 
 
-def _configuration(store: Artefacts, experiment: Experiment, runs: list[Run], out: Path) -> config.Config:
+def _configuration(store: Artefacts, experiment: Experiment, runs: list[Run], out: Path) -> config.Experiment:
     asked = experiment.tags[CONFIG_TAG]
     holders = [run for run in runs if run.data.tags.get(CONFIG_TAG) == asked]
     if not holders:
@@ -101,7 +101,7 @@ def _job(store: Artefacts, run: Run, root: Path) -> str | None:
             store.fetch(run, name, root / place / name)
     try:
         record = read_record(root / place)
-        jobs.check(root / place, record)
+        jobs.check_unchanged(root / place, record)
     except (jobs.Changed, DataError) as error:
         return f"{place}: {error}"
     # The versions of earlier formats count as well.

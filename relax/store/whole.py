@@ -28,7 +28,7 @@ from relax.files import lock, refusal, writable_folder
 PATIENCE = 20
 
 
-def complete(file: Path) -> None:
+def make_whole(file: Path) -> None:
     """Make a SQLite store that is missing or half made; bring one of an older MLflow up to date.
 
     One that holds nothing is made anew. One that holds something is copied, and stays as it is where MLflow cannot

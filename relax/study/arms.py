@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from relax.results.model import SPECTRA
-from relax.study.plan import HARD, REWARD, Run, Study
+from relax.study.plan import HARD, REWARD, Study, TrackedRun
 from relax.study.words import NARROW, mean_score, number, share, table
 
 #: Column of the training's log -> words.
@@ -90,6 +90,6 @@ def _before(study: Study) -> str:
     )
 
 
-def _end(runs: Sequence[Run], name: str, spec: str) -> str:
+def _end(runs: Sequence[TrackedRun], name: str, spec: str) -> str:
     known = [v for run in runs if math.isfinite(v := run.end(name))]
     return number(statistics.fmean(known), spec) if known else ""

@@ -27,4 +27,5 @@ def tuning_plan() -> config.Config:
 
 def _loaded(names: Sequence[str | Path]) -> config.Config:
     # Not config.over_base: that is the base of the folder the pipeline runs in, and the page is made from any folder.
-    return config.load([of_the_clone("config/config.yaml").parent / name for name in ("config.yaml", *names)])
+    folder = of_the_clone("config/config.yaml").parent
+    return config.load([folder / name for name in ("config.yaml", *names)]).recorded()

@@ -8,7 +8,7 @@ from relax.results.intervals import Summary, summarise
 from relax.results.model import BASELINE
 from relax.study.configurations import COUNTDOWN, NOISY
 from relax.study.hypotheses import LEVEL, Test, compare_reward
-from relax.study.plan import GREEDY, REWARD, SOLVED, Run, Study
+from relax.study.plan import GREEDY, REWARD, SOLVED, Study, TrackedRun
 from relax.study.words import difference, factor, mean_score, number, p_value, table
 
 #: Of entropy, where Countdown is not the control that it was to be.
@@ -130,7 +130,7 @@ def _kept_of(studies: Mapping[str, Study]) -> tuple[Summary, Summary]:
     return noisy, countdown
 
 
-def _kept(run: Run) -> float:
+def _kept(run: TrackedRun) -> float:
     """Logarithm of entropy at the end over that of the first generation."""
     first = next(iter(run.curve("entropy")[1]), math.nan)
     return math.log(run.end("entropy") / first) if first > 0 and run.end("entropy") > 0 else math.nan

@@ -20,7 +20,7 @@ def falls_first(study: Study) -> str:
     shown = [m for m in (BASELINE, hypotheses.KL, "relax", "relax-sv") if m in study.matrix.methods]
     for name, runs in {**{f"`{m}`": study.arm(m) for m in shown}, "all arms": study.counted()}.items():
         for spectrum in SPECTRA:
-            found = foresight.lag(runs, spectrum)
+            found = foresight.early_lag(runs, spectrum)
             if found is not None:
                 words += _first(found, spectrum, not words) if name == f"`{BASELINE}`" else []
                 mean = f"{number(found.value, '+.2f')} at {number(found.at, '+d')}" + (

@@ -14,7 +14,7 @@ from matplotlib.lines import Line2D
 from relax.files import atomic_write
 from relax.results.figures.style import GREY, Drawing, panels, plain_log, save, wrapped
 from relax.study.hypotheses import clopper_pearson
-from relax.study.plan import Run, Study, escapes
+from relax.study.plan import Study, TrackedRun, escapes
 
 #: Column -> label of its axis.
 SHOWN = {
@@ -103,7 +103,7 @@ def curves_drawing(study: Study) -> Drawing | None:
     return Drawing("curves", "Curves", "Curves of every run.", canvas)
 
 
-def _panel(ax: Axes, runs: Sequence[Run], column: str) -> None:
+def _panel(ax: Axes, runs: Sequence[TrackedRun], column: str) -> None:
     for look, kind in ((TRAPPED, [r for r in runs if r.escape is None]), (ESCAPED, [r for r in runs if r.escape])):
         found = [run.curve(column) for run in kind]
         for steps, values in found:

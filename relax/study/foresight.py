@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from relax.results.figures.captions import window_of
+from relax.results.figures.captions import smoothing_window
 from relax.results.intervals import Correlation, Summary, lagged_correlation, rank_correlation, shifted_band, summarise
 from relax.results.model import BASELINE, SPECTRA
 from relax.study.hypotheses import KL, strata, stratified_auc
-from relax.study.plan import Run, Study
+from relax.study.plan import Study, TrackedRun
 
 #: Steps in which DSD and entropy are looked at for what falls first.
 EARLY = 50
@@ -57,13 +57,13 @@ class Lag:
     band: float
 
 
-def lag(runs: Sequence[Run], spectrum: str) -> Lag | None:
+def early_lag(runs: Sequence[TrackedRun], spectrum: str) -> Lag | None:
     """Over some runs; None where no run has enough early generations, or DSD is not positive."""
     found = [series for run in runs if (series := _early(run, spectrum)) is not None]
     if not found:
         return None
     every = found[0][0]
-    over = max(1, round(window_of(EARLY) / every))
+    over = max(1, round(smoothing_window(EARLY) / every))
     pairs = [(d[over:] - d[:-over], h[over:] - h[:-over]) for _, d, h in found]
     reach = min(20, min(len(d) for d, _ in pairs) // 5)
     if reach < 2:
@@ -84,7 +84,7 @@ def lag(runs: Sequence[Run], spectrum: str) -> Lag | None:
     )
 
 
-def _early(run: Run, spectrum: str) -> tuple[int, NDArray[np.float64], NDArray[np.float64]] | None:
+def _early(run: TrackedRun, spectrum: str) -> tuple[int, NDArray[np.float64], NDArray[np.float64]] | None:
     """Steps between generations, log DSD and entropy of the early ones."""
     steps, dsd = run.curve(f"dsd/{spectrum}")
     entropy = run.curve("entropy")[1]

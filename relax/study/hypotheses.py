@@ -13,7 +13,7 @@ from relax.results.findings import listed
 from relax.results.intervals import CONFIDENCE, SEED, Interval, summarise
 from relax.results.model import BASELINE
 from relax.results.tables.render import MINUS
-from relax.study.plan import HARD, REWARD, Run, Study, escapes
+from relax.study.plan import HARD, REWARD, Study, TrackedRun, escapes
 from relax.study.tracked_runs import DIGITS
 
 LEVEL = 0.05
@@ -38,10 +38,10 @@ ROUNDING = 10.0**-DIGITS
 
 def clopper_pearson(count: int, n: int, confidence: float = CONFIDENCE) -> Interval:
     """The exact interval of a share; (0, 1) for n = 0."""
-    tail = (1 - confidence) / 2
-    low = float(stats.beta.ppf(tail, count, n - count + 1)) if count else 0.0
-    high = float(stats.beta.ppf(1 - tail, count + 1, n - count)) if count < n else 1.0
-    return low, high
+    if n == 0:
+        return 0.0, 1.0
+    found = stats.binomtest(count, n).proportion_ci(confidence, method="exact")
+    return float(found.low), float(found.high)
 
 
 def share_difference(gained: int, lost: int, n: int) -> Interval:
@@ -108,7 +108,7 @@ def compare_arms(study: Study, first: str, second: str, measure: str) -> Test:
     return Test(first, second, measure, found.mean, low, high, sign_flip_test(values, ROUNDING)[0], n, differ)
 
 
-def _count(run: Run, measure: str) -> int:
+def _count(run: TrackedRun, measure: str) -> int:
     return run.step if measure == STEPS else int(run.escape is not None)
 
 
@@ -271,9 +271,9 @@ def stratified_auc(groups: Sequence[tuple[ArrayLike, ArrayLike]]) -> tuple[float
     return float(observed / pairs), float((far.sum() + 1) / (DRAWS + 1)), pairs
 
 
-def strata(runs: Sequence[Run]) -> Iterator[list[Run]]:
+def strata(runs: Sequence[TrackedRun]) -> Iterator[list[TrackedRun]]:
     """Runs of one arm and one initial policy, which may be compared without the arm doing the predicting."""
-    groups: dict[tuple[str, str], list[Run]] = {}
+    groups: dict[tuple[str, str], list[TrackedRun]] = {}
     for run in runs:
         groups.setdefault((run.record["method"], run.record["policy"]), []).append(run)
     yield from groups.values()

@@ -18,7 +18,7 @@ REWARD, SOLVED, HARD, GREEDY = "mean@16", "pass@16", "subset/hard/pass@16", "mea
 
 
 @dataclass(frozen=True)
-class Run:
+class TrackedRun:
     """A run and its measures.
 
     Attributes:
@@ -99,9 +99,9 @@ class Study:
         return cls(matrix, config["training"]["steps"], mine)
 
     @cached_property
-    def runs(self) -> dict[tuple[str, str, int], Run]:
+    def runs(self) -> dict[tuple[str, str, int], TrackedRun]:
         """(policy, method, seed) -> run, of all that are tracked; the initial policies left out."""
-        return {key[1:]: Run(r, self.steps) for key, r in self.records.items() if key[2] != INITIAL}
+        return {key[1:]: TrackedRun(r, self.steps) for key, r in self.records.items() if key[2] != INITIAL}
 
     @cached_property
     def initial(self) -> dict[str, dict[str, float]]:
@@ -124,21 +124,21 @@ class Study:
             counted.append(seed)
         return tuple(counted)
 
-    def arm(self, method: str, policy: str | None = None) -> list[Run]:
+    def arm(self, method: str, policy: str | None = None) -> list[TrackedRun]:
         """The runs of an arm that count, by policy and seed."""
         policies = self.matrix.policies if policy is None else [policy]
         return [self.runs[p, method, s] for p in policies for s in self.seeds if (p, method, s) in self.runs]
 
-    def counted(self) -> list[Run]:
+    def counted(self) -> list[TrackedRun]:
         """The runs of all arms that count."""
         return [run for method in self.matrix.methods for run in self.arm(method)]
 
-    def pairs(self, first: str, second: str) -> list[tuple[Run, Run]]:
+    def pairs(self, first: str, second: str) -> list[tuple[TrackedRun, TrackedRun]]:
         """Runs of two arms with the same policy and seed; none where the plan lacks one of the arms."""
         others = {run.pair: run for run in self.arm(second)}
         return [(run, others[run.pair]) for run in self.arm(first) if run.pair in others]
 
 
-def escapes(runs: Sequence[Run]) -> int:
+def escapes(runs: Sequence[TrackedRun]) -> int:
     """How many have escaped."""
     return sum(run.escape is not None for run in runs)

@@ -9,7 +9,7 @@ from relax.results.intervals import Summary
 from relax.results.model import INITIAL
 from relax.results.tables.render import MINUS
 from relax.study.hypotheses import REWARDS, STEPS, Test, clopper_pearson
-from relax.study.plan import Run, Study, escapes
+from relax.study.plan import Study, TrackedRun, escapes
 
 #: An interval that is no wider is that of values which are all the same, and says nothing.
 GRAIN = 1e-9
@@ -30,13 +30,13 @@ def number(value: float, spec: str = ".2f") -> str:
     return text.replace("-", MINUS) if float(text.replace("+", "")) else text.replace("-", "").replace("+", "")
 
 
-def mean_score(runs: Sequence[Run], name: str) -> str:
+def mean_score(runs: Sequence[TrackedRun], name: str) -> str:
     """Mean of a score over the runs that have it; empty where none has."""
     known = [v for run in runs if math.isfinite(v := run.score(name))]
     return number(statistics.fmean(known)) if known else ""
 
 
-def share(runs: Sequence[Run]) -> str:
+def share(runs: Sequence[TrackedRun]) -> str:
     """Escapes of some runs: ``5 of 24 (0.07 to 0.42)``."""
     low, high = clopper_pearson(escapes(runs), len(runs))
     return f"{escapes(runs)} of {len(runs)} ({low:.2f} to {high:.2f})"

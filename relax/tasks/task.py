@@ -41,7 +41,8 @@ class Task:
         verify: whether a response solves the problem of a prompt; None where the answer is compared with the gold
             answer by the general grader.
         answer_to: the answer of a prompt, None where the prompt is none of this task; goes with ``verify``.
-        metrics: numbers of its own, logged in training, from the prompts and responses of a step.
+        metrics: numbers of its own, logged in training, from the prompts and responses of a step; their names begin
+            with ``strategy/`` or with :attr:`key` and a slash.
         demonstrations: endless pairs of a training prompt and a response, for a policy of text.
         alphabet: every character of them; a policy made from scratch has a token for each.
         context: tokens of the longest prompt and response together, from the task's own settings and ``digits``.

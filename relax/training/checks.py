@@ -43,7 +43,7 @@ def check_backbone(model: nn.Module, backbone: nn.Module) -> int:
     return text.hidden_size
 
 
-def check_policy(model: nn.Module, backbone: nn.Module) -> int:
+def check_trainable(model: nn.Module, backbone: nn.Module) -> int:
     """The width of :func:`check_backbone`, of a policy that training changes.
 
     Raises:

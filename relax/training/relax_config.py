@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
 from trl import GRPOConfig
 
-from relax.config.latent import Dictionary
+from relax.config.latent import DictionaryFit
 from relax.config.methods import Method
 from relax.errors import ConfigError
 from relax.settings import sentences
 
 #: The keys of the configuration that are also fields of :class:`ReLaXConfig`, by their names.
-_KEYS = {**Method.model_fields, **Dictionary.model_fields}
+_KEYS = {**Method.model_fields, **DictionaryFit.model_fields}
 
 
 def _values(name: str) -> tuple[str, ...]:

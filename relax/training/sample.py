@@ -20,7 +20,7 @@ FILE = "rollouts.jsonl"
 GENERATIONS, CHARACTERS = 24, 4000
 
 
-class Tokenizer(Protocol):
+class Decoder(Protocol):
     """What turns tokens into text."""
 
     def decode(self, token_ids: Sequence[int], skip_special_tokens: bool = ...) -> str: ...
@@ -42,7 +42,7 @@ class RolloutSample:
     """
 
     def __init__(
-        self, steps: int, every: int, updates: int, group_size: int, tokenizer: Tokenizer, rewards: Sequence[str]
+        self, steps: int, every: int, updates: int, group_size: int, tokenizer: Decoder, rewards: Sequence[str]
     ) -> None:
         every *= -(-steps // (every * (GENERATIONS - 2)))
         self.wanted = {1, steps, *range(every, steps, every)}

@@ -1,4 +1,4 @@
-"""The ``train`` stage: one policy, one method, one seed, resumed where an earlier run stopped."""
+"""The ``train`` stage writes ``train/``: one policy, one method, one seed, resumed where an earlier run stopped."""
 
 import contextlib
 import json
@@ -28,6 +28,7 @@ from relax.latent.rollouts import read_rollouts
 from relax.models.policy import load_policy
 from relax.progress import Progress
 from relax.records.record import Run, digest_path
+from relax.tasks import TASKS
 from relax.tasks.problem import Problem
 from relax.training.checkpoints import remove_all, remove_unfinished
 from relax.training.pictures import training_set
@@ -54,10 +55,14 @@ SERIES = {
     "share_above_xi": "share_above_xi",
     "step_time": "seconds/step",
 }
-OWN = ("dsd/", "probe/", "relax/", "seconds/", "sampling/", "token_method/", "grade/", "strategy/")
+#: What our names begin with; those of a task's metrics with ``strategy/`` or its key.
+OWN = (
+    "dsd/", "probe/", "relax/", "seconds/", "sampling/", "token_method/", "grade/", "strategy/",
+    *(f"{task.key}/" for task in TASKS.values()),
+)  # fmt: skip
 
 
-def train(
+def train_stage(
     settings: TrainSettings,
     seed: int,
     data: str | Path,

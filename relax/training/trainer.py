@@ -81,7 +81,7 @@ class ReLaXTrainer(GRPOTrainer):
         super().__init__(model, reward_funcs, args, train_dataset, eval_dataset, processing_class, *further, **options)
         self.reward_funcs = list(map(checks.checked_reward, self.reward_funcs, self.reward_func_names))
         policy = self.accelerator.unwrap_model(self.model)
-        width = checks.check_policy(policy, self._backbone())
+        width = checks.check_trainable(policy, self._backbone())
         if self.rollout_func is None and self.environment_factories is None:  # the data set holds what is asked
             sets, limit = {"training": self.train_dataset, "evaluation": self.eval_dataset}, args.max_completion_length
             check_window(sets, policy.config, limit, self._tokenize_prompts, self.processing_class)

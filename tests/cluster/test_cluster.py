@@ -15,7 +15,7 @@ from snakemake_executor_plugin_slurm.validation import validate_slurm_extra
 from relax import config
 from relax.cluster import slurm
 from relax.cluster.preflight import minutes, preflight, submission
-from relax.cluster.resources import RULES, SNAKEMAKE_MB, disk_gb, gpus, needs
+from relax.cluster.resources import RULES, SNAKEMAKE_MB, disk_gb, gpus, needs, parameters
 from relax.cluster.site import NAMES, Site, read_site, variable
 from relax.errors import ConfigError, MachineError
 from tests.conftest import REPOSITORY
@@ -79,7 +79,7 @@ def test_a_wrong_site_file_is_one_sentence(tmp_path, text, words) -> None:
 
 
 @pytest.fixture(scope="module")
-def paper() -> dict:
+def paper() -> config.Experiment:
     return config.load([DEMO, PAPER])
 
 
@@ -89,7 +89,7 @@ def test_a_training_takes_the_gpus_that_hold_it(paper, policy, count) -> None:
     assert [gpus(paper, rule, policy) for rule in ("base", "koopman", "grade", "evaluate")] == [0, 0, 0, 0]
     assert [gpus(paper, rule, policy) for rule in ("dictionary", "extract", "generate")] == [1, 1, 1]
     # The arithmetic of the comment: 20 bytes a parameter shared out, 24 + 25 GB beside it, on GPUs of 80 GB.
-    size = paper["policies"][policy]["hub"]["parameters"]
+    size = paper.policies[policy].hub.parameters
     assert 20 * size / count + 49 < 80
     assert 20 * size / (count / 2) + 49 > 72
 
@@ -120,14 +120,15 @@ def test_a_policy_from_scratch_needs_no_gpu_unless_told(tmp_path) -> None:
     loaded = config.load([DEMO, tmp_path / "gpu.yaml"])
     assert [gpus(loaded, rule, "tiny") for rule in RULES] == [0, 0, 2, 0, 0, 0, 0, 0]
     assert needs(loaded, "koopman", "tiny", 1, Site())["mem_mb"] == 1000 + SNAKEMAKE_MB
-    assert needs(loaded | {"resources": {}}, "koopman", "tiny", 1, Site())["runtime"] == 60  # the schema's default
+    bare = loaded.model_copy(update={"resources": {}})
+    assert needs(bare, "koopman", "tiny", 1, Site())["runtime"] == 60  # the default
 
 
 def test_the_size_of_a_policy_decides_no_output(paper) -> None:
-    before = config.base_settings(paper, "qwen2.5-3b")
-    paper["policies"]["qwen2.5-3b"]["hub"]["parameters"] *= 2
-    assert config.base_settings(paper, "qwen2.5-3b") == before
-    paper["policies"]["qwen2.5-3b"]["hub"]["parameters"] /= 2
+    twice = config.merge(paper.recorded(), {"policies": {"qwen2.5-3b": {"hub": {"parameters": 6.18}}}})
+    assert parameters(config.check(twice), "qwen2.5-3b") == 2 * parameters(paper, "qwen2.5-3b")
+    before, after = (config.base_settings(one, "qwen2.5-3b") for one in (paper, config.check(twice)))
+    assert config.digest(after) == config.digest(before)
 
 
 def test_an_unknown_rule_is_refused(tmp_path) -> None:
@@ -198,7 +199,7 @@ esac""",
 CLUSTER = Site("lab", "cpu", "gpu", gpu_type="h100", max_hours=48)
 
 
-def found(loaded: dict, site: Site) -> list[str]:
+def found(loaded: config.Experiment, site: Site) -> list[str]:
     return [str(finding) for finding in preflight(loaded, site)]
 
 

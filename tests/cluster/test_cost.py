@@ -97,7 +97,7 @@ def test_the_disk_of_statistics_is_what_they_take(smoke) -> None:
     from relax.cluster.cost import _trajectories
 
     loaded = config.load([smoke / "config/config.yaml", smoke / "config/smoke.yaml"])
-    dimension = loaded["dictionary"]["koopman_dim"]
+    dimension = loaded.dictionary.koopman_dim
     file = smoke / "results/smoke/latent/tiny/relax-sv/seed-1/statistics.safetensors"
     expected = _trajectories(loaded) * 16 * 3 * dimension**2
     assert expected == pytest.approx(file.stat().st_size, rel=0.1)

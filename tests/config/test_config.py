@@ -25,7 +25,7 @@ def overlay(folder: Path, text: str) -> list[Path]:
 @pytest.mark.parametrize("path", sorted((REPOSITORY / "config").glob("*.yaml")), ids=lambda p: p.name)
 def test_shipped_configurations_load(path: Path) -> None:
     loaded = config.load([DEMO] if path == DEMO else [DEMO, path])
-    assert loaded["name"] == ("demo" if path == DEMO else path.stem)
+    assert loaded.name == ("demo" if path == DEMO else path.stem)
 
 
 @pytest.mark.parametrize(
@@ -226,21 +226,21 @@ def test_overlays_go_over_the_base_once(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_overlays_merge_mappings_and_replace_lists(tmp_path: Path) -> None:
     loaded = config.load(overlay(tmp_path, "matrix: {seeds: [7]}\nmethods: {relax: {alpha: 0.3}}\n"))
-    assert loaded["matrix"]["seeds"] == [7]
-    assert loaded["matrix"]["methods"] == yaml.safe_load(DEMO.read_text())["matrix"]["methods"]
-    assert loaded["methods"]["relax"]["alpha"] == 0.3
-    assert loaded["methods"]["relax"]["xi"] == "q90"
+    assert loaded.matrix.seeds == [7]
+    assert loaded.matrix.methods == yaml.safe_load(DEMO.read_text())["matrix"]["methods"]
+    assert loaded.methods["relax"].alpha == 0.3
+    assert loaded.methods["relax"].xi == "q90"
 
 
 def test_defaults_are_those_of_the_models() -> None:
-    grpo = config.load([DEMO])["methods"]["grpo"]
-    assert grpo == {**Method().recorded(), "alpha": 0.0}
-    assert grpo["kl_mode"] == "none"
+    grpo = config.load([DEMO]).methods["grpo"]
+    assert grpo == Method()
+    assert (grpo.kl_mode, grpo.recorded()["kl_mode"]) == ("none", "none")
 
 
 def test_changing_alpha_concerns_its_own_arm_alone(tmp_path: Path) -> None:
     before, after = config.load([DEMO]), config.load(overlay(tmp_path, "methods: {relax: {alpha: 0.2}}\n"))
-    changed = [m for m in before["methods"] if config.train_settings(before, m) != config.train_settings(after, m)]
+    changed = [m for m in before.methods if config.train_settings(before, m) != config.train_settings(after, m)]
     assert changed == ["relax"]
     for stage in (config.data_settings, config.dictionary_settings, config.extract_settings):
         assert stage(before) == stage(after)
@@ -251,13 +251,13 @@ def test_a_results_folder_of_another_foundation_is_refused(tmp_path: Path) -> No
 
     loaded, root = config.load([DEMO]), tmp_path / "demo"
     settings = config.data_settings(loaded)
-    Run("data", {}, settings).finish(root / "data", [])
+    Run("data", {}, settings.recorded()).finish(root / "data", [])
     config.check_results_folder(loaded, root)
-    other = config.merge(loaded, {"data": {"digits": 6}})
+    other = config.check(config.merge(loaded.recorded(), {"data": {"digits": 6}}))
     with pytest.raises(ConfigError, match="its data was made with another configuration"):
         config.check_results_folder(other, root)
     # What does not touch the foundation is none of its business.
-    config.check_results_folder(config.merge(loaded, {"training": {"steps": 1}}), root)
+    config.check_results_folder(config.check(config.merge(loaded.recorded(), {"training": {"steps": 1}})), root)
 
 
 def test_a_results_folder_that_cannot_be_written_is_refused(tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ def test_every_key_is_described() -> None:
 
 def test_a_default_in_the_table_is_the_one_that_is_taken() -> None:
     written = {key.path: key.default for key in reference.described_keys()}
-    training = config.load([REPOSITORY / "config" / "config.yaml"])["training"]
+    training = config.load([REPOSITORY / "config" / "config.yaml"]).training.recorded()
     named = yaml.safe_load((REPOSITORY / "config" / "config.yaml").read_text())["training"]
     taken = {name: value for name, value in training.items() if name not in named}
     assert len(taken) > 10
@@ -75,7 +75,7 @@ def test_the_schema_admits_what_is_loaded(path) -> None:
     files = [REPOSITORY / "config" / "config.yaml", path]
     check = jsonschema.Draft202012Validator(schema())
     check.check_schema(schema())
-    loaded = config.load(files)
+    loaded = config.load(files).recorded()
     assert list(check.iter_errors(loaded)) == []
     assert list(check.iter_errors(config.merge(loaded, {"training": {"steps": 0}})))
     assert list(check.iter_errors(config.merge(loaded, {"trainig": {}})))

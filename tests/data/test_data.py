@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from relax.config.stage_settings import DataSettings
 from relax.data import hub
 from relax.data.copies import distinct
 from relax.data.data_stage import make_problems
@@ -140,7 +141,7 @@ def test_an_empty_split_is_refused_and_leaves_nothing(tmp_path) -> None:
         "datasets": [],
     }
     with pytest.raises(DataError, match=r"the train split is empty.*data\.train_problems"):
-        make_problems(settings, tmp_path / "data", Run("data", {}, settings))
+        make_problems(DataSettings(**settings), tmp_path / "data", Run("data", {}, settings))
     assert not (tmp_path / "data").exists()
 
 

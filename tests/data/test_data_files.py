@@ -17,6 +17,7 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
+from relax.config.stage_settings import DataSettings
 from relax.data.data_stage import make_problems
 from relax.data.problem_files import read_problems
 from relax.data.splits import load_split
@@ -78,7 +79,7 @@ def settings(*sources: dict[str, Any], test_problems: int = 1) -> dict[str, Any]
 def golds(out: Path, *sources: dict[str, Any]) -> dict[str, str]:
     """Prompt -> answer of the problem files that the stage writes."""
     asked = settings(*sources)
-    make_problems(asked, out, Run("data", {}, asked))
+    make_problems(DataSettings(**asked), out, Run("data", {}, asked))
     return {p.prompt: p.answer for name in ("train", "test") for p in read_problems(out / f"{name}.jsonl")}
 
 

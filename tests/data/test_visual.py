@@ -17,6 +17,7 @@ import pytest
 from datasets import Dataset, Features, Image, List, Value, load_dataset_builder
 from PIL import Image as Pillow
 
+from relax.config.stage_settings import DataSettings
 from relax.data import hub, images, splits
 from relax.data.data_stage import make_problems
 from relax.data.images import keep
@@ -131,7 +132,7 @@ def test_held_out_problems_come_in_every_variant_and_are_never_trained_on(tmp_pa
         "datasets": [],
     }
     for name in ("a", "b"):
-        make_problems(settings, tmp_path / name, Run("data", {}, settings))
+        make_problems(DataSettings(**settings), tmp_path / name, Run("data", {}, settings))
     train, test = (read_problems(tmp_path / "a" / f"{split}.jsonl") for split in ("train", "test"))
     assert (len(train), len(test)) == (300, 12 * len(VARIANTS))
     assert {split_of(p.cluster) for p in train} == {"train"}

@@ -108,7 +108,7 @@ def test_an_unknown_name_is_refused_with_the_nearest_one() -> None:
     with pytest.raises(
         ConfigError, match=r"benchmark mine: no task 'math50'; did you mean math500\? there are aime24,"
     ):
-        check_tasks({"mine": {"task": "math50"}})
+        check_tasks({"mine": "math50"})
     with pytest.raises(ConfigError, match=r"no task 'mmmmu'; did you mean mmmu\?"):
         load_benchmark("mmmmu")
     with pytest.raises(ConfigError, match="noisy_sum has no data set of its own"):

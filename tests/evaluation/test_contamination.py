@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from relax.config.stage_settings import OverlapSettings
 from relax.data.problem_files import write_problems
 from relax.evaluation.overlap_stage import older_than, overlap_stage
 from relax.evaluation.questions import BOXED
@@ -36,7 +37,7 @@ def test_a_problem_in_the_training_set_is_found_below_its_instruction(settings: 
         problems = [Problem(f"{name}/{i}", f"{text}\n{BOXED}", "1", "lab/math") for i, text in enumerate(texts)]
         write_problems(tmp_path / f"{name}.jsonl", problems)
     run = Run("overlap", {}, settings)
-    overlap_stage(settings, tmp_path / "train.jsonl", tmp_path / "test.jsonl", tmp_path / "out", run)
+    overlap_stage(OverlapSettings(**settings), tmp_path / "train.jsonl", tmp_path / "test.jsonl", tmp_path / "out", run)
     written = json.loads((tmp_path / "out" / "overlap.json").read_text())
     math, held_out = written["overlaps"]
     assert (math["benchmark"], math["problems"], math["shared"], math["duplicated"]) == ("math", 2, 1, 1)
@@ -53,7 +54,13 @@ def test_rendered_problems_are_the_same_by_their_facts_and_not_by_their_words(se
             tmp_path / f"{name}.jsonl",
             [Problem(f"{name}/{i}", words, "5", "visual", cluster=c) for i, c in enumerate(clusters)],
         )
-    overlap_stage(settings, tmp_path / "train.jsonl", tmp_path / "test.jsonl", tmp_path / "out", Run("overlap", {}, {}))
+    overlap_stage(
+        OverlapSettings(**settings),
+        tmp_path / "train.jsonl",
+        tmp_path / "test.jsonl",
+        tmp_path / "out",
+        Run("overlap", {}, {}),
+    )
     held_out = json.loads((tmp_path / "out" / "overlap.json").read_text())["overlaps"][1]
     assert held_out["duplicates"] == [["test/0", "train/1"]]
     assert (held_out["shared"], held_out["mostly"]) == (0, 0)

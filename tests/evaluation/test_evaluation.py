@@ -11,14 +11,16 @@ import pandas as pd
 import pytest
 import torch
 
+from relax.config.evaluation import AskedBenchmark
+from relax.config.stage_settings import EvaluateSettings, GenerateSettings
 from relax.data.problem_files import read_problems, write_problems
 from relax.data.prompt import PLAIN
 from relax.errors import ConfigError, DataError, MachineError, NumericsError
 from relax.evaluation import backends
 from relax.evaluation import generate_stage as stage
-from relax.evaluation.evaluate_stage import score_stage, scores_of
+from relax.evaluation.evaluate_stage import evaluate_stage, scores_of
 from relax.evaluation.grade_stage import grade_stage, grade_table
-from relax.evaluation.shards import decodings, plan, read_responses
+from relax.evaluation.shards import decodings, plan_blocks, read_generation
 from relax.models.policy import load_policy
 from relax.records.record import Run
 from relax.tasks.noisy_sum import problems as noisy_sums
@@ -40,7 +42,7 @@ def problems(tmp_path: Path) -> Path:
 def generate(policy: Path, problems: Path, out: Path, part: tuple[int, int] = (1, 1), **changed: Any) -> None:
     settings = SETTINGS | changed
     run = Run("generate", {"name": "t"}, settings, [policy, problems])
-    stage.generate(settings, policy, problems, out, run, "test", part)
+    stage.generate_stage(GenerateSettings(**settings), policy, problems, out, run, "test", part)
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -49,7 +51,7 @@ def files(folder: Path) -> dict[str, bytes]:
 
 def test_responses_are_the_policys_own_with_their_tokens_and_ends(tiny_policy, problems, tmp_path) -> None:
     generate(tiny_policy, problems, tmp_path / "out", max_response_length=40)
-    found = {name: table for name, _, table in read_responses(tmp_path / "out")}
+    found = {name: table for name, _, table in read_generation(tmp_path / "out")}
     assert {name: len(table) for name, table in found.items()} == {"sums": 6 * 5, "again": 6 * 2}
     drawn = found["sums"][found["sums"].decoding == "sampled"]
     assert drawn.groupby("id")["sample"].apply(list).tolist() == [[0, 1, 2, 3]] * 6
@@ -82,7 +84,7 @@ def test_parts_in_any_order_and_a_kill_between_give_the_same_bytes(tiny_policy, 
         generate(tiny_policy, problems, tmp_path / "parts", part)
     assert not (tmp_path / "parts" / "run.json").exists()
     with pytest.raises(DataError, match="the generation is not finished"):
-        list(read_responses(tmp_path / "parts"))
+        list(read_generation(tmp_path / "parts"))
     done = files(tmp_path / "parts")
     times = {name: (tmp_path / "parts" / name).stat().st_mtime_ns for name in done}
     generate(tiny_policy, problems, tmp_path / "parts")  # whoever comes last makes what is missing
@@ -120,7 +122,7 @@ def test_a_damaged_block_is_named_and_made_again(tiny_policy, problems, tmp_path
     for path in out.rglob(".*.sha256") if older else []:
         path.unlink()
     with pytest.raises(DataError, match=r"parquet: (cannot be read \(.*\)|no such file); run `relax generate` again"):
-        list(read_responses(out))
+        list(read_generation(out))
     generate(tiny_policy, problems, out)
     assert files(out) == before
     named = [half] if older else [half, changed]
@@ -149,12 +151,12 @@ def test_the_checkpoints_own_generation_settings_have_no_say(tiny_policy, proble
     one = {"sums": {**ENTRY, "samples": 2}}
     for name, policy in (("plain", tiny_policy), ("stubborn", stubborn)):
         generate(policy, problems, tmp_path / name, benchmarks=one, block_size=100)
-    texts = [next(read_responses(tmp_path / name))[2].response.tolist() for name in ("plain", "stubborn")]
+    texts = [next(read_generation(tmp_path / name))[2].response.tolist() for name in ("plain", "stubborn")]
     assert texts[0] == texts[1]
 
 
 def test_a_block_is_planned_from_its_requests_alone() -> None:
-    blocks = plan("b", 5, decodings(ENTRY), 8, seed=1, key="k")
+    blocks = plan_blocks("b", 5, decodings(AskedBenchmark(**ENTRY)), 8, seed=1, key="k")
     assert [(b.decoding, b.number, len(b.requests)) for b in blocks] == [
         ("greedy", 0, 5),
         ("sampled", 0, 8),
@@ -164,8 +166,8 @@ def test_a_block_is_planned_from_its_requests_alone() -> None:
     asked = [(r.question, r.sample) for b in blocks if b.decoding == "sampled" for r in b.requests]
     assert sorted(asked) == [(q, s) for q in range(5) for s in range(4)]
     assert len({b.seed for b in blocks}) == len({b.file for b in blocks}) == 4
-    assert plan("b", 5, decodings(ENTRY), 8, seed=2, key="k")[1].seed != blocks[1].seed
-    assert plan("b", 5, decodings(ENTRY), 8, seed=1, key="other")[1].file != blocks[1].file
+    assert plan_blocks("b", 5, decodings(AskedBenchmark(**ENTRY)), 8, seed=2, key="k")[1].seed != blocks[1].seed
+    assert plan_blocks("b", 5, decodings(AskedBenchmark(**ENTRY)), 8, seed=1, key="other")[1].file != blocks[1].file
 
 
 def test_what_cannot_be_generated_is_refused_before_the_engine_starts(tiny_policy, problems, tmp_path) -> None:
@@ -198,7 +200,9 @@ def test_grades_and_scores_are_made_from_the_kept_responses_alone(tiny_policy, p
     shutil.rmtree(policy)
     problems.unlink()
     settings = {"benchmarks": SETTINGS["benchmarks"]}
-    score_stage(settings, tmp_path / "grades", tmp_path / "scores", Run("evaluate", {"name": "t"}, settings))
+    evaluate_stage(
+        EvaluateSettings(**settings), tmp_path / "grades", tmp_path / "scores", Run("evaluate", {"name": "t"}, settings)
+    )
     scores = json.loads((tmp_path / "scores" / "sums" / "scores.json").read_text())
     record = json.loads((tmp_path / "scores" / "sums" / "run.json").read_text())
     assert record["identity"] == {"name": "t", "benchmark": "sums"}

@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 from relax.errors import DataError
-from relax.evaluation.paired import Pair, compare, compare_table, holm, sign_flip_test
+from relax.evaluation.paired import Pair, compare_policies, compare_table, holm, sign_flip_test
 from relax.results.intervals import paired_difference
 
 
@@ -21,7 +21,7 @@ def pair_of(seed: int, problems: int, k: int, other: int | None = None) -> tuple
 @pytest.mark.parametrize("other", [4, 3])
 def test_difference_over_problems_is_scipys(other: int) -> None:
     first, second = pair_of(0, 10, 4, other)
-    found = compare({1: first}, {1: second}).problems
+    found = compare_policies({1: first}, {1: second}).problems
     means = first.mean(axis=1), second.mean(axis=1)
     t = stats.ttest_rel(*means)
     interval = t.confidence_interval()
@@ -37,7 +37,7 @@ def test_difference_over_clusters_is_that_of_their_means() -> None:
     first, second = pair_of(1, 40, 2)
     labels = np.arange(40) % 8
     means = [np.array([x[labels == c].mean() for c in range(8)]) for x in (first, second)]
-    found = compare({1: first}, {1: second}, labels).problems
+    found = compare_policies({1: first}, {1: second}, labels).problems
     interval = stats.ttest_rel(*means).confidence_interval()
     assert (found.low, found.high) == pytest.approx((interval.low, interval.high))
     permuted = stats.permutation_test(means, lambda a, b: np.mean(a - b), permutation_type="samples", n_resamples=256)
@@ -48,7 +48,7 @@ def test_difference_over_clusters_is_that_of_their_means() -> None:
 def test_over_seeds_it_is_the_interval_of_the_results() -> None:
     first = {seed: pair_of(seed, 30, 4)[0] for seed in (1, 2, 3, 9)}
     second = {seed: pair_of(seed, 30, 4)[1] for seed in (3, 2, 1, 8)}
-    found = compare(first, second)
+    found = compare_policies(first, second)
     expected = paired_difference(
         {seed: float(x.mean()) for seed, x in first.items()}, {seed: float(x.mean()) for seed, x in second.items()}
     )
@@ -59,7 +59,7 @@ def test_over_seeds_it_is_the_interval_of_the_results() -> None:
     # Three seeds cannot say more than 2 / 2^3.
     assert found.seeds.p_value >= 0.25
     pooled = [np.hstack([runs[seed] for seed in (1, 2, 3)]) for runs in (first, second)]
-    expected = compare({0: pooled[0]}, {0: pooled[1]}).problems
+    expected = compare_policies({0: pooled[0]}, {0: pooled[1]}).problems
     assert (found.problems.low, found.problems.high, found.problems.p_value) == pytest.approx(
         (expected.low, expected.high, expected.p_value)
     )
@@ -67,7 +67,7 @@ def test_over_seeds_it_is_the_interval_of_the_results() -> None:
 
 def test_one_seed_has_no_interval_over_seeds() -> None:
     first, second = pair_of(2, 10, 2)
-    found = compare({1: first}, {1: second}).seeds
+    found = compare_policies({1: first}, {1: second}).seeds
     assert math.isnan(found.stderr)
     assert math.isnan(found.high)
     assert found.p_value == 1
@@ -78,7 +78,7 @@ def test_pass_at_k_is_compared_by_the_same_rules() -> None:
     values = [
         [1 - math.comb(4 - int(row.sum()), 2) / math.comb(4, 2) for row in samples] for samples in (first, second)
     ]
-    found = compare({1: first}, {1: second}, k=2).problems
+    found = compare_policies({1: first}, {1: second}, k=2).problems
     interval = stats.ttest_rel(*values).confidence_interval()
     assert (found.low, found.high) == pytest.approx((interval.low, interval.high))
     permuted = stats.permutation_test(
@@ -86,17 +86,17 @@ def test_pass_at_k_is_compared_by_the_same_rules() -> None:
     )
     assert found.p_value == pytest.approx(permuted.pvalue)
     with pytest.raises(ValueError, match="needs at least 5"):
-        compare({1: first}, {1: second}, k=5)
+        compare_policies({1: first}, {1: second}, k=5)
 
 
 def test_pairs_that_are_none_are_refused() -> None:
     first, second = pair_of(4, 6, 2)
     with pytest.raises(DataError, match=r"one policy has seeds \[1\], the other \[2\]"):
-        compare({1: first}, {2: second})
+        compare_policies({1: first}, {2: second})
     with pytest.raises(DataError, match=r"shapes \[\(5, 2\), \(6, 2\)\]"):
-        compare({1: first}, {1: second[:5]})
+        compare_policies({1: first}, {1: second[:5]})
     with pytest.raises(DataError, match="one number of samples for each policy"):
-        compare({1: first, 2: first[:, :1]}, {1: second, 2: second})
+        compare_policies({1: first, 2: first[:, :1]}, {1: second, 2: second})
 
 
 @pytest.mark.parametrize(("plus", "n"), [(3, 3), (9, 12), (270, 500), (7100, 14042)])
@@ -138,7 +138,7 @@ def test_equal_policies_are_told_apart_no_more_often_than_the_level() -> None:
     for _ in range(400):
         p = rng.beta(0.4, 0.8, 30)[:, None]
         first, second = rng.random((30, 8)) < p, rng.random((30, 8)) < p
-        p_values.append(compare({1: first}, {1: second}).problems.p_value)
+        p_values.append(compare_policies({1: first}, {1: second}).problems.p_value)
     # The test is exact; three standard errors of a share of 400.
     assert np.mean(np.array(p_values) <= 0.05) < 0.05 + 3 * math.sqrt(0.05 * 0.95 / 400)
     assert np.mean(np.array(p_values) <= 0.5) > 0.35
@@ -146,10 +146,10 @@ def test_equal_policies_are_told_apart_no_more_often_than_the_level() -> None:
 
 def test_policies_that_agree_on_every_problem_are_not_proven_equal() -> None:
     wrong, right = np.zeros((30, 8), dtype=bool), np.ones((30, 8), dtype=bool)
-    same = compare({1: wrong}, {1: wrong}).problems
+    same = compare_policies({1: wrong}, {1: wrong}).problems
     assert (same.value, same.stderr, same.p_value) == (0, 0, 1)
     assert (same.low, same.high) == pytest.approx((-(1 - 0.05 ** (1 / 30)), 1 - 0.05 ** (1 / 30)))
-    apart = compare({1: right}, {1: wrong}).problems
+    apart = compare_policies({1: right}, {1: wrong}).problems
     assert (apart.value, apart.high) == (1, 1)
     assert apart.low == pytest.approx(1 - 2 * (1 - 0.05 ** (1 / 30)))
     assert apart.p_value == pytest.approx(2.0**-29)
@@ -171,7 +171,7 @@ def test_a_table_is_corrected_as_a_whole() -> None:
     clustered = pair_of(7, 40, 4)
     pairs["grpo", "dynamath"] = Pair({1: clustered[0]}, {1: clustered[1]}, np.arange(40) % 10)
     table = compare_table(pairs)
-    alone = {key: compare(*pair) for key, pair in pairs.items()}
+    alone = {key: compare_policies(*pair) for key, pair in pairs.items()}
     assert [c.problems.p_corrected for c in table.values()] == holm([c.problems.p_value for c in alone.values()])
     assert {key: c.problems.p_value for key, c in table.items()} == {k: c.problems.p_value for k, c in alone.items()}
     assert table["grpo", "dynamath"].problems.unit == "clusters"

@@ -27,18 +27,18 @@ def wilson_level(units: int) -> float:
 
 
 def test_missing_samples_are_refused_and_named() -> None:
-    assert metrics.complete([[True, False], [1.0, 0.0]], 2).tolist() == [[True, False]] * 2
+    assert metrics.complete_samples([[True, False], [1.0, 0.0]], 2).tolist() == [[True, False]] * 2
     short = [[True] * 16, [True] * 8, [False] * 16]
     with pytest.raises(DataError, match=r"1 of 3 problems do not have the 16 samples asked for \(problem q2 has 8\)"):
-        metrics.complete(short, 16, ["q1", "q2", "q3"])
+        metrics.complete_samples(short, 16, ["q1", "q2", "q3"])
     with pytest.raises(DataError, match=r"row 0 has 2"):
-        metrics.complete(np.array([[1, 0, np.nan], [1, 0, 1]]), 3)
+        metrics.complete_samples(np.array([[1, 0, np.nan], [1, 0, 1]]), 3)
     with pytest.raises(DataError, match="has 1"):
-        metrics.complete([[None, True]], 2)
+        metrics.complete_samples([[None, True]], 2)
     with pytest.raises(DataError, match="2 of 2 problems"):
-        metrics.complete([[True] * 4] * 2, 2)
+        metrics.complete_samples([[True] * 4] * 2, 2)
     with pytest.raises(DataError, match="no graded samples"):
-        metrics.complete([], 2)
+        metrics.complete_samples([], 2)
 
 
 def test_grades_that_are_no_grades_are_refused() -> None:
@@ -199,7 +199,7 @@ def test_majority_against_the_modes_of_the_standard_library() -> None:
 
 def test_worst_case_of_single_answers_counts_whole_clusters() -> None:
     correct = np.array([[True], [True], [True], [False], [True], [True]])
-    found = metrics.worst_case(correct, ["a", "a", "b", "b", "c", "c"])
+    found = metrics.worst_case_share(correct, ["a", "a", "b", "b", "c", "c"])
     assert found["value"] == pytest.approx(2 / 3)
     assert found["stderr"] == pytest.approx(stats.sem([1, 0, 1]))
     expected = stats.binomtest(2, 3).proportion_ci(wilson_level(3), method="wilson")
@@ -210,7 +210,7 @@ def test_worst_case_of_several_samples_is_the_mean_over_every_choice_of_one() ->
     correct = graded(np.random.default_rng(8), 12, 3, 3, 1)
     labels = np.arange(12) // 3
     choices = [np.mean([all(sample) for sample in itertools.product(*correct[labels == c])]) for c in range(4)]
-    assert metrics.worst_case(correct, labels)["value"] == pytest.approx(np.mean(choices))
+    assert metrics.worst_case_share(correct, labels)["value"] == pytest.approx(np.mean(choices))
 
 
 def test_rates_of_a_cell() -> None:

@@ -12,6 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
+from relax.config.stage_settings import EvaluateSettings, GenerateSettings
 from relax.data.images import keep, picture
 from relax.data.problem_files import read_problems, write_problems
 from relax.data.processor import forbidden_tokens, pictures
@@ -19,9 +20,9 @@ from relax.data.prompt import conversation
 from relax.errors import ConfigError
 from relax.evaluation import backends
 from relax.evaluation import generate_stage as stage
-from relax.evaluation.evaluate_stage import score_stage
+from relax.evaluation.evaluate_stage import evaluate_stage
 from relax.evaluation.grade_stage import grade_stage
-from relax.evaluation.shards import read_responses
+from relax.evaluation.shards import read_generation
 from relax.latent.rollouts import sample
 from relax.models.policy import load_policy
 from relax.records.record import Run
@@ -52,12 +53,19 @@ def problems(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def generate(policy: Path, problems: Path, out: Path, **changed: Any) -> None:
     settings = SETTINGS | changed
-    stage.generate(settings, policy, problems, out, Run("generate", {"name": "t"}, settings, [policy, problems]), "t")
+    stage.generate_stage(
+        GenerateSettings(**settings),
+        policy,
+        problems,
+        out,
+        Run("generate", {"name": "t"}, settings, [policy, problems]),
+        "t",
+    )
 
 
 def test_greedy_responses_are_those_of_one_prompt_alone(policy: Path, problems: Path, tmp_path: Path) -> None:
     generate(policy, problems, tmp_path / "out")
-    ((_, questions, found),) = read_responses(tmp_path / "out")
+    ((_, questions, found),) = read_generation(tmp_path / "out")
     assert found.groupby("decoding").size().to_dict() == {"greedy": 20, "sampled": 40}
     greedy = found[found.decoding == "greedy"].set_index("id")
     model, processor = load_policy(policy)
@@ -117,7 +125,7 @@ def test_other_pictures_are_other_blocks(policy: Path, problems: Path, tmp_path:
 
 def test_scores_are_broken_down_by_dependence_and_variant(policy: Path, problems: Path, tmp_path: Path) -> None:
     generate(policy, problems, tmp_path / "out")
-    ((_, _, found),) = read_responses(tmp_path / "out")
+    ((_, _, found),) = read_generation(tmp_path / "out")
     place = next((tmp_path / "out" / "visual").glob("greedy-*.parquet"))
     gold = {p.id: p.answer for p in read_problems(problems)}
     right = [p.id for p in read_problems(problems) if p.variant in ("plain", "size") and p.dependence == "text"]
@@ -126,7 +134,8 @@ def test_scores_are_broken_down_by_dependence_and_variant(policy: Path, problems
     table["response"] = [rf"\boxed{{{gold[i]}}}" if i in right else "nothing" for i in table.id]
     table.to_parquet(place, index=False)
     grade_stage(tmp_path / "out", tmp_path / "grades", Run("grade", {"name": "t"}, {}), "t")
-    score_stage(SETTINGS, tmp_path / "grades", tmp_path / "scores", Run("evaluate", {"name": "t"}, SETTINGS))
+    asked = EvaluateSettings(benchmarks=SETTINGS["benchmarks"])
+    evaluate_stage(asked, tmp_path / "grades", tmp_path / "scores", Run("evaluate", {"name": "t"}, SETTINGS))
     scores = json.loads((tmp_path / "scores" / "visual" / "scores.json").read_text())["metrics"]
     values = {name: score["value"] for name, score in scores.items() if name.endswith("mean@1")}
     told = sum(p.dependence == "text" for p in read_problems(problems))
@@ -172,7 +181,7 @@ def test_real_images_go_through(policy: Path, problems: Path, tmp_path: Path, na
         (wide / part.name).write_bytes(part.read_bytes())
     (wide / "config.json").write_text(json.dumps(config))
     generate(wide, problems, tmp_path / "out", benchmarks={name: entry}, batch_size=16)
-    ((_, questions, found),) = read_responses(tmp_path / "out")
+    ((_, questions, found),) = read_generation(tmp_path / "out")
     assert len(questions) == len(found) == rows
 
 

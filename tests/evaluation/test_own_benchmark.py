@@ -30,7 +30,7 @@ metadata:
 def test_a_file_of_the_users_own_is_a_benchmark(tmp_path: Path) -> None:
     file = tmp_path / "contest.yaml"
     file.write_text(OWN)
-    check_tasks({"contest": {"task": str(file)}})
+    check_tasks({"contest": str(file)})
     assert read_task(str(file))["generation_kwargs"] == read_task("gsm8k")["generation_kwargs"]
     rows = [
         {"number": 7, "text": "1 + 1?", "result": 2, "part": "sums"},
@@ -66,7 +66,7 @@ def test_a_file_of_the_users_own_that_lacks_something_says_so(tmp_path: Path, ol
 
 def test_a_file_that_is_no_task_and_one_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"benchmark contest: no task file gone.yaml; put it there, or name another"):
-        check_tasks({"contest": {"task": "gone.yaml"}})
+        check_tasks({"contest": "gone.yaml"})
     for text, words in (
         ("- 1\n", "expected the keys and values of a task, found list"),
         ("task: x\n", "has no metadata"),

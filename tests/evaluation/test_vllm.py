@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from relax.data.problem_files import write_problems
-from relax.evaluation.shards import read_responses
+from relax.evaluation.shards import read_generation
 from relax.tasks.noisy_sum import problems as noisy_sums
 from tests.evaluation.test_evaluation import SETTINGS, generate
 
@@ -37,7 +37,10 @@ def test_samples_by_vllm_depend_on_their_own_seed_alone(tiny_policy, tmp_path) -
             tiny_policy, tmp_path / "test.jsonl", tmp_path / name, backend="vllm", vllm_memory=0.2, block_size=size
         )
     small, large = (
-        {n: table.sort_values(["decoding", "id", "sample"]).response.tolist() for n, _, table in read_responses(folder)}
+        {
+            n: table.sort_values(["decoding", "id", "sample"]).response.tolist()
+            for n, _, table in read_generation(folder)
+        }
         for folder in (tmp_path / "small", tmp_path / "large")
     )
     assert small == large

@@ -6,6 +6,9 @@ import sys
 import numpy as np
 import pytest
 import torch
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from relax.koopman import Dictionary, KoopmanDSD, NonFiniteError, dsd
 
@@ -59,15 +62,47 @@ def test_a_dictionary_can_be_given_or_fitted(walks):
     assert np.abs(fitted.dictionary_ - given.weight.numpy()).max() == pytest.approx(1e-3, rel=0.05)
 
 
-def test_it_behaves_like_an_estimator(walks):
-    base = pytest.importorskip("sklearn.base")
-    estimator = KoopmanDSD(koopman_dim=6, ridge=0.5)
-    twin = base.clone(estimator).set_params(seed=4)
-    assert (twin.koopman_dim, twin.ridge, twin.seed) == (6, 0.5, 4)
-    assert not hasattr(twin.fit, "dsd_")
+def cannot_hold(estimator: KoopmanDSD) -> dict[str, str]:
+    """Checks of scikit-learn that trajectories do not allow, with the reason."""
+    if estimator.objective == "random":
+        return {}
+    return {"check_fit2d_1sample": "a dictionary is fitted to transitions, one state has none; the sentence says that"}
+
+
+@parametrize_with_checks(
+    [KoopmanDSD(koopman_dim=3), KoopmanDSD(koopman_dim=3, objective="residual", window=4)],
+    expected_failed_checks=cannot_hold,
+)
+def test_it_is_an_estimator_of_scikit_learn(estimator, check):
+    check(estimator)
+
+
+def test_it_is_cloned_with_its_arguments(walks):
+    given = Dictionary.random(5, 7, seed=9)
+    estimator = KoopmanDSD(koopman_dim=6, ridge=0.5, dictionary=given)
+    twin = clone(estimator).set_params(seed=4)
+    assert (twin.koopman_dim, twin.ridge, twin.seed, twin.dictionary.hash) == (6, 0.5, 4, given.hash)
     assert twin.fit(walks[0]) is twin
-    with pytest.raises(ValueError, match="rigde: no such argument"):
+    assert twin.get_feature_names_out()[0] == "koopmandsd0"
+    assert not hasattr(estimator, "dsd_")
+    with pytest.raises(ValueError, match="Invalid parameter 'rigde'"):
         twin.set_params(rigde=1)
+
+
+def test_rows_are_the_states_of_one_trajectory(walks):
+    rows = KoopmanDSD(koopman_dim=4).fit(walks[0].tolist())
+    assert rows.dsd_ == KoopmanDSD(koopman_dim=4).fit(walks[0]).dsd_
+    assert rows.dsd_ == pytest.approx(KoopmanDSD(koopman_dim=4).fit([walks[0].tolist()]).dsd_[0])
+
+
+def test_snapshots_ask_for_a_fit_and_for_its_trajectories(walks):
+    with pytest.raises(NotFittedError):
+        KoopmanDSD().transform(walks[0])
+    estimator = KoopmanDSD(koopman_dim=4).fit(walks)
+    with pytest.raises(ValueError, match="X: several trajectories"):
+        estimator.transform(walks)
+    with pytest.raises(ValueError, match="X has 4 features, but KoopmanDSD is expecting 5"):
+        estimator.transform(walks[0][:, :4])
 
 
 @pytest.mark.parametrize(
@@ -79,8 +114,10 @@ def test_it_behaves_like_an_estimator(walks):
             ValueError,
             r"X: item 1 has shape \(5, 2\); expected \(T, 3\)",
         ),
-        (np.zeros(5), ValueError, "X: item 0 has shape"),
-        (np.array([["a", "b"]]), TypeError, "X: item 0 holds <U1; expected real numbers"),
+        ([np.zeros((5, 3)), np.zeros(3)], ValueError, r"X: item 1 has shape \(3,\); expected \(states T, hidden size"),
+        ([np.array([["a", "b"]])], TypeError, "X: item 0 holds <U1; expected real numbers"),
+        (np.zeros(5), ValueError, "Expected 2D array, got 1D array"),
+        (np.array([["a", "b"]]), ValueError, "could not convert string to float"),
         (np.full((9, 3), np.nan), NonFiniteError, "hidden: the state at batch 0, position 0"),
     ],
 )

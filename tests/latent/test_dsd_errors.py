@@ -112,7 +112,7 @@ def test_a_failure_at_the_very_end_leaves_what_was_there(
     def fail(*_: object) -> dict[str, bytes]:
         raise NumericsError("the figure cannot be drawn.")
 
-    monkeypatch.setattr(dsd_output, "figures", fail)
+    monkeypatch.setattr(dsd_output, "draw_figures", fail)
     (tmp_path / "notes.txt").write_text("mine")
     code, terminal = relax_dsd(*options, "--out", tmp_path)
     assert (code, terminal.splitlines()[-1]) == (5, "relax dsd: the figure cannot be drawn.")

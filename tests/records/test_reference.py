@@ -10,7 +10,7 @@ from relax import cli
 from relax.paper import claims
 from relax.records.record import Run
 from relax.records.why import command, configuration, record_inputs
-from relax.results.claims.runs import evaluate
+from relax.results.claims.runs import judge_claims
 from relax.results.collect import collect
 from relax.results.tables.all import write_tables
 
@@ -24,7 +24,7 @@ def finished(all_runs, tmp_path, monkeypatch) -> Path:
     run = Run("tables", {"name": "synthetic"}, {})
     run.digests = record_inputs(root, [record["folder"] for record in results.records])
     written = write_tables(results, root / "tables")
-    texts = {"findings.md": "# Findings\n", claims.CONTENT: json.dumps(evaluate(results))}
+    texts = {"findings.md": "# Findings\n", claims.CONTENT: json.dumps(judge_claims(results))}
     for name, text in texts.items():
         (root / "tables" / name).write_text(text)
     run.finish(root / "tables", [*written, *(root / "tables" / name for name in texts)])

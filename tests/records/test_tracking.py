@@ -9,7 +9,7 @@ import pytest
 
 from relax.errors import DataError
 from relax.files import atomic_folder, atomic_write
-from relax.records.record import Run, digest_path, find_records, flat, read_record, record_folders
+from relax.records.record import Run, digest_path, find_records, flat_settings, read_record, record_folders
 from tests.conftest import REPOSITORY
 
 
@@ -121,4 +121,4 @@ def test_a_record_names_its_pipeline_run(tmp_path, monkeypatch) -> None:
 
 
 def test_flat() -> None:
-    assert flat({"a": {"b": {"c": 1}}, "d": [1]}) == {"a.b.c": 1, "d": [1]}
+    assert flat_settings({"a": {"b": {"c": 1}}, "d": [1]}) == {"a.b.c": 1, "d": [1]}

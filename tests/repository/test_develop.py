@@ -14,8 +14,8 @@ import pytest
 from relax import config
 from relax.config.benchmarks import check_tasks
 from relax.evaluation import backends
-from relax.evaluation.evaluate_stage import score_stage
-from relax.evaluation.generate_stage import generate
+from relax.evaluation.evaluate_stage import evaluate_stage
+from relax.evaluation.generate_stage import generate_stage
 from relax.evaluation.grade_stage import grade_stage
 from relax.evaluation.response import Response
 from relax.records.record import Run
@@ -54,6 +54,7 @@ from relax.config.benchmarks import read_task
 from relax.data.problem_files import read_problems
 from relax.records.code import code_of
 from relax.training.rewards import correctness
+from relax.training.train_stage import _series
 
 here = Path(relax.__file__).parents[1]
 files = ["config/config.yaml", "reversal.yaml", "small.yaml"]
@@ -64,10 +65,11 @@ logged = {}
 responses = [p.answer for p in problems[:10]] + [p.prompt[:-1] + "a" for p in problems[10:]]
 rewards = correctness([p.prompt for p in problems], responses, [p.answer for p in problems],
                       [p.source for p in problems], log_metric=logged.__setitem__)
-base = config.base_settings(config.load(files), "tiny")
+base = config.base_settings(config.load(files), "tiny").recorded()
 print(json.dumps({
     "here": str(here), "problems": [len(read_problems("data/train.jsonl")), len(problems)],
     "subset": len({p.prompt for p in problems}), "rewards": rewards, "logged": logged,
+    "kept": _series([{"step": 1, "grad_norm": 0.5, "other": 1.0, **logged}]),
     "base": {key: base[key] for key in ("source", "length")}, "benchmark": read_task("reversal")["task"],
     "code": code_of("data", {"source": "reversal"}) != code_of("data", {"source": "noisy-sum"}),
     "tokens": sorted(json.loads(Path("base/model/tokenizer.json").read_text())["model"]["vocab"]),
@@ -98,7 +100,9 @@ def test_a_task_is_one_file(tree: Path) -> None:
     found = json.loads(ended.stdout.splitlines()[-1])
     assert found == {
         "here": str(tree), "problems": [150, 20], "subset": 20, "rewards": [1.0] * 10 + [0.0] * 10,
-        "logged": {"reversal/length": 0.5}, "base": {"source": "reversal", "length": 6}, "benchmark": "reversal",
+        "kept": [{"step": 1, "grad_norm": 0.5, "reversal/length": 0.5}],
+        "logged": {"reversal/length": 0.5},
+        "base": {"source": "reversal", "length": 6}, "benchmark": "reversal",
         "code": True, "tokens": sorted(["<pad>", "<eos>", *"abcd:"]),
     }  # fmt: skip
 
@@ -148,16 +152,17 @@ def test_a_benchmark_is_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.chdir(tmp_path)
     put(tmp_path, "fractions.yaml", "fractions.jsonl", "with_fractions.yaml")
     loaded = config.load([BASE, tmp_path / "with_fractions.yaml"])
-    check_tasks(loaded["benchmarks"])
+    check_tasks({name: asked.task for name, asked in loaded.benchmarks.items()})
     config.check_local_files(loaded)
     tokenizer = make_tokenizer("".join(map(chr, range(32, 127))) + "\n", 512)
     make_text_model(scratch_settings, tokenizer, 512).save_pretrained("policy")
     tokenizer.save_pretrained("policy")
     monkeypatch.setattr(backends, "load_backend", lambda *_: Answers())
     settings = config.generate_settings(loaded)
-    settings["benchmarks"] = {"fractions": settings["benchmarks"]["fractions"]}
-    generate(settings, "policy", "data", "responses", Run("generate", {}, settings, ["policy"]), "test")
+    settings = settings.model_copy(update={"benchmarks": {"fractions": settings.benchmarks["fractions"]}})
+    made = Run("generate", {}, settings.recorded(), ["policy"])
+    generate_stage(settings, "policy", "data", "responses", made, "test")
     grade_stage("responses", "grades", Run("grade", {}, {}), "test")
-    score_stage(settings, "grades", "scores", Run("evaluate", {}, settings))
+    evaluate_stage(settings, "grades", "scores", Run("evaluate", {}, settings.recorded()))
     scores = json.loads((tmp_path / "scores/fractions/scores.json").read_text())
     assert (scores["problems"], scores["metrics"]["mean@1"]["value"]) == (3, pytest.approx(2 / 3))

@@ -1,7 +1,6 @@
 """The documentation against the code: keys, defaults, names, metrics, links, numbers, and every value's source."""
 
 import ast
-import copy
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -60,28 +59,36 @@ def test_what_runs_again_is_what_the_settings_of_the_stages_say() -> None:
     table = rows(sections(README)["What runs again"])
     assert len(table) > 10
     for changed, again, *_ in table:
-        after, path = copy.deepcopy(before), code(changed).split(".")
-        place = after
-        for key in path[:-1]:
-            place = place[key]
-        assert path[-1] in place, changed
-        place[path[-1]] = "another value"
+        after = with_another(before, code(changed).split("."))
         concerned = [name for name, now in stages(after).items() if now != stages(before)[name]]
         assert sorted(again.strip("| ").split(", ")) == sorted(concerned), changed
 
 
-def stages(loaded: dict[str, Any]) -> dict[str, Any]:
+def with_another(value: Any, path: list[str]) -> Any:
+    """The value with another one at a path below it."""
+    if path and isinstance(value, dict):
+        return {**value, path[0]: with_another(value[path[0]], path[1:])}
+    if path:
+        return value.model_copy(update={path[0]: with_another(getattr(value, path[0]), path[1:])})
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, list | dict):
+        return value[1:] if isinstance(value, list) else {"x": {}}
+    return value + 1 if isinstance(value, int) else value * 2
+
+
+def stages(loaded: config.Experiment) -> dict[str, str]:
     return {
-        "data": config.data_settings(loaded),
-        "base": config.base_settings(loaded, "tiny"),
-        "dictionary": config.dictionary_settings(loaded),
-        "train": config.train_settings(loaded, "relax"),
-        "extract": config.extract_settings(loaded),
-        "koopman": config.koopman_settings(loaded),
-        "overlap": config.overlap_settings(loaded),
-        "generate": config.generate_settings(loaded),
-        "evaluate": config.evaluate_settings(loaded),
-        "results": config.results_settings(loaded),
+        "data": config.digest(config.data_settings(loaded)),
+        "base": config.digest(config.base_settings(loaded, "tiny")),
+        "dictionary": config.digest(config.dictionary_settings(loaded)),
+        "train": config.digest(config.train_settings(loaded, "relax")),
+        "extract": config.digest(config.extract_settings(loaded)),
+        "koopman": config.digest(config.koopman_settings(loaded)),
+        "overlap": config.digest(config.overlap_settings(loaded)),
+        "generate": config.digest(config.generate_settings(loaded)),
+        "evaluate": config.digest(config.evaluate_settings(loaded)),
+        "results": config.digest(config.results_settings(loaded)),
     }
 
 
@@ -128,31 +135,31 @@ def said(lines: list[str], number: int) -> str:
 
 def test_the_paper_is_planned_in_full() -> None:
     loaded = config.load([DEMO, PAPER])
-    matrix = loaded["matrix"]
-    assert [len(matrix[key]) for key in ("policies", "seeds", "benchmarks")] == [5, 3, 6]
-    assert {"grpo", "grpo-kl", "relax", "relax-sv", "relax-sv-no-kl"} <= set(matrix["methods"])
-    samples = {name: loaded["benchmarks"][name]["samples"] for name in matrix["benchmarks"]}
+    matrix = loaded.matrix
+    assert [len(getattr(matrix, key)) for key in ("policies", "seeds", "benchmarks")] == [5, 3, 6]
+    assert {"grpo", "grpo-kl", "relax", "relax-sv", "relax-sv-no-kl"} <= set(matrix.methods)
+    samples = {name: loaded.benchmarks[name].samples for name in matrix.benchmarks}
     assert samples == {"math500": 0, "minerva": 0, "amc22": 32, "amc23": 32, "aime24": 32, "aime25": 32}
-    training = loaded["training"]
-    per_step = training["prompts_per_step"] * training["rollouts_per_prompt"]
-    assert (per_step, per_step % training["micro_batch"]) == (512, 0)
-    assert training["checkpoint_every"] % training["updates_per_generation"] == 0
-    for name in matrix["policies"]:
-        assert re.fullmatch("[0-9a-f]{40}", loaded["policies"][name]["hub"]["revision"])
+    training = loaded.training
+    per_step = training.prompts_per_step * training.rollouts_per_prompt
+    assert (per_step, per_step % training.micro_batch) == (512, 0)
+    assert training.checkpoint_every % training.updates_per_generation == 0
+    for name in matrix.policies:
+        assert re.fullmatch("[0-9a-f]{40}", loaded.policies[name].hub.revision)
 
 
 def test_the_multimodal_half_is_planned_in_full() -> None:
     loaded = config.load([DEMO, MULTIMODAL])
-    matrix = loaded["matrix"]
-    assert [len(matrix[key]) for key in ("policies", "seeds", "benchmarks")] == [2, 3, 7]
-    assert all(loaded["benchmarks"][name]["greedy"] for name in matrix["benchmarks"])
-    assert not any(loaded["benchmarks"][name]["samples"] for name in matrix["benchmarks"])
-    (data,) = loaded["data"]["datasets"]
-    assert (data["file"], data["archive"], data["images"]) == ("39Krelease.parquet", "images.zip", "image")
-    assert loaded["prompt"]["chat_template"]
-    pinned = [loaded["policies"][name]["hub"]["revision"] for name in matrix["policies"]] + [data["revision"]]
+    matrix = loaded.matrix
+    assert [len(getattr(matrix, key)) for key in ("policies", "seeds", "benchmarks")] == [2, 3, 7]
+    assert all(loaded.benchmarks[name].greedy for name in matrix.benchmarks)
+    assert not any(loaded.benchmarks[name].samples for name in matrix.benchmarks)
+    (data,) = loaded.data.datasets
+    assert (data.file, data.archive, data.images) == ("39Krelease.parquet", "images.zip", "image")
+    assert loaded.prompt.chat_template
+    pinned = [loaded.policies[name].hub.revision for name in matrix.policies] + [data.revision]
     assert all(re.fullmatch("[0-9a-f]{40}", revision) for revision in pinned)
-    weights = {loaded["methods"][name]["alpha"] for name in loaded["ablations"]["figure-4"]["arms"].values()}
+    weights = {loaded.methods[name].alpha for name in loaded.ablations["figure-4"].arms.values()}
     assert weights == {0.0, 0.1, 0.3, 1.0}
 
 

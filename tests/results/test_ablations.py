@@ -169,10 +169,10 @@ def test_the_statements_name_figures_and_arms_of_the_configurations():
     labels = {(one.figure, one.arm) for one in found}
     demo = [REPOSITORY / "config/config.yaml"]
     for name, figures in (("ablations", {"figure-4", "figure-5", "figure-6"}), ("paper_text", {"figure-5"})):
-        loaded = config.load([*demo, REPOSITORY / f"config/{name}.yaml"])["ablations"]
+        loaded = config.load([*demo, REPOSITORY / f"config/{name}.yaml"]).ablations
         assert figures <= set(loaded)
         for figure in figures:
-            assert {arm for known, arm in labels if known == figure} <= set(loaded[figure]["arms"])
+            assert {arm for known, arm in labels if known == figure} <= set(loaded[figure].arms)
     for one in found:
         assert one.than == "" or (one.figure, one.than) in labels | {
             ("figure-5", "ReLaX"),

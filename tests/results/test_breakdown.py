@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from relax.results.collect import collect
-from relax.results.figures.pass_at_k import pass_at_k
-from relax.results.tables.all import final
+from relax.results.figures.pass_at_k import pass_at_k_figure
+from relax.results.tables.all import final_table
 from relax.results.tables.breakdown import breakdown
 from relax.results.tables.render import to_markdown
 from tests.results.results_fixture import config_of, make_results
@@ -72,7 +72,7 @@ def test_the_gain_where_the_picture_is_needed_is_set_against_the_gain_elsewhere(
 
 def test_drawings_are_not_counted_as_problems(tmp_path: Path) -> None:
     config = make_results(tmp_path, config_of())
-    assert "noisy-sum (100 problems), long-sum (100 problems)." in final(collect(tmp_path, config)).caption
+    assert "noisy-sum (100 problems), long-sum (100 problems)." in final_table(collect(tmp_path, config)).caption
     for path in (tmp_path / "grades").rglob("noisy-sum/grades.parquet"):
         grades = pd.read_parquet(path)
         grades["cluster"] = grades.id.map(lambda name: f"c{int(name[1:]) // 5}")  # ten questions: two problems in five
@@ -80,5 +80,5 @@ def test_drawings_are_not_counted_as_problems(tmp_path: Path) -> None:
     for path in (tmp_path / "evaluate").rglob("noisy-sum/scores.json"):
         path.write_text(path.read_text().replace('"problems": 100', '"problems": 10'))
     results = collect(tmp_path, config)
-    assert "noisy-sum (2 problems in 10 variants), long-sum (100 problems)." in final(results).caption
-    assert "(noisy-sum: 2 problems in 10 variants; unbiased" in pass_at_k(results, "tiny").caption
+    assert "noisy-sum (2 problems in 10 variants), long-sum (100 problems)." in final_table(results).caption
+    assert "(noisy-sum: 2 problems in 10 variants; unbiased" in pass_at_k_figure(results, "tiny").caption

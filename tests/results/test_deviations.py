@@ -12,7 +12,7 @@ DEMO, PAPER = (REPOSITORY / "config" / name for name in ("config.yaml", "paper_t
 
 
 def differing(*files):
-    table = deviations(config.load(files), read_settings())
+    table = deviations(config.load(files).recorded(), read_settings())
     return {row["setting"]: row["here"] for row in table.rows}, table.caption
 
 

@@ -328,7 +328,7 @@ def test_an_update_that_is_not_measured_is_not_invented(tmp_path):
 
 
 def test_the_papers_configuration_stands_for_every_row_that_we_run():
-    loaded = config.load([REPOSITORY / "config/config.yaml", REPOSITORY / "config/paper_text.yaml"])
+    loaded = config.load([REPOSITORY / "config/config.yaml", REPOSITORY / "config/paper_text.yaml"]).recorded()
     given, matrix = loaded["paper"], loaded["matrix"]
     not_run = {"FR3E", "DCPO", "HICRA", "SimpleRL", "R1-zero-Div"}
     for layout in LAYOUTS[1:3]:

@@ -11,7 +11,7 @@ from relax import cli
 from relax.errors import DataError
 from relax.paper import claims
 from relax.paper.claims import FILE, MEANING, combined, hours, read_claims, read_references, to_markdown
-from relax.results.claims.runs import TESTS, evaluate
+from relax.results.claims.runs import TESTS, judge_claims
 from relax.results.collect import collect
 from relax.results.intervals import fit_entropy_reward
 from relax.results.model import Matrix, Results
@@ -268,7 +268,7 @@ def test_cost_is_held_against_the_larger_printed_increase(factor, status):
 
 def test_the_cost_of_a_claim_is_that_of_its_methods_and_of_what_all_share():
     finals = {"grpo": {"H": 0.3, "R": 0.6, "eig": 0.1}, "relax": {"H": 0.5, "R": 0.7, "eig": 0.3}}
-    content = evaluate(results_of(finals))
+    content = judge_claims(results_of(finals))
     found = content["claims"]["relax-explores"]
     # Two methods of three runs at 72 s, and 36 s of data.
     assert found["cpu_hours"] == pytest.approx((2 * 3 * 72 + 36) / 3600, abs=1e-4)
@@ -278,7 +278,7 @@ def test_the_cost_of_a_claim_is_that_of_its_methods_and_of_what_all_share():
 
 
 def test_a_whole_folder_and_its_page(all_runs, one_seed, no_runs):
-    content = evaluate(collect(*all_runs))
+    content = judge_claims(collect(*all_runs))
     json.dumps(content, allow_nan=False)
     assert list(content["claims"]) == [claim.id for claim in read_claims()]
     assert content["commits"] == ["5e4d" * 10]
@@ -291,9 +291,9 @@ def test_a_whole_folder_and_its_page(all_runs, one_seed, no_runs):
             assert f"- *{part['status']}*: {part['text']}" in page
             if "DSD" in part["text"]:
                 assert "eigenvalues" in part["text"] or "singular values" in part["text"]
-    statuses = {found["status"] for found in evaluate(collect(*one_seed))["claims"].values()}
+    statuses = {found["status"] for found in judge_claims(collect(*one_seed))["claims"].values()}
     assert statuses <= {"no interval", "not run"}
-    empty = evaluate(collect(*no_runs))
+    empty = judge_claims(collect(*no_runs))
     assert {found["status"] for found in empty["claims"].values()} == {"not run"}
     assert (empty["started"], empty["commits"]) == (None, [])
     assert "not run" in to_markdown(read_claims(), {"synthetic": empty})

@@ -13,10 +13,10 @@ from relax.errors import DataError
 from relax.results.collect import collect
 from relax.results.figures.ablation_figures import ablation_bars, ablation_curves
 from relax.results.figures.all import read_figures, write_figures
-from relax.results.figures.embedding import tsne
-from relax.results.figures.spectra import _medians, eigenvalues
+from relax.results.figures.embedding import tsne_figure
+from relax.results.figures.spectra import _medians, eigenvalue_figure
 from relax.results.figures.style import look, save
-from relax.results.figures.training_curves import dynamics, share_above_xi
+from relax.results.figures.training_curves import dynamics_figure, share_above_xi_figure
 from relax.results.intervals import fit_entropy_reward
 from relax.results.model import Ablation
 from tests.results.results_fixture import METHODS, STEPS, config_of, make_results
@@ -56,7 +56,7 @@ def test_every_figure_is_a_vector_and_a_picture(drawn):
 
 def test_the_same_results_give_the_same_bytes(drawn, all_runs, tmp_path):
     results = collect(*all_runs)
-    for draw in (dynamics, eigenvalues, tsne):
+    for draw in (dynamics_figure, eigenvalue_figure, tsne_figure):
         figure = save(partial(draw, results, "tiny"), tmp_path)
         assert figure.svg.read_bytes() == drawn[figure.name].svg.read_bytes()
         assert figure.png.read_bytes() == drawn[figure.name].png.read_bytes()
@@ -105,7 +105,7 @@ def test_captions_of_before_the_paper_field_are_read(tmp_path):
 
 def test_dynamics_have_both_spectra_and_every_seed(all_runs):
     results = collect(*all_runs)
-    canvas = dynamics(results, "tiny").canvas
+    canvas = dynamics_figure(results, "tiny").canvas
     titles = [ax.get_title(loc="left") or ax.get_title() for ax in canvas.axes]
     assert [title for title in titles if title.startswith("DSD")] == ["DSD of eigenvalues", "DSD of singular values"]
     for ax in canvas.axes:
@@ -157,7 +157,7 @@ def test_an_ablation_of_one_finished_arm_is_not_drawn(one_seed):
 def test_a_dimension_of_a_methods_own_is_named(all_runs):
     root, config = all_runs
     own = config | {"methods": config["methods"] | {"relax": config["methods"]["relax"] | {"koopman_dim": 4}}}
-    assert "dimension 8, but 4 for relax" in dynamics(collect(root, own), "tiny").caption
+    assert "dimension 8, but 4 for relax" in dynamics_figure(collect(root, own), "tiny").caption
 
 
 def test_reading_figures_that_are_not_there(tmp_path):
@@ -189,9 +189,9 @@ def test_several_policies_have_figures_of_their_own(tmp_path):
     config = config_of(policies=["small", "large"], seeds=[1])
     make_results(tmp_path / "r", config, [("large", "grpo", 1), ("small", "grpo", 1)])
     results = collect(tmp_path / "r", config)
-    names = [save(partial(dynamics, results, policy), tmp_path).name for policy in ("small", "large")]
+    names = [save(partial(dynamics_figure, results, policy), tmp_path).name for policy in ("small", "large")]
     assert names == ["dynamics-small", "dynamics-large"]
-    assert save(partial(share_above_xi, results, "small"), tmp_path) is None, "GRPO has no limit"
+    assert save(partial(share_above_xi_figure, results, "small"), tmp_path) is None, "GRPO has no limit"
 
 
 def test_median_line_does_not_cross_gaps(all_runs):

@@ -9,9 +9,10 @@ import pytest
 from matplotlib.colors import to_rgb
 from scipy import signal, stats
 
+from relax.config.stage_settings import KoopmanSettings
 from relax.results.collect import collect
-from relax.results.figures.embedding import embed, tsne
-from relax.results.figures.lag import _changes, lag
+from relax.results.figures.embedding import embed, tsne_figure
+from relax.results.figures.lag import _changes, lag_figure
 from relax.results.figures.style import COLOURS, LINES, MARKERS, curves, look, panels, spacing, wrapped
 from relax.results.intervals import (
     fit_entropy_reward,
@@ -197,14 +198,14 @@ def test_lags_are_counted_in_steps_whatever_a_method_logs(all_runs):
     between = results.series.step % 2 == 0
     results.series.loc[between, "reward"] = np.nan
     results.series.loc[between & (results.series.method == "relax"), ["dsd/eigenvalues"]] = np.nan
-    drawing = lag(results, "tiny")
+    drawing = lag_figure(results, "tiny")
     assert "two values 4 steps apart" in drawing.caption
     for ax in drawing.canvas.axes:
         assert list(ax.lines[1].get_xdata()) == list(range(-10, 11, 2))
 
 
 def test_lag_says_what_a_lag_means(all_runs):
-    drawing = lag(collect(*all_runs), "tiny")
+    drawing = lag_figure(collect(*all_runs), "tiny")
     assert "two values 3 steps apart" in drawing.caption
     assert "positive lag: DSD moves first" in drawing.caption
     assert len(drawing.canvas.axes) == 10
@@ -213,7 +214,7 @@ def test_lag_says_what_a_lag_means(all_runs):
 def test_runs_too_short_for_a_lag_have_no_such_figure(all_runs):
     results = collect(*all_runs)
     results.series = results.series[results.series.step <= 8]
-    assert lag(results, "tiny") is None
+    assert lag_figure(results, "tiny") is None
 
 
 def test_the_map_is_the_same_every_time_and_keeps_groups_together():
@@ -228,7 +229,7 @@ def test_the_map_is_the_same_every_time_and_keeps_groups_together():
 
 def test_the_map_says_what_it_shows(all_runs):
     results = collect(*all_runs)
-    caption = tsne(results, "tiny").caption
+    caption = tsne_figure(results, "tiny").caption
     assert "initial policy and the final policies of grpo, grpo-kl, relax, relax-sv, relax-sv-no-kl" in caption
     assert f"{len(results.matrices)} points" in caption
     found = results.trajectories.query("kind == 'policy'")
@@ -243,7 +244,7 @@ def test_folders_from_before_the_matrices_still_count(tmp_path):
         path.unlink()
     results = collect(tmp_path, config)
     assert len(results.trajectories)
-    assert tsne(results, "tiny") is None
+    assert tsne_figure(results, "tiny") is None
 
 
 def test_matrices_are_those_of_the_trajectories(tmp_path):
@@ -267,7 +268,7 @@ def test_matrices_are_those_of_the_trajectories(tmp_path):
     kinds = ["probe"] * 2 + ["policy"] * (count - 2)
     responses = pd.DataFrame({"id": [f"p/{i}" for i in range(count)], "kind": kinds, "length": 12, "correct": True})
     responses.to_parquet(latent / "responses.parquet")
-    analyse.analyse({"ridge": 0.01}, latent, tmp_path / "out", Run("koopman", {}, {}))
+    analyse.koopman_stage(KoopmanSettings(ridge=0.01), latent, tmp_path / "out", Run("koopman", {}, {}))
     found = pd.read_parquet(tmp_path / "out/matrices.parquet")
     assert list(found.id) == [f"p/{i}" for i in range(2, analyse.MAPPED + 2)]
     assert str(tmp_path / "out/matrices.parquet") in json.loads((tmp_path / "out/run.json").read_text())["outputs"]

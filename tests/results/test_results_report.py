@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 import pytest
 
 from relax.paper.claims import read_claims
-from relax.results.claims.runs import evaluate
+from relax.results.claims.runs import judge_claims
 from relax.results.collect import collect
 from relax.results.figures.style import Figure
 from relax.results.findings import Finding, findings
@@ -253,7 +253,7 @@ def test_the_settings_of_the_runs_are_listed(page):
 
 
 def test_the_page_has_every_claim_with_command_cost_status_and_numbers(page, all_runs):
-    content = evaluate(collect(*all_runs))["claims"]
+    content = judge_claims(collect(*all_runs))["claims"]
     for claim in read_claims():
         found = content[claim.id]
         assert page.text.count(claim.claim) == 2  # in the table and above the numbers

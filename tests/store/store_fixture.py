@@ -25,7 +25,7 @@ QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION
 
 def demo_config(name: str = "synthetic", **changes: Any) -> config.Config:
     """The demo's configuration under another name."""
-    return config.merge(config.load([DEMO]), {"name": name, **changes})
+    return config.merge(config.load([DEMO]).recorded(), {"name": name, **changes})
 
 
 def make_experiment(root: Path, loaded: config.Config | None = None, figures: bool = False) -> config.Config:
@@ -35,12 +35,15 @@ def make_experiment(root: Path, loaded: config.Config | None = None, figures: bo
     (root / "dictionary" / "tiny" / "dictionary.safetensors").write_bytes(b"weights of W")
     (root / "train" / "tiny" / "grpo" / "seed-1" / "rollouts.jsonl").write_text('{"step": 1, "response": "8+8=6"}\n')
     make_tables(root, loaded, root / "tables")
-    write_record(root / "tables", "tables", {"name": loaded["name"]}, config.results_settings(loaded))
+    read = config.results_settings(config.check(loaded))
+    write_record(root / "tables", "tables", {"name": loaded["name"]}, read)
     if figures:
         from relax.results.figures.all import write_figures
 
         write_figures(collect(root, loaded), root / "figures")
-        write_record(root / "figures", "figures", {"name": loaded["name"]}, config.results_settings(loaded))
+        write_record(
+            root / "figures", "figures", {"name": loaded["name"]}, config.results_settings(config.check(loaded))
+        )
     (root / "report.html").write_text("<h1>The report</h1>")
     return loaded
 

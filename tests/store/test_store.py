@@ -84,9 +84,9 @@ def test_the_names_in_the_store_are_readable() -> None:
 
 
 def test_tables_log_the_matrix_and_no_definition_of_what_does_not_run(tmp_path) -> None:
-    made = {"verb": "tables", "settings": config.results_settings(CONFIG)}
+    made = {"verb": "tables", "settings": config.results_settings(config.check(CONFIG))}
     assert set(jobs.parameters_of(made)) == {f"matrix.{k}" for k in ("policies", "methods", "seeds", "benchmarks")}
-    train = {"verb": "train", "settings": config.train_settings(CONFIG, "relax")}
+    train = {"verb": "train", "settings": config.train_settings(config.check(CONFIG), "relax").recorded()}
     shown = jobs.parameters_of(train)
     assert shown["method.alpha"] == str(CONFIG["methods"]["relax"]["alpha"])
     assert shown["training.steps"] == "80"

@@ -346,14 +346,16 @@ def test_what_moves_first_is_found(shift: int) -> None:
         record["curves"]["entropy"] = np.exp(0.1 * waves[5:105]).tolist()
         record["curves"]["dsd/eigenvalues"] = np.exp(0.1 * waves[5 + shift : 105 + shift]).tolist()
     study = Study.of(MAIN, records)
-    found = foresight.lag(list(study.runs.values()), "eigenvalues")
+    found = foresight.early_lag(list(study.runs.values()), "eigenvalues")
     assert found.at == 2 * shift
     assert found.value > found.band
     assert found.dsd.n == 16
 
 
 def test_a_fall_of_both_is_measured() -> None:
-    found = foresight.lag(list(study_of({}, seeds=range(1, 4), methods=["grpo"]).runs.values()), "singular_values")
+    found = foresight.early_lag(
+        list(study_of({}, seeds=range(1, 4), methods=["grpo"]).runs.values()), "singular_values"
+    )
     assert found.entropy.verdict == "fell"
     assert math.exp(found.entropy.mean) == pytest.approx(0.19, abs=0.02)
     assert abs(found.dsd.mean) < 0.05

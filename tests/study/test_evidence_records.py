@@ -9,7 +9,7 @@ import pytest
 from relax import cli
 from relax.config import digest
 from relax.records.record import digest_path
-from relax.study.plan import Run
+from relax.study.plan import TrackedRun
 from relax.study.tracked_runs import collect_records, read_records
 from tests.results.results_fixture import write_record
 
@@ -112,7 +112,7 @@ def test_a_run_is_one_small_line_with_its_curves_and_where_it_comes_from(root, t
     assert record["escape"] == 61
     assert record["made"]["commit"] == "5e4d" * 10
     assert record["made"]["settings"] == {"evaluate": digest({}), "koopman": digest({}), "train": digest(SETTINGS)}
-    run = Run(record, STEPS)
+    run = TrackedRun(record, STEPS)
     assert (run.escape, run.broken, run.at("dsd/eigenvalues", 22), run.at("probe/eigenvalues", 41)) == (
         61,
         False,
@@ -171,7 +171,7 @@ def test_a_training_that_broke_down_leaves_its_last_words(root, tmp_path) -> Non
     assert collect_records([root], out)["added"] == 6
     record = read_records(out)["study", "trap-a", "dapo", 1]
     assert record["made"]["ended"] == nan
-    run = Run(record, STEPS)
+    run = TrackedRun(record, STEPS)
     assert (run.broken, run.escape, run.step, run.at("entropy", 21)) == (
         True,
         None,
@@ -184,7 +184,7 @@ def test_a_training_that_broke_down_leaves_its_last_words(root, tmp_path) -> Non
 def test_a_run_whose_last_numbers_are_not_finite_is_broken(root, tmp_path) -> None:
     make_run(root, "dapo", 1, end=math.nan)
     collect_records([root], tmp_path / "records")
-    run = Run(read_records(tmp_path / "records")["study", "trap-a", "dapo", 1], STEPS)
+    run = TrackedRun(read_records(tmp_path / "records")["study", "trap-a", "dapo", 1], STEPS)
     assert (run.broken, run.escape) == (True, None)
 
 

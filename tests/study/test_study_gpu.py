@@ -34,32 +34,32 @@ ablations: {}
 
 
 @pytest.fixture(scope="module")
-def loaded() -> config.Config:
+def loaded() -> config.Experiment:
     return config.load([REPOSITORY / name for name in ("config/config.yaml", *FILES)])
 
 
 def test_it_is_the_study_in_another_size(loaded) -> None:
     study = config.load([REPOSITORY / name for name in ("config/config.yaml", FILES[0])])
-    assert set(loaded["matrix"]["methods"]) < set(study["matrix"]["methods"])
-    for method in loaded["matrix"]["methods"]:
-        assert loaded["methods"][method] == study["methods"][method]
+    assert set(loaded.matrix.methods) < set(study.matrix.methods)
+    for method in loaded.matrix.methods:
+        assert loaded.methods[method] == study.methods[method]
     other = {"learning_rate", "max_response_length", "micro_batch"}
-    assert {key for key, value in study["training"].items() if loaded["training"][key] != value} == other
-    assert loaded["dictionary"]["koopman_dim"] == 50
+    assert {key for key, value in study.training if getattr(loaded.training, key) != value} == other
+    assert loaded.dictionary.koopman_dim == 50
     # All pairs in one direction give a p that Holm's correction over four tests leaves at 0.05 or below.
-    pairs = len(loaded["matrix"]["policies"]) * len(loaded["matrix"]["seeds"])
+    pairs = len(loaded.matrix.policies) * len(loaded.matrix.seeds)
     assert 4 * 2.0 ** (1 - pairs) <= 0.05
 
 
 def test_the_policy_and_its_texts_are_as_large_as_it_says(loaded) -> None:
     from relax.models.scratch import make_text_model, make_tokenizer
 
-    task = config.base_settings(loaded, "trap-24m-b")
+    task = config.base_settings(loaded, "trap-24m-b").recorded()
     context = answer_prior.TASK.context(task)
     tokenizer = make_tokenizer(answer_prior.TASK.alphabet, context)
     model = make_text_model(task["policy"]["scratch"], tokenizer, context)
     assert model.num_parameters() == pytest.approx(24e6, rel=0.02)
-    longest = loaded["training"]["max_response_length"]
+    longest = loaded.training.max_response_length
     prompts, responses = zip(*itertools.islice(shown(task), 300), strict=True)
     assert {len(r) + 1 for r in responses} == {318, 321}
     assert max(map(len, prompts)) + longest == model.config.max_position_embeddings == tokenizer.model_max_length
@@ -73,7 +73,10 @@ def shown(task):
 def test_its_chains_are_right_as_often_as_those_of_the_study(loaded) -> None:
     study = config.load([REPOSITORY / name for name in ("config/config.yaml", FILES[0])])
     shares = []
-    for task in (config.base_settings(loaded, "trap-24m-a"), config.base_settings(study, "trap-a")):
+    for task in (
+        config.base_settings(loaded, "trap-24m-a").recorded(),
+        config.base_settings(study, "trap-a").recorded(),
+    ):
         pairs = list(itertools.islice(shown(task), 4000))
         chains = [answer_prior.verify(*pair) for pair in pairs if answer_prior.strategy(*pair) == "chain"]
         shares.append(sum(chains) / len(chains))

@@ -9,6 +9,7 @@ import pytest
 
 from relax import config
 from relax.config.benchmarks import read_task
+from relax.config.stage_settings import DataSettings
 from relax.data.data_stage import make_problems
 from relax.data.problem_files import read_problems
 from relax.errors import DataError
@@ -163,8 +164,9 @@ def test_every_countdown_problem_has_a_solution_and_one_split_whatever_the_order
 def test_a_task_becomes_problem_files(tmp_path, source: str) -> None:
     own = {"answer_prior": {"easy_share": 0.4}} if source == "answer-prior" else {"countdown": {"numbers": 3}}
     settings = {"source": source, "seed": 3, "digits": 7, "train_problems": 50, "test_problems": 20, **own}
+    asked = DataSettings(**settings)
     for place in ("a", "b"):
-        make_problems(settings, tmp_path / place, Run("data", {}, settings))
+        make_problems(asked, tmp_path / place, Run("data", {}, asked.recorded()))
     assert (tmp_path / "a/train.jsonl").read_bytes() == (tmp_path / "b/train.jsonl").read_bytes()
     problems = read_problems(tmp_path / "a/test.jsonl")
     assert len(problems) == 20
@@ -218,13 +220,13 @@ def test_a_source_without_demonstrations_takes_those_of_another_task() -> None:
 
 def test_what_belongs_to_one_task_decides_nothing_of_another() -> None:
     demo = config.load([REPOSITORY / "config/config.yaml"])
-    assert not {"visual", "answer_prior", "countdown"} & set(config.data_settings(demo))
-    base = config.base_settings(demo, "tiny")
+    assert not {"visual", "answer_prior", "countdown"} & set(config.data_settings(demo).recorded())
+    base = config.base_settings(demo, "tiny").recorded()
     assert set(base) == {"policy", "digits"}
     assert "second_stage" not in base["policy"]["scratch"]["warmup"]
     study = config.load([REPOSITORY / "config" / name for name in ("config.yaml", "study.yaml")])
-    assert config.data_settings(study)["answer_prior"] == {"easy_share": 0.4}
-    of_trap = config.base_settings(study, "trap-b")
+    assert config.data_settings(study).recorded()["answer_prior"] == {"easy_share": 0.4}
+    of_trap = config.base_settings(study, "trap-b").recorded()
     assert (of_trap["source"], of_trap["easy_share"], of_trap["policy"]["scratch"]["seed"]) == ("answer-prior", 0.4, 2)
     assert of_trap["policy"]["scratch"]["warmup"]["second_stage"]["rote_share"] == 0.7
 

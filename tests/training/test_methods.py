@@ -8,7 +8,7 @@ import pytest
 
 from relax import config
 from tests.training.test_ranks import free_port
-from tests.training.test_resume import outcome, train_command, wait_for_checkpoint
+from tests.training.test_resume import in_this_process, outcome, train_command, wait_for_checkpoint
 from tests.workflow.workflow_fixture import ENVIRONMENT, run
 
 pytestmark = pytest.mark.slow
@@ -34,8 +34,7 @@ def command(smoke: Path, out: Path, method: str, extra: str = EXTRA) -> list[str
     ],
 )
 def test_a_method_trains_by_its_name(smoke, tmp_path, method: str, columns: set[str]) -> None:
-    ended = run(smoke, *command(smoke, tmp_path, method))
-    assert ended.returncode == 0, ended.stderr
+    in_this_process(smoke, command(smoke, tmp_path, method))
     rows = [json.loads(line) for line in (tmp_path / "result" / "metrics.jsonl").read_text().splitlines()]
     assert [row["step"] for row in rows] == [0, 1, 2, 3]
     assert columns <= set().union(*rows)
@@ -43,7 +42,7 @@ def test_a_method_trains_by_its_name(smoke, tmp_path, method: str, columns: set[
         assert "entropy" in row
         assert ("reward" in row) == (row["step"] != 2)  # of steps that generate
     record = json.loads((tmp_path / "result" / "run.json").read_text())
-    assert record["settings"]["method"] == config.load([smoke / "config" / "config.yaml"])["methods"][method]
+    assert record["settings"]["method"] == config.load([smoke / "config" / "config.yaml"]).methods[method].recorded()
 
 
 def test_kl_cov_with_one_update_per_generation_is_a_fault_of_the_configuration(smoke, tmp_path) -> None:

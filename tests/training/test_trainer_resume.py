@@ -15,7 +15,7 @@ from tests.training.test_dynamic_sampling import half_silent
 from tests.training.trainer_fixture import save_dictionary, trainer, weights
 
 DEMO = REPOSITORY / "config" / "config.yaml"
-METHODS = sorted(config.load([DEMO])["methods"])
+METHODS = sorted(config.load([DEMO]).methods)
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,8 @@ def method_arguments(method: str, folder: Path, dictionary: Path, **training):
         "steps": 5, "prompts_per_step": 2, "rollouts_per_prompt": 4, "updates_per_generation": 2, "micro_batch": 4,
         "max_response_length": 12, "checkpoint_every": 1, "learning_rate": 1e-3, "warmup_steps": 0, **training,
     }  # fmt: skip
-    loaded = config.merge(config.load([DEMO]), {"training": size, "methods": {method: {"overlong_buffer": None}}})
+    changes = {"training": size, "methods": {method: {"overlong_buffer": None}}}
+    loaded = config.check(config.merge(config.load([DEMO]).recorded(), changes))
     settings = config.train_settings(loaded, method)
     save_dictionary(dictionary)
     percentiles = {spectrum: {"q90": 0.05} for spectrum in SPECTRA}

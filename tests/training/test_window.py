@@ -109,7 +109,9 @@ def test_a_transform_is_looked_through_at_all_rows() -> None:
 
 def test_the_train_verb_says_it_too(tiny_policy: Path, tmp_path: Path) -> None:
     short = {"training": {"max_response_length": WINDOW, "prompts_per_step": 2, "micro_batch": None}}
-    settings = config.train_settings(config.merge(config.load([REPOSITORY / "config/config.yaml"]), short), "relax")
+    settings = config.train_settings(
+        config.check(config.merge(config.load([REPOSITORY / "config/config.yaml"]).recorded(), short)), "relax"
+    )
     save_dictionary(tmp_path)
     write_rollouts(tmp_path / "probes.jsonl", [Rollout("a/0", "12", [3, 4], [5, 6, 1], "34")])
     (tmp_path / "initial_dsd.json").write_text(json.dumps({spectrum: {"q90": 0.05} for spectrum in SPECTRA}))

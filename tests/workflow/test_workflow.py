@@ -23,9 +23,9 @@ def test_a_dry_run_lists_exactly_the_expected_jobs(clone, name) -> None:
     options = [] if name == "config.yaml" else ["--configfile", f"config/{name}"]
     files = [clone / "config" / n for n in dict.fromkeys(["config.yaml", name])]
     loaded = config.load(files)
-    matrix, policies = loaded["matrix"], len(loaded["matrix"]["policies"])
-    dictionaries = {config.own_dimension(loaded, method) for method in matrix["methods"]}
-    trained = policies * len(matrix["methods"]) * len(matrix["seeds"])
+    matrix, policies = loaded.matrix, len(loaded.matrix.policies)
+    dictionaries = {config.own_dimension(loaded, method) for method in matrix.methods}
+    trained = policies * len(matrix.methods) * len(matrix.seeds)
     assert planned(clone, *options) == {
         "data": 1, "overlap": 1, "base": policies, "dictionary": policies * len(dictionaries), "train": trained,
         "extract": trained + policies, "koopman": trained + policies,
@@ -39,8 +39,8 @@ def test_the_slurm_profile_is_found_by_its_name(clone) -> None:
 
 
 def test_one_seed_of_a_matrix_can_be_asked_for(clone) -> None:
-    matrix = config.load([clone / "config" / "config.yaml", clone / "config" / "study.yaml"])["matrix"]
-    runs = len(matrix["policies"]) * len(matrix["methods"])
+    matrix = config.load([clone / "config" / "config.yaml", clone / "config" / "study.yaml"]).matrix
+    runs = len(matrix.policies) * len(matrix.methods)
     jobs = planned(clone, "--configfile", "config/study.yaml", "--", "seed_3")
     assert {name: jobs[name] for name in ("train", *OF_A_POLICY)} == dict.fromkeys(("train", *OF_A_POLICY), runs)
     assert jobs["seed_3"] == 1
@@ -137,7 +137,7 @@ def test_a_change_reruns_what_it_concerns(smoke, change, expected) -> None:
 
 @pytest.mark.slow
 def test_the_same_settings_from_other_files_are_the_same_settings(smoke) -> None:
-    merged = config.load([smoke / "config/config.yaml", smoke / "config/smoke.yaml"])
+    merged = config.load([smoke / "config/config.yaml", smoke / "config/smoke.yaml"]).recorded()
     assert planned(smoke, *overlay(smoke, "all.yaml", yaml.safe_dump(merged))) == {}
 
 
@@ -219,12 +219,6 @@ def test_a_bad_configuration_is_one_sentence_and_an_exit_code(clone, text, code,
     assert sentence.startswith("bad.yaml, line 1: ")
     assert words in sentence
     assert "Traceback" not in result.stderr
-
-
-def test_values_on_the_command_line_are_refused(clone) -> None:
-    result = snakemake(clone, "-n", "--config", "name=x")
-    assert result.returncode == 2
-    assert "put the keys into a file" in result.stderr
 
 
 def test_an_empty_data_set_stops_the_run_at_its_first_second(clone) -> None:

@@ -36,13 +36,13 @@ def load_configuration():
             writable_folder(".snakemake")  # Snakemake's memory, without which it would end in pages of its own
         files = configuration_files()
         if typed := overlay_of(workflow.config_settings.config):
-            name = load_with(files, typed).name
-            files.append(overlay_file(typed, writable_folder(Path("results") / name)))
+            folder = writable_folder(Path("results") / load_with(files, typed).name)
+            files.append(overlay_file(typed, folder))
         loaded = settings.load(files)
-        settings.check_results_folder(loaded, Path("results") / loaded["name"])
+        settings.check_results_folder(loaded, Path("results") / loaded.name)
         settings.check_local_files(loaded, files)
         site = read_site()
-        for policy in loaded["matrix"]["policies"]:
+        for policy in loaded.matrix.policies:
             placement(loaded, policy, site)
         return files, loaded, site
     except RelaxError as error:
@@ -55,8 +55,8 @@ def refuse(error):
 
 
 FILES, CONFIG, SITE = load_configuration()
-MATRIX = CONFIG["matrix"]
-ROOT = f"results/{CONFIG['name']}"
+MATRIX = CONFIG.matrix
+ROOT = f"results/{CONFIG.name}"
 
 
 def one_of(names):
@@ -64,8 +64,8 @@ def one_of(names):
 
 
 wildcard_constraints:
-    policy=one_of(MATRIX["policies"]),
-    method=one_of([*MATRIX["methods"], "initial"]),
+    policy=one_of(MATRIX.policies),
+    method=one_of([*MATRIX.methods, "initial"]),
     seed=r"\d+",
     own=r"(-m\d+)?",
 
@@ -93,13 +93,13 @@ def name_pipeline():
 
 def initial_and_trained(pattern):
     """The pattern for the initial policies (method `initial`, seed 0) and for every trained one."""
-    initial = expand(pattern, policy=MATRIX["policies"], method="initial", seed=0)
-    return initial + [path for seed in MATRIX["seeds"] for path in of_seed(pattern, seed)]
+    initial = expand(pattern, policy=MATRIX.policies, method="initial", seed=0)
+    return initial + [path for seed in MATRIX.seeds for path in of_seed(pattern, seed)]
 
 
 def of_seed(pattern, seed):
     """The pattern for every policy and method trained with one seed."""
-    return expand(pattern, policy=MATRIX["policies"], method=MATRIX["methods"], seed=seed)
+    return expand(pattern, policy=MATRIX.policies, method=MATRIX.methods, seed=seed)
 
 
 def policy_model(wildcards):
@@ -130,7 +130,7 @@ def job(rule):
     def resource(name):
         return lambda wildcards, attempt: needs(CONFIG, rule, wildcards.policy, attempt, SITE)[name]
 
-    names = needs(CONFIG, rule, MATRIX["policies"][0], 1, SITE)
+    names = needs(CONFIG, rule, MATRIX.policies[0], 1, SITE)
     return {name: resource(name) for name in names}
 
 
@@ -182,9 +182,9 @@ def overlap_settings(wildcards):
     return settings.digest(settings.overlap_settings(CONFIG))
 
 
-def code(verb, stage=lambda loaded: {}):
+def code(verb, stage=None):
     """A rule's code as a parameter: the versions of what decides its numbers."""
-    version = cache(lambda: settings.digest(code_of(verb, stage(CONFIG))))
+    version = cache(lambda: settings.digest(code_of(verb, stage(CONFIG).recorded() if stage else {})))
     return lambda wildcards: version()
 
 
@@ -204,17 +204,17 @@ def results_settings(wildcards):
 
 def tracking_settings(wildcards):
     # Only its hash: Snakemake keeps parameters, and an address may hold a password.
-    return settings.digest(CONFIG["tracking"]["uri"] or SITE.mlflow_uri)
+    return settings.digest(CONFIG.tracking.uri or SITE.mlflow_uri)
 
 
 def server_option(wildcards, input):
     """The cluster's MLflow server, where the configuration names none."""
-    return f" --uri {shlex.quote(SITE.mlflow_uri)}" if SITE.mlflow_uri and not CONFIG["tracking"]["uri"] else ""
+    return f" --uri {shlex.quote(SITE.mlflow_uri)}" if SITE.mlflow_uri and not CONFIG.tracking.uri else ""
 
 
 def checkpoints(wildcards, input):
     """Never a declared output: Snakemake deletes those before it runs a job again."""
-    place = f"{SITE.scratch}/{CONFIG['name']}" if SITE.scratch else ROOT
+    place = f"{SITE.scratch}/{CONFIG.name}" if SITE.scratch else ROOT
     return f"{place}/checkpoints/{wildcards.policy}/{wildcards.method}/seed-{wildcards.seed}"
 
 

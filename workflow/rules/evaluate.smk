@@ -82,7 +82,7 @@ rule evaluate:
     output:
         expand(
             f"{ROOT}/evaluate/{{{{policy}}}}/{{{{method}}}}/seed-{{{{seed}}}}/{{benchmark}}/run.json",
-            benchmark=MATRIX["benchmarks"],
+            benchmark=MATRIX.benchmarks,
         ),
     log:
         f"{ROOT}/logs/evaluate/{{policy}}/{{method}}/seed-{{seed}}.log",

@@ -4,19 +4,19 @@ RECORDS = [
     f"{ROOT}/overlap/run.json",
     *expand(
         f"{ROOT}/dictionary/{{policy}}{{own}}/run.json",
-        policy=MATRIX["policies"],
-        own=sorted({"", *map(own_dictionary, MATRIX["methods"])}),
+        policy=MATRIX.policies,
+        own=sorted({"", *map(own_dictionary, MATRIX.methods)}),
     ),
     *expand(
         f"{ROOT}/train/{{policy}}/{{method}}/seed-{{seed}}/run.json",
-        policy=MATRIX["policies"],
-        method=MATRIX["methods"],
-        seed=MATRIX["seeds"],
+        policy=MATRIX.policies,
+        method=MATRIX.methods,
+        seed=MATRIX.seeds,
     ),
     *initial_and_trained(f"{ROOT}/koopman/{{policy}}/{{method}}/seed-{{seed}}/run.json"),
     *[
         path
-        for name in MATRIX["benchmarks"]
+        for name in MATRIX.benchmarks
         for path in initial_and_trained(f"{ROOT}/evaluate/{{policy}}/{{method}}/seed-{{seed}}/{name}/run.json")
     ],
 ]

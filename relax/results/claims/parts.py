@@ -75,7 +75,7 @@ def bounded_part(found: Summary, low: float, high: float, text: str) -> Part:
     return Part(OPPOSITE if found.high < low or found.low > high else UNCLEAR, text)
 
 
-def dsd(results: Results, spectrum: str) -> tuple[str, str]:
+def dsd_column(results: Results, spectrum: str) -> tuple[str, str]:
     """Label and key of the on-policy DSD of a spectrum at the ridge of training."""
     return f"DSD of {WORDS[spectrum]} (on-policy, ridge {ridge_of(results)})", f"koopman/policy/dsd_{spectrum}"
 

@@ -17,7 +17,7 @@ from relax.results.claims.parts import (
     Part,
     bounded_part,
     correlation,
-    dsd,
+    dsd_column,
     more_accurate,
     part,
     signed_part,
@@ -46,7 +46,7 @@ TABLE_2 = ("Qwen/Qwen2.5-3B", "Qwen/Qwen2.5-7B", "Qwen/Qwen2.5-Math-7B")
 TABLE_5 = ("meta-llama/Llama-3.2-3B-Instruct", "Qwen/Qwen3-4B-Base")
 
 
-def entropy_reward(results: Results, policy: str) -> Iterator[Outcome]:
+def entropy_fit(results: Results, policy: str) -> Iterator[Outcome]:
     """Figure 1: R = -a exp(H) + b along each GRPO run."""
     series = results.series[(results.series.policy == policy) & (results.series.method == BASELINE)]
     fits = {}
@@ -72,7 +72,7 @@ def collapse(results: Results, policy: str) -> Iterator[Outcome]:
     """Figures 3 and 8: entropy and DSD fall under GRPO, the reward flattens."""
     parts = [part(change_along(results, policy, "", *ENTROPY), "down")]
     for spectrum in SPECTRA:
-        parts.append(part(change_along(results, policy, "", *dsd(results, spectrum)), "down"))
+        parts.append(part(change_along(results, policy, "", *dsd_column(results, spectrum)), "down"))
     found = windows(results, policy, BASELINE, "reward")
     halves = {seed: (middle - first, last - middle) for seed, (first, middle, last) in found.items()}
     first, second = (summarise(half[i] for half in halves.values()).mean for i in (0, 1))
@@ -89,7 +89,7 @@ def collapse(results: Results, policy: str) -> Iterator[Outcome]:
 def explores(results: Results, policy: str) -> Iterator[Outcome]:
     """Figures 3 and 8: DSD, entropy and reward of ReLaX above GRPO's."""
     for arm in _relax(results):
-        labels = [dsd(results, arm.spectrum), ENTROPY, REWARD]
+        labels = [dsd_column(results, arm.spectrum), ENTROPY, REWARD]
         parts = [part(against(results, policy, "", arm.name, BASELINE, *label), "up") for label in labels]
         note = ""
         if results.finished(policy, arm.name):
@@ -120,7 +120,7 @@ def both_parts(results: Results, policy: str) -> Iterator[Outcome]:
 def entropy_bonus(results: Results, policy: str) -> Iterator[Outcome]:
     """Figures 6 and 10: an entropy bonus raises entropy and DSD, and drifts."""
     for ablation, method in _those(results, policy, "figure-6", lambda given: (given.get("entropy_coef") or 0) > 0):
-        labels = [ENTROPY, *(dsd(results, spectrum) for spectrum in SPECTRA)]
+        labels = [ENTROPY, *(dsd_column(results, spectrum) for spectrum in SPECTRA)]
         parts = [part(against(results, policy, "", method, BASELINE, *label), "up") for label in labels]
         parts.append(still_rising(results, policy, method, "entropy", "token entropy (nats)"))
         yield Outcome(policy, ablation.title, [method, BASELINE], parts)
@@ -132,12 +132,13 @@ def kl_cov(results: Results, policy: str) -> Iterator[Outcome]:
         parts, arms = [part(against(results, policy, "", method, BASELINE, *ENTROPY), "up")], results.arms()
         relax = [arms[name] for name in ablation.arms.values() if arms[name].relax]
         parts += [
-            part(against(results, policy, "", method, arm.name, *dsd(results, arm.spectrum)), "down") for arm in relax
+            part(against(results, policy, "", method, arm.name, *dsd_column(results, arm.spectrum)), "down")
+            for arm in relax
         ]
         yield Outcome(policy, ablation.title, [method, BASELINE, *(arm.name for arm in relax)], parts)
 
 
-def correctness(results: Results, policy: str) -> Iterator[Outcome]:
+def dsd_and_correctness(results: Results, policy: str) -> Iterator[Outcome]:
     """Figure 7: no strong correlation of DSD and correctness over the responses of a trained policy."""
     frame = results.trajectories
     frame = frame[(frame.policy == policy) & (frame.kind == "policy") & frame.correct.notna()]
@@ -164,8 +165,8 @@ def limit(results: Results, policy: str) -> Iterator[Outcome]:
             continue
         spectrum, widest = arms[free[0]].spectrum, limited[-1]
         parts = [
-            part(against(results, policy, "", free[0], widest, *dsd(results, spectrum)), "up"),
-            still_rising(results, policy, free[0], f"dsd/{spectrum}", dsd(results, spectrum)[0]),
+            part(against(results, policy, "", free[0], widest, *dsd_column(results, spectrum)), "up"),
+            still_rising(results, policy, free[0], f"dsd/{spectrum}", dsd_column(results, spectrum)[0]),
             part(against(results, policy, "", free[0], widest, *REWARD), "down"),
         ]
         parts += [_agreement(results, policy, other, widest) for other in limited[:-1]]
@@ -218,14 +219,14 @@ def table_6(results: Results, policy: str) -> Iterator[Outcome]:
 
 #: Id in ``claims.csv`` -> what runs show of it. A claim that is not named here is tested by no configuration.
 TESTS: Mapping[str, Callable[[Results, str], Iterator[Outcome]]] = {
-    "entropy-reward": entropy_reward, "grpo-collapse": collapse, "relax-explores": explores, "alpha": alpha,
-    "both-parts": both_parts, "entropy-bonus": entropy_bonus, "kl-cov": kl_cov, "dsd-correctness": correctness,
+    "entropy-reward": entropy_fit, "grpo-collapse": collapse, "relax-explores": explores, "alpha": alpha,
+    "both-parts": both_parts, "entropy-bonus": entropy_bonus, "kl-cov": kl_cov, "dsd-correctness": dsd_and_correctness,
     "limit-xi": limit, "dimension-m": dimension, "table-1": table_1, "table-2": table_2, "table-5": table_5,
     "table-6": table_6,
 }  # fmt: skip
 
 
-def evaluate(results: Results) -> dict[str, Any]:
+def judge_claims(results: Results) -> dict[str, Any]:
     """Every claim against the runs, as kept in ``claims.json``: status, cost, and the numbers behind them.
 
     Costs are hours of all records behind an outcome: those of its methods, and what all methods share.

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from relax.results.figures.captions import about, named, window_of
+from relax.results.figures.captions import named, runs_shown, smoothing_window
 from relax.results.figures.style import Drawing, look, panels
 from relax.results.figures.training_curves import draw_dynamics, dynamics_caption, steps_of
 from relax.results.intervals import summarise
@@ -35,8 +35,8 @@ def ablation_curves(results: Results, policy: str, ablation: Ablation) -> Drawin
         return None
     labelled, methods = pd.concat(parts, ignore_index=True), list(ablation.arms.values())
     canvas, _ = draw_dynamics(labelled, list(ablation.arms))
-    words = dynamics_caption(results, methods, window_of(int(labelled.step.max())))
-    caption = f"{_title(ablation)} ({_arms(ablation)}). {words} {about(results, policy, methods)}"
+    words = dynamics_caption(results, methods, smoothing_window(int(labelled.step.max())))
+    caption = f"{_title(ablation)} ({_arms(ablation)}). {words} {runs_shown(results, policy, methods)}"
     name = named(results, policy, f"ablation_curves-{ablation.name}")
     return Drawing(name, f"{_title(ablation)}: along training", caption, canvas, _paper(ablation, CURVES))
 
@@ -61,7 +61,7 @@ def ablation_bars(results: Results, policy: str, ablation: Ablation) -> Drawing 
         ax.tick_params(labelbottom=True)
     first, seeds = next(iter(ablation.arms)), len(results.matrix.seeds)
     sizes = ", ".join(f"{name}: {results.problems_of(name)}" for name in metrics)
-    runs = about(results, policy, list(ablation.arms.values()))
+    runs = runs_shown(results, policy, list(ablation.arms.values()))
     single = " One seed gives no interval." if seeds == 1 else ""
     caption = (
         f"{_title(ablation)} ({_arms(ablation)}): scores of the final policies ({sizes}). Bar and number: mean over "

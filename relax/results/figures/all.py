@@ -11,12 +11,17 @@ from relax.files import atomic_write
 from relax.records.links import refuse_changed
 from relax.records.record import RECORD, read_record
 from relax.results.figures.ablation_figures import ablation_bars, ablation_curves
-from relax.results.figures.embedding import tsne
-from relax.results.figures.lag import lag
-from relax.results.figures.pass_at_k import pass_at_k
-from relax.results.figures.spectra import dsd_against_length, dsd_spectra, eigenvalues
+from relax.results.figures.embedding import tsne_figure
+from relax.results.figures.lag import lag_figure
+from relax.results.figures.pass_at_k import pass_at_k_figure
+from relax.results.figures.spectra import dsd_against_length_figure, dsd_spectra_figure, eigenvalue_figure
 from relax.results.figures.style import Drawing, Figure, save
-from relax.results.figures.training_curves import dsd, dynamics, entropy_reward, share_above_xi
+from relax.results.figures.training_curves import (
+    dsd_figure,
+    dynamics_figure,
+    entropy_reward_figure,
+    share_above_xi_figure,
+)
 from relax.results.model import Results
 
 CAPTIONS = "figures.json"
@@ -42,8 +47,16 @@ def _draws(results: Results, policy: str) -> list[Callable[[], Drawing | None]]:
         for ablation in results.ablations(policy)
         for draw in (ablation_curves, ablation_bars)
     ]
-    before = (dynamics, entropy_reward, pass_at_k)
-    after = (dsd, share_above_xi, lag, dsd_against_length, dsd_spectra, tsne, eigenvalues)
+    before = (dynamics_figure, entropy_reward_figure, pass_at_k_figure)
+    after = (
+        dsd_figure,
+        share_above_xi_figure,
+        lag_figure,
+        dsd_against_length_figure,
+        dsd_spectra_figure,
+        tsne_figure,
+        eigenvalue_figure,
+    )
     return [
         *(partial(draw, results, policy) for draw in before),
         *ablations,

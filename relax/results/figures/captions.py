@@ -13,7 +13,7 @@ def named(results: Results, policy: str, name: str) -> str:
     return name if len(results.matrix.policies) == 1 else f"{name}-{policy}"
 
 
-def about(results: Results, policy: str, methods: Sequence[str] | None = None) -> str:
+def runs_shown(results: Results, policy: str, methods: Sequence[str] | None = None) -> str:
     """Which training runs a picture shows, in a sentence; ``methods`` where it is not all of the matrix."""
     methods = results.matrix.methods if methods is None else methods
     runs = results.series[(results.series.policy == policy) & results.series.method.isin(methods)]
@@ -40,7 +40,7 @@ def dimension_of(results: Results, methods: Sequence[str]) -> str:
     return f"{words}, but {', '.join(others)}, whose DSD has a level of its own" if others else words
 
 
-def window_of(steps: int) -> int:
+def smoothing_window(steps: int) -> int:
     """Steps of the running mean: a twentieth of the run, odd, so that it is centred."""
     return max(1, steps // 20 // 2 * 2 + 1)
 

@@ -22,7 +22,7 @@ PERPLEXITY = 30
 FEWEST = 50
 
 
-def tsne(results: Results, policy: str) -> Drawing | None:
+def tsne_figure(results: Results, policy: str) -> Drawing | None:
     """All policies' trajectories in one t-SNE map, by DSD, length and correctness (the paper's Figure 7)."""
     keys = ["policy", "method", "seed", "id"]
     found = on_policy(results, policy).merge(results.matrices, on=keys) if len(results.matrices) else pd.DataFrame()

@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from relax.results.figures.captions import about, dimension_of, named, window_of
+from relax.results.figures.captions import dimension_of, named, runs_shown, smoothing_window
 from relax.results.figures.style import Drawing, look, spacing, wrapped
 from relax.results.figures.training_curves import steps_of
 from relax.results.intervals import DRAWS, lagged_correlation, shifted_band
@@ -15,7 +15,7 @@ from relax.results.tables.all import WORDS, ridge_of
 Pair = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
-def lag(results: Results, policy: str) -> Drawing | None:
+def lag_figure(results: Results, policy: str) -> Drawing | None:
     """Cross-correlation of the changes of DSD and of token entropy, per method and spectrum."""
     series = steps_of(results, policy)
     columns = [f"dsd/{spectrum}" for spectrum in SPECTRA]
@@ -28,7 +28,7 @@ def lag(results: Results, policy: str) -> Drawing | None:
         return None
     every = spacing(known.step.drop_duplicates())
     # In values from here on; a value is `every` steps.
-    over = max(1, round(window_of(int(series.step.max())) / every))
+    over = max(1, round(smoothing_window(int(series.step.max())) / every))
     pairs = {m: _changes(known[known.method == m], columns, over) for m in results.matrix.methods}
     pairs = {method: found for method, found in pairs.items() if found[columns[0]]}
     if not pairs:
@@ -56,7 +56,7 @@ def lag(results: Results, policy: str) -> Drawing | None:
         "step, as anything must that comes from the problems drawn. Thin: each seed; thick: mean over seeds, its "
         "largest value marked and printed where it leaves the band. Grey: what the mean of series shifted against "
         f"each other in a circle stays within at all lags in 95 % of {DRAWS} draws, panel by panel. "
-        f"{about(results, policy)} Both follow response length and the reward, so an order in time is no cause."
+        f"{runs_shown(results, policy)} Both follow response length and the reward, so an order in time is no cause."
     )
     return Drawing(named(results, policy, "lag"), "Does DSD move before entropy?", caption, canvas)
 

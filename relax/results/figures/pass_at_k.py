@@ -1,11 +1,11 @@
 """Figures of the benchmarks."""
 
-from relax.results.figures.captions import about, named
+from relax.results.figures.captions import named, runs_shown
 from relax.results.figures.style import THICK, Drawing, legend, look, panels
 from relax.results.model import INITIAL, Results
 
 
-def pass_at_k(results: Results, policy: str) -> Drawing | None:
+def pass_at_k_figure(results: Results, policy: str) -> Drawing | None:
     """pass@k of the final policies on every benchmark with several samples per problem."""
     scores = results.scores[(results.scores.policy == policy) & results.scores.metric.str.startswith("pass@")]
     scores = scores.assign(k=scores.metric.str.removeprefix("pass@").astype(int))
@@ -38,7 +38,7 @@ def pass_at_k(results: Results, policy: str) -> Drawing | None:
     sizes = ", ".join(f"{name}: {results.problems_of(name)}" for name in names)
     caption = (
         f"Share of problems solved by at least one of k samples ({sizes}; unbiased estimate). "
-        f"{about(results, policy)} Thin: each seed; thick: mean over seeds. Where a curve is at 1 for every "
+        f"{runs_shown(results, policy)} Thin: each seed; thick: mean over seeds. Where a curve is at 1 for every "
         "method the benchmark cannot tell them apart."
     )
     return Drawing(named(results, policy, "pass_at_k"), "pass@k of the final policies", caption, canvas)

@@ -47,7 +47,7 @@ def _sample(own: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
     return own.iloc[np.sort(rng.permutation(len(own))[:DRAWN])]
 
 
-def dsd_against_length(results: Results, policy: str) -> Drawing | None:
+def dsd_against_length_figure(results: Results, policy: str) -> Drawing | None:
     """DSD of single on-policy trajectories against their length, with the time-shuffled baseline."""
     found = on_policy(results, policy)
     if found.empty:
@@ -116,7 +116,7 @@ def lengths_of(own: pd.DataFrame) -> pd.Series:
     return own.length if own.length.nunique() <= 30 else pd.qcut(own.length, 15, duplicates="drop")
 
 
-def dsd_spectra(results: Results, policy: str) -> Drawing | None:
+def dsd_spectra_figure(results: Results, policy: str) -> Drawing | None:
     """DSD of the eigenvalues against DSD of the singular values of single on-policy trajectories."""
     found = on_policy(results, policy)
     columns = [f"dsd_{spectrum}" for spectrum in SPECTRA]
@@ -165,7 +165,7 @@ def _ties(own: pd.DataFrame, columns: list[str]) -> str:
     return f"{RHO} = {correlation_words(plain)}\nequal T: {correlation_words(equal)}"
 
 
-def eigenvalues(results: Results, policy: str) -> Drawing | None:
+def eigenvalue_figure(results: Results, policy: str) -> Drawing | None:
     """Koopman eigenvalues on the unit circle, coloured by their residual."""
     found = results.eigenvalues
     found = found[(found.policy == policy) & (found.kind == "policy")]

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import MaxNLocator
 
-from relax.results.figures.captions import about, dimension_of, lines_of, named, window_of
+from relax.results.figures.captions import dimension_of, lines_of, named, runs_shown, smoothing_window
 from relax.results.figures.style import Drawing, curves, legend, look, panels, plain_log, wrapped
 from relax.results.intervals import fit_entropy_reward, fit_intervals
 from relax.results.model import SPECTRA, Results
@@ -32,7 +32,7 @@ def steps_of(results: Results, policy: str) -> pd.DataFrame:
 
 def draw_dynamics(series: pd.DataFrame, methods: Sequence[str]) -> tuple[Canvas, list[str]]:
     """Six panels along training; ``methods`` in the order of their looks. Returns who was drawn."""
-    window = window_of(int(series.step.max()))
+    window = smoothing_window(int(series.step.max()))
     canvas, grid = panels(2, 3, 2.1 if len(methods) <= 6 else 2.6, sharex=True)
     drawn: set[str] = set()
     for ax, (column, title) in zip((ax for row in grid for ax in row), QUANTITIES.items(), strict=True):
@@ -62,22 +62,22 @@ def dynamics_caption(results: Results, methods: Sequence[str], window: int) -> s
     )
 
 
-def dynamics(results: Results, policy: str) -> Drawing | None:
+def dynamics_figure(results: Results, policy: str) -> Drawing | None:
     """Reward, entropy, length, DSD of both spectra and gradient norm per step (the paper's Figures 3 and 8)."""
     series = steps_of(results, policy)
     if series.empty:
         return None
     canvas, _ = draw_dynamics(series, results.matrix.methods)
-    words = dynamics_caption(results, results.matrix.methods, window_of(int(series.step.max())))
+    words = dynamics_caption(results, results.matrix.methods, smoothing_window(int(series.step.max())))
     caption = (
-        f"{words} {about(results, policy)} The paper's Figure 8 has validation accuracy where this has the reward on "
-        "training problems."
+        f"{words} {runs_shown(results, policy)} The paper's Figure 8 has validation accuracy where this has the reward "
+        "on training problems."
     )
     name = named(results, policy, "dynamics")
     return Drawing(name, "Training dynamics", caption, canvas, "Figures 3 and 8")
 
 
-def entropy_reward(results: Results, policy: str) -> Drawing | None:
+def entropy_reward_figure(results: Results, policy: str) -> Drawing | None:
     """Reward against entropy with the fit R = -a exp(H) + b (the paper's Figure 1)."""
     series = steps_of(results, policy)
     if series.empty or not {"entropy", "reward"} <= set(series):
@@ -99,11 +99,11 @@ def entropy_reward(results: Results, policy: str) -> Drawing | None:
     columns[0][0].set_ylim(low - 0.35 * (high - low), high)  # room for the parameters below the points
     caption = (
         "Reward against token entropy, one point per training step and seed; grey: all methods. "
-        f"{about(results, policy)} Line: least-squares fit of R = \N{MINUS SIGN}a exp(H) + b over all seeds, as in the "
-        f"paper's Figure 1 ({'; '.join(words)}). In brackets: 95 % intervals from a bootstrap of blocks, a tenth of a "
-        "run long, of each seed's steps, since steps close to each other are not independent; they speak of these "
-        "runs, not of further seeds. A fit to a path that training takes in one direction does not say that entropy "
-        "buys reward."
+        f"{runs_shown(results, policy)} Line: least-squares fit of R = \N{MINUS SIGN}a exp(H) + b over all seeds, as "
+        f"in the paper's Figure 1 ({'; '.join(words)}). In brackets: 95 % intervals from a bootstrap of blocks, a "
+        "tenth of a run long, of each seed's steps, since steps close to each other are not independent; they speak of "
+        "these runs, not of further seeds. A fit to a path that training takes in one direction does not say that "
+        "entropy buys reward."
     )
     name = named(results, policy, "entropy_reward")
     return Drawing(name, "Reward against entropy", caption, canvas, "Figure 1")
@@ -128,7 +128,7 @@ def _fit(ax: Axes, own: pd.DataFrame, colour: str, method: str) -> list[str]:
     return [f"{method} a = {fit.a:.3g}, b = {fit.b:.3g}, R² = {fit.r_squared:.2f}".replace("= -", "= \N{MINUS SIGN}")]
 
 
-def dsd(results: Results, policy: str) -> Drawing | None:
+def dsd_figure(results: Results, policy: str) -> Drawing | None:
     """Both DSDs on-policy, at matched length and on the fixed probes, at the training ridge and at 0.1."""
     series = results.series[results.series.policy == policy]
     ridge, methods = ridge_of(results), results.matrix.methods
@@ -142,7 +142,7 @@ def dsd(results: Results, policy: str) -> Drawing | None:
     views = {view: title for view, title in views.items() if any(view.format(s) in series for s in SPECTRA)}
     if not views:
         return None
-    window = window_of(int(series.step.max()))
+    window = smoothing_window(int(series.step.max()))
     canvas, grid = panels(2, len(views), 2.1, sharex=True)
     drawn: set[str] = set()
     for row, spectrum in zip(grid, SPECTRA, strict=True):
@@ -166,7 +166,7 @@ def dsd(results: Results, policy: str) -> Drawing | None:
     caption = (
         "Dynamic spectral dispersion along training, logarithmic scales that span the same factor within a "
         "row; above: eigenvalues, below: singular values of the Koopman matrix "
-        f"({dimension_of(results, methods)}). {about(results, policy)} {lines_of(window)} On-policy: "
+        f"({dimension_of(results, methods)}). {runs_shown(results, policy)} {lines_of(window)} On-policy: "
         f"mean over the rollouts of the step, whose lengths change along training. "
         f"{matched if 'dsd/{}/matched' in views else ''}Probes: fixed responses of the initial policy, read by the "
         f"current one. Training rewards the on-policy DSD at ridge {ridge} alone; a rise seen there only is one that "
@@ -190,12 +190,12 @@ def _same_factor(groups: list[list[Axes]]) -> None:
             ax.tick_params(labelleft=place == 0)
 
 
-def share_above_xi(results: Results, policy: str) -> Drawing | None:
+def share_above_xi_figure(results: Results, policy: str) -> Drawing | None:
     """Share of responses whose DSD is above the limit, per step."""
     series = steps_of(results, policy)
     if "share_above_xi" not in series or series.share_above_xi.isna().all():
         return None
-    window, methods = window_of(int(series.step.max())), results.matrix.methods
+    window, methods = smoothing_window(int(series.step.max())), results.matrix.methods
     canvas, [[ax]] = panels(1, 1, 2.6)
     drawn = curves(ax, series, "share_above_xi", methods, window)
     ax.set(xlabel="training step", ylabel="share of responses above ξ", ylim=(-0.02, 1.02))
@@ -207,6 +207,6 @@ def share_above_xi(results: Results, policy: str) -> Drawing | None:
     caption = (
         "Share of the training responses whose DSD exceeds the limit ξ, where the encouragement of DSD stops "
         f"and the adaptive KL starts. Spectrum and limit: {spectra}; ridge {ridge_of(results)}. "
-        f"{about(results, policy)} {lines_of(window)}"
+        f"{runs_shown(results, policy)} {lines_of(window)}"
     )
     return Drawing(named(results, policy, "share_above_xi"), "Share of responses above ξ", caption, canvas)

@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.figure import Figure as Canvas
 
 from relax.results.claims.parts import accuracy
-from relax.results.figures.captions import named, window_of
+from relax.results.figures.captions import named, smoothing_window
 from relax.results.figures.style import Drawing, curves, legend, look, plain_log
 from relax.results.figures.training_curves import steps_of
 from relax.results.intervals import summarise
@@ -26,7 +26,7 @@ def training(results: Results, policy: str) -> Drawing | None:
     series, methods = steps_of(results, policy), results.matrix.methods
     if series.empty:
         return None
-    window = window_of(int(series.step.max()))
+    window = smoothing_window(int(series.step.max()))
     canvas = Canvas(figsize=(WIDE, HEIGHT))
     drawn: set[str] = set()
     for ax, (column, title) in zip(canvas.subplots(2, 2, sharex=True).flat, SHOWN.items(), strict=True):

@@ -14,7 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from relax.files import atomic_folder, atomic_write
 from relax.paper.claims import MEANING, hours, read_claims
-from relax.results.claims.runs import evaluate
+from relax.results.claims.runs import judge_claims
 from relax.results.figures.style import Figure, save
 from relax.results.findings import NOTE, findings
 from relax.results.model import Results
@@ -49,7 +49,7 @@ def write_report(
         limits: paragraphs on limits of the experiment.
         paper_tables: tables of the paper with its numbers beside those of the runs; empty where nothing compares.
     """
-    found = evaluate(results)
+    found = judge_claims(results)
     page = _template("report.html.j2").render(
         name=results.matrix.name,
         fault=results.fault,

@@ -7,7 +7,7 @@ from relax.results.intervals import summarise
 from relax.results.model import BASELINE, SPECTRA, Results
 from relax.results.tables.ablations import ablation_tables
 from relax.results.tables.breakdown import breakdown
-from relax.results.tables.by_benchmark import beside, paired
+from relax.results.tables.by_benchmark import paired_table, score_table
 from relax.results.tables.columns import INTERVAL, SPEC, WORDS, quantities, ridge_of, seeds_of
 from relax.results.tables.paper_tables import paper_tables
 from relax.results.tables.render import Column, Estimate, Table, Value, csv_text, to_csv, to_latex, to_markdown
@@ -16,16 +16,16 @@ from relax.results.tables.render import Column, Estimate, Table, Value, csv_text
 def build_tables(results: Results) -> list[Table]:
     """The tables of the runs, in the order in which a reader wants them; those of the paper are apart."""
     tables = [
-        final(results),
-        differences(results),
-        beside(results),
-        paired(results),
+        final_table(results),
+        difference_table(results),
+        score_table(results),
+        paired_table(results),
         *breakdown(results),
-        probes(results),
-        dictionary(results),
+        probe_table(results),
+        dictionary_table(results),
         *ablation_tables(results),
-        cost(results),
-        stages(results),
+        cost_table(results),
+        stage_table(results),
     ]
     return [table.bearing(results.fault) for table in tables]
 
@@ -73,7 +73,7 @@ def _benchmarks(results: Results) -> str:
     return f" Benchmarks: {', '.join(words)}." if words else ""
 
 
-def final(results: Results) -> Table:
+def final_table(results: Results) -> Table:
     """The final policy of every method; the initial policy is the first row."""
     columns = quantities(results)
     rows = [
@@ -95,7 +95,7 @@ def final(results: Results) -> Table:
     return Table("final", "Final policies", caption, (*_labels(results), Column("runs", "runs"), *columns), tuple(rows))
 
 
-def differences(results: Results) -> Table:
+def difference_table(results: Results) -> Table:
     """Every method minus GRPO, paired by seed."""
     columns = [
         Column(c.key, c.title, c.group, f"+{c.spec}", difference=True)
@@ -120,7 +120,7 @@ def differences(results: Results) -> Table:
     return Table("differences", f"Differences to {BASELINE}", caption, shown, tuple(rows))
 
 
-def probes(results: Results) -> Table:
+def probe_table(results: Results) -> Table:
     """DSD under two ridges, on-policy and on fixed probes, at the start and the end of training."""
     ridge, columns = ridge_of(results), []
     for spectrum in SPECTRA:
@@ -159,7 +159,7 @@ def probes(results: Results) -> Table:
     return Table("probes", "What the trained-on measure sees", caption, (*labels, *columns), tuple(rows))
 
 
-def dictionary(results: Results) -> Table:
+def dictionary_table(results: Results) -> Table:
     """The fitted dictionary against a random one, on held-out rollouts."""
     titles = {
         "residual_q10": "residual, 10th percentile",
@@ -199,7 +199,7 @@ def dictionary(results: Results) -> Table:
     return Table("dictionary", "Dictionary", caption, columns, tuple(rows))
 
 
-def cost(results: Results) -> Table:
+def cost_table(results: Results) -> Table:
     """What a training run costs, per method."""
     columns = [
         Column("cost/wall_seconds", "wall (s)", "per run", ".1f"),
@@ -249,7 +249,7 @@ def _ratio(results: Results, policy: str, method: str, key: str) -> Estimate:
 STAGES = ("data", "overlap", "base", "dictionary", "train", "extract", "koopman", "generate", "grade", "evaluate")
 
 
-def stages(results: Results) -> Table:
+def stage_table(results: Results) -> Table:
     """What every stage cost, over all its runs, and all of them together."""
     sums = {
         "wall_seconds": ("wall_seconds", 1),

@@ -18,7 +18,7 @@ def _draws(results: Results, benchmark: str) -> list[int]:
     return [int(m.removeprefix("mean@")) for m in results.metrics_of(benchmark) if m.startswith("mean@")]
 
 
-def beside(results: Results) -> Table:
+def score_table(results: Results) -> Table:
     """Scores with their errors over problems and over new samples, and everything that can spoil one."""
     rows: list[dict[str, Value]] = []
     scores = results.scores.set_index(["policy", "method", "benchmark", "metric"]).sort_index()
@@ -60,7 +60,7 @@ def _estimate(results: Results, policy: str, method: str, key: str, asked: int) 
     return Estimate(results.summary(policy, method, f"evaluate/{key}"), asked)
 
 
-def paired(results: Results) -> Table:
+def paired_table(results: Results) -> Table:
     """Every method minus GRPO on every benchmark, paired by problem and by seed, corrected over the table."""
     pairs = _pairs(results)
     found = compare_table(pairs) if pairs else {}
