@@ -9,6 +9,7 @@ from relax import config
 from relax.cluster.cost import cost
 from relax.cluster.plan import LOCAL, STAGES, PlannedJob, jobs, schedule
 from relax.errors import ConfigError
+from relax.progress import duration
 from tests.conftest import REPOSITORY
 from tests.workflow.workflow_fixture import planned, run
 
@@ -89,7 +90,7 @@ def test_what_has_run_is_measured(smoke) -> None:
         float(path.read_text().split("\n")[1].split()[0])
         for path in (smoke / "results/smoke/timings/train").rglob("*.tsv")
     ]
-    assert f"{sum(seconds) / len(seconds):.0f} s" in said["train"]
+    assert duration(sum(seconds) / len(seconds)) in said["train"]
 
 
 @pytest.mark.slow
