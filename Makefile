@@ -13,7 +13,7 @@ help:
 	@echo "make demo    train, analyse, evaluate and report on this machine (about ten minutes on two cores)"
 	@echo "make demo-multimodal  the same with pictures and a tiny vision-language policy, in results/demo_multimodal/"
 	@echo "make study   the study of docs/study.md, the trap and its two controls (most of a day on two cores; goes on where it stopped)"
-	@echo "make test    run the tests (about twenty-five minutes on two cores)"
+	@echo "make test    run the tests (about twenty minutes on two cores)"
 	@echo "make test-long   what takes longer: methods killed and resumed, the benchmarks at their quick sizes (ten minutes)"
 	@echo "make test-latest  the tests that bind to libraries, with the newest releases that pyproject.toml admits, in .venv-latest/ (needs a package index)"
 	@echo "make container       build the image relax:cpu with docker, podman or buildah (containers/README.md)"
@@ -46,7 +46,7 @@ study: setup
 	exit $$failed
 
 test: setup
-	@echo "test: pytest, about twenty-five minutes on two cores"
+	@echo "test: pytest, about twenty minutes on two cores"
 	@python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 test-long: setup

@@ -1,7 +1,7 @@
 """Every job of an experiment, counted from the configuration, and when each could run.
 
 The workflow's rules say the same, and a test holds the two together. `relax cost` does not ask Snakemake, because a dry
-run takes ten times as long, needs the clone, and does not say which job waits for which.
+run needs the clone and does not say which job waits for which.
 """
 
 import heapq
