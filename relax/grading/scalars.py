@@ -187,7 +187,7 @@ def compare(gold: str, answer: str) -> bool | None:
     if ":" in gold + answer:
         parts = [[number(part) for part in split_ratio(text)] for text in (gold, answer)]
         if all(part is not None for part in parts[0] + parts[1]):
-            return proportional(*parts)  # type: ignore[arg-type]
+            return proportional(*parts)  # type: ignore[arg-type]  # none is None, said above
     series = _series(gold), _series(answer)
     if series[0] and series[1]:
         return series[0] == series[1]

@@ -81,7 +81,7 @@ def _made_of(text: str) -> Unit:
         if re.fullmatch(r"-?\d+", part):
             unit["10"] = int(part)
         else:
-            name, power = re.fullmatch(r"(\D+?)(-?\d+)?", part).groups()  # type: ignore[union-attr]
+            name, power = re.fullmatch(r"(\D+?)(-?\d+)?", part).groups()  # type: ignore[union-attr]  # of our tables
             unit[name] = int(power or 1)
     return unit
 
