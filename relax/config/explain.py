@@ -59,8 +59,7 @@ def _key(place: Sequence[str | int], written: Any) -> Key:
 
 def _sentence(key: Key, faults: list[ErrorDetails]) -> tuple[Key, str]:
     """Of the faults of one key, which are several where a value may be of several kinds."""
-    fault, name, rule = faults[0], ".".join(map(str, key)) or "the configuration", rule_of(key)
-    by_type = {one["type"]: one for one in faults}
+    fault, name = faults[0], ".".join(map(str, key)) or "the configuration"
     if fault["type"] == "contradiction":
         context = fault["ctx"]
         return [*key, *context["place"]], context["message"].replace("{key}", name)
@@ -71,23 +70,35 @@ def _sentence(key: Key, faults: list[ErrorDetails]) -> tuple[Key, str]:
         return key, f"{name} lacks the key {fault['loc'][-1]!r}."
     if fault["loc"][-1] == "[key]":
         return key, _bad_name(key, fault)
+    return key, unfit(name, rule_of(key), faults)
+
+
+def unfit(name: str, rule: dict[str, Any], faults: Sequence[ErrorDetails]) -> str:
+    """The sentence for a value that its declaration refuses.
+
+    Args:
+        name: what the value is called.
+        rule: its JSON schema.
+        faults: of this value, several where it may be of several kinds.
+    """
+    fault, by_type = faults[0], {one["type"]: one for one in faults}
     if "finite_number" in by_type:
-        return key, f"{name} is {fault['input']}, expected a finite number."
+        return f"{name} is {fault['input']}, expected a finite number."
     hint = f" ({said[0].rstrip('.')})" if (said := sentences(rule.get("description"))) else ""
     value = f"{name} is {fault['input']!r}"
     if "literal_error" in by_type:
-        return key, f"{value}, expected one of {', '.join(map(str, _allowed(rule)))}."
+        return f"{value}, expected one of {', '.join(map(str, _allowed(rule)))}."
     if bound := next((one for one in faults if one["type"] in _BOUNDS), None):
         limit, words = _BOUNDS[bound["type"]]
-        return key, f"{value}, expected {words} {bound['ctx'][limit]:g}{hint}."
+        return f"{value}, expected {words} {bound['ctx'][limit]:g}{hint}."
     if "too_short" in by_type:
-        return key, f"{value}, expected {by_type['too_short']['ctx']['min_length']} or more{hint}."
+        return f"{value}, expected {by_type['too_short']['ctx']['min_length']} or more{hint}."
     if "not_unique" in by_type:
-        return key, f"{value}, expected nothing twice{hint}."
+        return f"{value}, expected nothing twice{hint}."
     if all(one["type"].endswith(("_type", "_required")) for one in faults):
         kinds = " or ".join(_KINDS.get(kind, kind) for kind in map(_kind, choices(rule)))
-        return key, f"{value}, expected {kinds}{hint}{_POINT if _is_number_as_text(fault['input']) else ''}."
-    return key, f"{value}, which does not fit{hint}."
+        return f"{value}, expected {kinds}{hint}{_POINT if _is_number_as_text(fault['input']) else ''}."
+    return f"{value}, which does not fit{hint}."
 
 
 def _bad_name(key: Key, fault: ErrorDetails) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import StrEnum
+from numbers import Real
 
 from relax.grading.answers import clean, gold_text, last_box, stated_answer, too_large
 from relax.grading.scalars import compare
@@ -45,17 +46,21 @@ class Grade:
 
 #: Cleaned golds and cleaned answer: what a child process must decide.
 _Question = tuple[tuple[str, ...], str]
+#: A gold answer, a number or several of them.
+_Gold = str | float | Sequence[str | float]
 
 
-def grade(prediction: str, gold: str | Sequence[str], *, lenient: bool = False) -> Grade:
+def grade(prediction: str, gold: _Gold, *, lenient: bool = False) -> Grade:
     r"""Grade a response.
 
     Args:
         prediction: the whole response; its last ``\boxed{}`` is the answer.
-        gold: the gold answer or several, any one of which is right; of a worked solution, its last box is taken.
+        gold: the gold answer or several, any one of which is right; of a worked solution, its last box is taken. A
+            number is graded as its text.
         lenient: without a box, take the last answer that is stated in words ("the answer is ...", "#### ...").
 
     Raises:
+        TypeError: the prediction is no text, or a gold is neither a text nor a number.
         MachineError: no child process can be started.
 
     Examples:
@@ -70,7 +75,7 @@ def grade(prediction: str, gold: str | Sequence[str], *, lenient: bool = False) 
 
 def grade_many(
     predictions: Sequence[str],
-    golds: Sequence[str | Sequence[str]],
+    golds: Sequence[_Gold],
     *,
     lenient: bool = False,
     workers: int | None = None,
@@ -85,6 +90,7 @@ def grade_many(
 
     Raises:
         ValueError: not as many golds as predictions.
+        TypeError: as for :func:`grade`.
         MachineError: no child process can be started.
     """
     found = [_answer(prediction, lenient) for prediction in predictions]
@@ -128,13 +134,25 @@ def grade_response(source: str, prompt: str, response: str, answer: str) -> bool
 
 
 def _answer(prediction: str, lenient: bool) -> str | None:
+    if not isinstance(prediction, str):
+        raise TypeError(f"prediction is {prediction!r}, expected the text of a whole response.")
     answer = last_box(prediction)
     return stated_answer(prediction) if answer is None and lenient else answer
 
 
-def _at_once(answer: str | None, gold: str | Sequence[str]) -> Status | _Question:
+def _texts(gold: _Gold) -> list[str]:
+    """The gold answers as texts."""
+    found = []
+    for one in gold if isinstance(gold, Iterable) and not isinstance(gold, str) else [gold]:
+        if not isinstance(one, str | Real) or isinstance(one, bool):
+            raise TypeError(f"gold is {gold!r}, expected a text, a number, or a list of them.")
+        found.append(gold_text(str(one)))
+    return found
+
+
+def _at_once(answer: str | None, gold: _Gold) -> Status | _Question:
     """The status where texts and numbers decide, otherwise the question for a child process."""
-    golds = [gold_text(text) for text in ([gold] if isinstance(gold, str) else gold)]
+    golds = _texts(gold)
     if answer is None:
         return Status.NO_BOX
     if answer and answer in golds:

@@ -25,7 +25,9 @@ Array = NDArray[Any]
 class KoopmanDSD(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """Koopman spectrum and DSD of trajectories given as NumPy arrays.
 
-    The rows of a two-dimensional X are the states of one trajectory, in the order of time.
+    The rows of a two-dimensional X are the states of one trajectory, in the order of time. :meth:`fit` takes several
+    trajectories too. :meth:`transform` and ``fit_transform`` take one, because their rows are states; the example shows
+    how to transform several.
 
     Args:
         koopman_dim: m, functions of the dictionary made here (at least 2).
@@ -55,9 +57,10 @@ class KoopmanDSD(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         >>> estimator = KoopmanDSD(koopman_dim=3).fit(turning)
         >>> estimator.eigenvalues_.shape, estimator.transform(turning).shape
         ((3,), (200, 3))
-        >>> pair = KoopmanDSD(koopman_dim=3).fit([turning, turning[:50]])
-        >>> pair.dsd_.shape
-        (2,)
+        >>> pair = [turning, turning[:50]]
+        >>> estimator = KoopmanDSD(koopman_dim=3).fit(pair)
+        >>> estimator.dsd_.shape, [estimator.transform(one).shape for one in pair]
+        ((2,), [(200, 3), (50, 3)])
     """
 
     def __init__(
@@ -123,7 +126,10 @@ class KoopmanDSD(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         """
         check_is_fitted(self)
         if _several(X):
-            raise ValueError("X: several trajectories; expected one array (T, d).")
+            raise ValueError(
+                "X holds several trajectories, but transform takes one array (T, d); after fit(X), write "
+                "[estimator.transform(one) for one in X]."
+            )
         hidden, mask = pad([self._one(X, reset=False)])
         return project(hidden, torch.from_numpy(self.dictionary_), mask)[0].numpy()
 

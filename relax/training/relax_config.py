@@ -1,19 +1,21 @@
 """ReLaXConfig: TRL's GRPOConfig with the fields of the method."""
 
-import math
-import re
+import contextlib
+import functools
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 
+from pydantic import Field, ValidationError, create_model
 from trl import GRPOConfig
 
 from relax.config.latent import DictionaryFit
 from relax.config.methods import Method
 from relax.errors import ConfigError
-from relax.settings import sentences
+from relax.settings import Settings, sentences
 
 #: The keys of the configuration that are also fields of :class:`ReLaXConfig`, by their names.
 _KEYS = {**Method.model_fields, **DictionaryFit.model_fields}
+_KEYS["dictionary_objective"] = _KEYS["objective"]
 
 
 def _values(name: str) -> tuple[str, ...]:
@@ -37,7 +39,8 @@ class ReLaXConfig(GRPOConfig):
     ``methods`` or ``dictionary`` too mean what the configuration says of these keys.
 
     Raises:
-        ConfigError: a value that contradicts another.
+        ConfigError: a value that its key of the configuration refuses, one that contradicts another, or one that TRL
+            refuses.
     """
 
     if TYPE_CHECKING:  # what GRPOConfig fills in or parses, so that none of it is None or text afterwards
@@ -67,7 +70,7 @@ class ReLaXConfig(GRPOConfig):
     dictionary: str | None = field(
         default=None, metadata={"help": "Path of a fitted dictionary. None fits one on the first rollouts."}
     )
-    dictionary_objective: str = field(default="residual", metadata=_help("objective"))
+    dictionary_objective: str = field(default="residual", metadata=_help("dictionary_objective"))
     position: str = field(default="response", metadata=_help("position", "A dictionary that is given brings its own."))
     dsd_window: int | None = field(default=None, metadata=_help("dsd_window"))
     matched_length: int | None = field(
@@ -96,12 +99,15 @@ class ReLaXConfig(GRPOConfig):
     dynamic_sampling_rounds: int = field(default=10, metadata=_help("dynamic_sampling_rounds"))
 
     def __post_init__(self) -> None:
+        if isinstance(self.xi, str):  # a number too comes as text from a command line
+            with contextlib.suppress(ValueError):
+                self.xi = float(self.xi)
+        _check_values(self)
+        _check_terms(self)
         try:
             super().__post_init__()
-        except ValueError as error:  # batch sizes that do not divide, and the like
-            raise ConfigError(f"the training arguments contradict each other: {error}") from error
-        _check_choices(self)
-        _check_terms(self)
+        except ValueError as error:  # batch sizes that do not divide, no GPU, and the like
+            raise ConfigError(f"TRL refuses the training arguments: {error}") from error
         _check_sampling(self)
 
     @property
@@ -145,44 +151,53 @@ def checked_arguments(args: Any, model: Any) -> ReLaXConfig:
     return args
 
 
-def _check_choices(args: ReLaXConfig) -> None:
-    for name in ("spectrum", "kl_mode", "kl_reduction", "position", "token_method"):
-        value, known = getattr(args, name), _values(name)
-        if value not in known and not (name == "kl_mode" and value is None):
-            raise ConfigError(f"{name} is {value!r}, expected one of {', '.join(known)}.")
+@functools.cache
+def _declared() -> type[Settings]:
+    """The arguments that the configuration has too, with its own declarations."""
+    names = [name for name in (*ReLaXConfig.__annotations__, "beta") if name in _KEYS]
+    fields: dict[str, Any] = {name: (_KEYS[name].annotation, _KEYS[name]) for name in names}
+    # Here alone: None chooses the KL by xi, and a window in which DSD is logged may have two states.
+    fields["kl_mode"] = (Literal[(*_values("kl_mode"), None)], None)
+    fields["matched_length"] = (Annotated[int, Field(ge=2)] | None, None)
+    return create_model("Declared", __base__=Settings, **fields)
+
+
+def _check_values(args: ReLaXConfig) -> None:
+    declared = _declared()
+    try:
+        declared.model_validate({name: getattr(args, name) for name in declared.model_fields})
+    except ValidationError as error:
+        from relax.config.explain import unfit  # its own imports are of use to no valid value
+
+        faults = error.errors(include_url=False)
+        name = str(faults[0]["loc"][0])
+        rule = declared.model_json_schema()["properties"][name]
+        raise ConfigError(unfit(name, rule, [fault for fault in faults if fault["loc"][0] == name])) from None
 
 
 def _check_terms(args: ReLaXConfig) -> None:
-    if not (0 <= args.alpha < math.inf and 0 <= args.ridge < math.inf):
-        raise ConfigError(f"alpha ({args.alpha}) and ridge ({args.ridge}) must be finite and must not be negative.")
-    if args.own_kl and not 0 < args.beta < math.inf:
-        raise ConfigError(f"beta is {args.beta}, but the weight of the {args.kl_term} KL is finite and not negative.")
-    if isinstance(args.xi, str) and not re.fullmatch(r"q[1-9]\d?", args.xi):
-        raise ConfigError(f"xi is {args.xi!r}, expected a number or a percentile such as 'q90'.")
-    if isinstance(args.xi, float) and math.isnan(args.xi):
-        raise ConfigError("xi is NaN, expected a number or a percentile such as 'q90'.")
     if args.kl_mode == "adaptive" and args.beta and args.xi is None:
         raise ConfigError("kl_mode is 'adaptive' and beta is set, but xi is None; give xi a number or e.g. 'q90'.")
     if args.kl_mode == "none" and args.beta:
         raise ConfigError(f"kl_mode is 'none' but beta is {args.beta}; set kl_mode to 'adaptive' or 'uniform'.")
-
-
-def _check_sampling(args: ReLaXConfig) -> None:
+    if args.kl_mode in ("adaptive", "uniform") and not args.beta:
+        raise ConfigError(f"kl_mode is {args.kl_mode!r} but beta is 0; give beta a value or set kl_mode to 'none'.")
     if args.token_method == "clip_cov" and args.beta and args.kl_term == "trl":
         raise ConfigError(
             "token_method is 'clip_cov' and beta is the weight of TRL's own KL, of which Clip-Cov's tokens would lose "
             "the gradient too; set kl_mode to 'uniform'."
         )
+    if args.token_method == "kl_cov" and args.loss_type not in ("dapo", "grpo"):
+        raise ConfigError(f"token_method is 'kl_cov' and loss_type {args.loss_type!r}; expected 'dapo' or 'grpo'.")
+
+
+def _check_sampling(args: ReLaXConfig) -> None:
     updates = args.steps_per_generation * args.num_iterations / args.gradient_accumulation_steps
     if args.token_method == "kl_cov" and updates <= 1:
         raise ConfigError(
             "token_method is 'kl_cov' with one update per generation: |log pi - log pi_old| then has gradient 0 and "
             "KL-Cov is GRPO without a clip; set steps_per_generation to a multiple of gradient_accumulation_steps."
         )
-    if args.token_method == "kl_cov" and args.loss_type not in ("dapo", "grpo"):
-        raise ConfigError(f"token_method is 'kl_cov' and loss_type {args.loss_type!r}; expected 'dapo' or 'grpo'.")
-    if args.dynamic_sampling_rounds < 1:
-        raise ConfigError(f"dynamic_sampling_rounds is {args.dynamic_sampling_rounds}, expected at least 1.")
     rows = args.per_device_train_batch_size * args.steps_per_generation
     if args.dynamic_sampling and rows % args.num_generations:
         raise ConfigError(

@@ -3,7 +3,9 @@
 import json
 import re
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from relax.evaluation import Status, grade, grade_many
@@ -28,6 +30,34 @@ def test_equivalences_made_by_hand() -> None:
     assert [case for case, found in rows if found.correct and not case[3]] == []
     missed = [case for case, found in rows if case[3] and not found.correct]
     assert len(missed) <= 0.03 * len(cases), missed
+
+
+@pytest.mark.parametrize(
+    ("answer", "gold", "right"),
+    [
+        ("7", 7, True),
+        ("7.0", 7, True),
+        ("8", 7, False),
+        (r"\frac{1}{2}", 0.5, True),
+        ("-3", np.int64(-3), True),
+        ("8", [7, 8], True),
+        ("8", ["7", 8.0], True),
+        ("9", (7, 8), False),
+    ],
+)
+def test_a_gold_that_is_a_number_is_graded_as_its_text(answer: str, gold: Any, right: bool) -> None:
+    texts = [str(one) for one in gold] if isinstance(gold, list | tuple) else str(gold)
+    assert grade(boxed(answer), gold) == grade(boxed(answer), texts)
+    assert grade(boxed(answer), gold).correct == right
+
+
+def test_what_is_no_text_is_refused_by_name() -> None:
+    for prediction in (None, 7, [boxed("7")]):
+        with pytest.raises(TypeError, match=r"^prediction is .*, expected the text of a whole response\.$"):
+            grade(prediction, "7")
+    for gold in (None, True, ["7", None], [True]):
+        with pytest.raises(TypeError, match=r"^gold is .*, expected a text, a number, or a list of them\.$"):
+            grade(boxed("7"), gold)
 
 
 @pytest.mark.parametrize(

@@ -99,8 +99,13 @@ def test_snapshots_ask_for_a_fit_and_for_its_trajectories(walks):
     with pytest.raises(NotFittedError):
         KoopmanDSD().transform(walks[0])
     estimator = KoopmanDSD(koopman_dim=4).fit(walks)
-    with pytest.raises(ValueError, match="X: several trajectories"):
+    with pytest.raises(
+        ValueError, match=r"X holds several trajectories, .* \[estimator.transform\(one\) for one in X\]"
+    ):
         estimator.transform(walks)
+    with pytest.raises(ValueError, match="X holds several trajectories"):
+        KoopmanDSD(koopman_dim=4).fit_transform(walks)
+    assert [estimator.transform(one).shape for one in walks] == [(len(one), 4) for one in walks]
     with pytest.raises(ValueError, match="X has 4 features, but KoopmanDSD is expecting 5"):
         estimator.transform(walks[0][:, :4])
 

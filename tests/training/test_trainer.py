@@ -154,16 +154,16 @@ def test_bad_arguments_are_refused_before_training(tiny_policy: Path, tmp_path: 
         trainer(tiny_policy, tmp_path, dictionary=save_dictionary(tmp_path, width=16))
     for options, words in (
         ({"spectrum": "eigen"}, "spectrum is 'eigen'"),
-        ({"alpha": -1.0}, "must not be negative"),
+        ({"alpha": -1.0}, "alpha is -1.0, expected at least 0"),
         ({"beta": 0.1, "kl_mode": "adaptive"}, "xi is None"),
-        ({"beta": -0.1, "xi": 1.0}, "beta is -0.1, but the weight of the adaptive KL"),
+        ({"beta": -0.1, "xi": 1.0}, "beta is -0.1, expected at least 0"),
         ({"beta": 0.1, "token_method": "clip_cov"}, "beta is the weight of TRL's own KL"),
-        ({"alpha": float("nan")}, "must be finite"),
-        ({"alpha": float("inf")}, "must be finite"),
-        ({"xi": float("nan")}, "xi is NaN"),
+        ({"alpha": float("nan")}, "alpha is nan, expected a finite number"),
+        ({"alpha": float("inf")}, "alpha is inf, expected a finite number"),
+        ({"xi": float("nan")}, "xi is nan, expected a finite number"),
         ({"kl_mode": "gated"}, "kl_mode is 'gated', expected one of none, adaptive, uniform"),
         ({"beta": 0.1, "kl_mode": "none"}, "kl_mode is 'none' but beta is 0.1"),
-        ({"xi": "q100"}, "xi is 'q100', expected a number or a percentile"),
+        ({"xi": "q100"}, "xi is 'q100', which does not fit .*: a number, a percentile"),
         ({"position": "prompt"}, "position is 'prompt', expected one of response, predicting"),
         ({"num_generations": 3}, r"generation_batch_size \(8\) must be divisible by num_generations \(3\)"),
     ):
