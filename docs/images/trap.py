@@ -24,7 +24,7 @@ LINES = {
 
 def tracked() -> Study:
     """The study with its tracked runs."""
-    plan = config.load([REPOSITORY / "config" / "config.yaml", REPOSITORY / "config" / "study.yaml"])
+    plan = config.load([REPOSITORY / "config" / "config.yaml", REPOSITORY / "config" / "study.yaml"]).recorded()
     return Study.of(plan, read_records(REPOSITORY / "results" / "reference" / "study"))
 
 

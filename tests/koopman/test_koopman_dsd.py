@@ -315,7 +315,9 @@ def test_wrong_kinds_are_named(changes, message):
 def test_a_state_that_is_not_finite_is_named(value):
     hidden = states(6, batch=2)
     hidden[1, 3, 2] = value
-    with pytest.raises(NonFiniteError, match=rf"batch 1, position 3 \(entry 2\) is {value}") as caught:
+    with pytest.raises(
+        NonFiniteError, match=rf"batch 1, position 3 \(entry 2\) is {str(value).replace('nan', 'NaN')}"
+    ) as caught:
         dsd(**arguments(hidden=hidden))
     assert isinstance(caught.value, (ValueError, NumericsError))
     weight = weights()

@@ -10,9 +10,9 @@ import pytest
 from relax.results.collect import collect
 from relax.results.figures.style import save
 from relax.results.model import Matrix, Results
+from relax.results.provenance import times
 from relax.results.report.opening import answer, what_was_run
 from relax.results.report.opening_figures import SHOWN, accuracies, training
-from relax.results.report.provenance import times
 from tests.results.results_fixture import METHODS, config_of
 
 

@@ -102,7 +102,7 @@ def test_the_record_takes_the_place_of_what_was_told_and_the_tables_come_back(
     assert export(root, loaded, server)["mended"] == 1
     assert lost.is_file()
     restored, where = restore(server, "synthetic", tmp_path / "again")
-    make_tables(where, restored, tmp_path / "tables")
+    make_tables(where, restored.recorded(), tmp_path / "tables")
     assert contents(tmp_path / "tables") == contents(root / "tables")
 
 

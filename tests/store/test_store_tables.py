@@ -42,7 +42,7 @@ def store(exported, tmp_path) -> Path:
 
 def rebuilt(uri: str, folder: Path, name: str | None = None) -> dict[str, bytes]:
     loaded, root = restore(uri, name, folder)
-    make_tables(root, loaded, folder / "tables")
+    make_tables(root, loaded.recorded(), folder / "tables")
     return contents(folder / "tables")
 
 

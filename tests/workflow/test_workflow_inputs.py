@@ -12,7 +12,7 @@ from tests.workflow.workflow_fixture import ENVIRONMENT, overlay, planned, run, 
 
 @pytest.mark.slow
 def test_an_edited_verifier_reruns_all_from_the_grade_on_and_no_training(smoke) -> None:
-    path = smoke / "relax" / "data" / "noisy_sum.py"
+    path = smoke / "relax" / "tasks" / "noisy_sum.py"
     text = path.read_text()
     try:
         path.write_text(text.replace('if response == "="', 'if response == ":="'))

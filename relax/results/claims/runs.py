@@ -27,7 +27,7 @@ from relax.results.claims.parts import (
 from relax.results.findings import against, change_along, dsd_gains, explain, listed, short, who_sees, with_interval
 from relax.results.intervals import fit_entropy_reward, summarise
 from relax.results.model import BASELINE, INITIAL, SPECTRA, Ablation, Arm, Results
-from relax.results.report.provenance import made_with, repo, size_of
+from relax.results.provenance import made_with, repo, size_of
 from relax.results.tables.all import WORDS, ridge_of
 
 #: The method as printed and as the authors' code has it.

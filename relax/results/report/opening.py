@@ -6,7 +6,7 @@ from relax.results.claims.parts import accuracy
 from relax.results.findings import COMPARED, CONTROL, against, change_along, listed, short
 from relax.results.intervals import paired_difference, summarise
 from relax.results.model import BASELINE, INITIAL, Arm, Results
-from relax.results.report.provenance import about_policy, data_sets, problem_counts, source
+from relax.results.provenance import about_policy, data_sets, problem_counts, source
 from relax.results.tables.columns import seeds_of
 
 #: Verdict of a difference to GRPO -> how the answer says it of some methods.

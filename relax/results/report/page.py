@@ -18,10 +18,10 @@ from relax.results.claims.runs import judge_claims
 from relax.results.figures.style import Figure, save
 from relax.results.findings import NOTE, findings
 from relax.results.model import Results
+from relax.results.provenance import versions, what_ran
 from relax.results.report.deviations import deviations, read_settings
 from relax.results.report.opening import answer, what_was_run
 from relax.results.report.opening_figures import accuracies, training
-from relax.results.report.provenance import versions, what_ran
 from relax.results.tables.paper_tables import summary
 from relax.results.tables.render import Table, cell
 
