@@ -39,8 +39,8 @@ def of_the_clone(name: str) -> Path:
     """
     if not (_HOME / name).exists():
         raise MachineError(
-            f"{name} is part of a clone of the repository, and relax runs from {_HOME}, which lacks it; run the same "
-            "command in the folder of a clone, with the relax that `make setup` installs there."
+            f"{name} is part of a clone of the repository, and relax runs from {_HOME}, which holds no such thing; "
+            "change to the folder of a clone, run `make setup` there and give the same words to its .venv/bin/relax."
         )
     return _HOME / name
 

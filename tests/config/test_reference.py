@@ -72,8 +72,8 @@ def test_a_key_says_its_unit_range_and_what_the_paper_has() -> None:
 def test_the_first_sentence_is_what_a_fault_says() -> None:
     rule = rule_of(["methods", "any", "xi"])
     assert sentences(rule["description"])[0] == (
-        "DSD limit (Eq. 12): a number, or a percentile of the initial policy's DSD such as q90; without a value there is "
-        "no limit."
+        "DSD limit (Eq. 12): a number, or a percentile of the initial policy's DSD such as q90; without a value there "
+        "is no limit."
     )
     assert rule_of(["methods", "any", "nothing"]) == {}
     assert rule_of(["data", "datasets", 0, "repo"])["type"] == "string"
