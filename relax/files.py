@@ -38,7 +38,10 @@ def of_the_clone(name: str) -> Path:
         MachineError: the package runs from no clone, or the clone lacks it.
     """
     if not (_HOME / name).exists():
-        raise MachineError(f"{name} is part of a clone of the repository, and relax runs from {_HOME}; run it there.")
+        raise MachineError(
+            f"{name} is part of a clone of the repository, and relax runs from {_HOME}, which holds no such thing; "
+            "change to the folder of a clone, run `make setup` there and give the same words to its .venv/bin/relax."
+        )
     return _HOME / name
 
 

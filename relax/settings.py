@@ -5,7 +5,7 @@ table of keys of ``config/README.md``.
 """
 
 import re
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidatorFunctionWrapHandler, WrapValidator
@@ -51,12 +51,19 @@ def sentences(description: str | None) -> list[str]:
     return [part for part in re.split(r"(?<=\.) (?=[A-Z`\[<])", " ".join((description or "").split())) if part]
 
 
-def contradiction(message: str, *place: str) -> PydanticCustomError:
-    """What a validator raises: a whole sentence, about the key at ``place`` below the model (about the model without).
+def contradiction(message: str, *places: str | Sequence[str]) -> PydanticCustomError:
+    """What a validator raises: a whole sentence about keys that contradict each other.
 
-    The sentence reaches the user as it is, behind file and line; ``{key}`` in it becomes the full name of the key.
+    The sentence reaches the user as it is, behind the file and line that set one of the keys last; ``{key}`` in it
+    becomes the full name of the model.
+
+    Args:
+        message: the sentence.
+        places: the keys concerned, each by its name in the model or by its names below the model; without any the
+            model itself is concerned.
     """
-    return PydanticCustomError("contradiction", "{message}", {"message": message, "place": list(place)})
+    below = [[place] if isinstance(place, str) else list(place) for place in places]
+    return PydanticCustomError("contradiction", "{message}", {"message": message, "places": below or [[]]})
 
 
 def _as_written(value: Any, check: ValidatorFunctionWrapHandler) -> Any:

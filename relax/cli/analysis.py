@@ -35,12 +35,12 @@ def add_dsd(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dictionary", type=Path, metavar="FILE", help=text)
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help=OPTIONS["out"][2])
     number("koopman-dim", whole(2), None, "functions m of the dictionary (50, or those of --dictionary)")
-    number("ridge", at_least_zero, 1e-3, "added to the Gram matrix (0.001)")
+    number("ridge", at_least_zero, 1e-3, "ridge added to the Gram matrix (0.001)")
     number("samples", whole(1), 1, "responses sampled per prompt (1)")
     number("max-response-length", whole(2), 512, "tokens of a sampled response (512, or what fits the context)")
-    number("temperature", above_zero, 1.0, "of sampling (1.0)")
-    number("seed", whole(0), 0, "of sampling, fit and shuffling (0)")
-    text = "of the weights; auto is that of the checkpoint"
+    number("temperature", above_zero, 1.0, "temperature of sampling (1.0)")
+    number("seed", whole(0), 0, "seed of sampling, fit and shuffling (0)")
+    text = "number format of the weights; auto is that of the checkpoint"
     parser.add_argument("--dtype", choices=("auto", "float32", "bfloat16"), default="auto", help=text)
 
 

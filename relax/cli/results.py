@@ -79,9 +79,9 @@ def add_tables(parser: argparse.ArgumentParser) -> None:
     """The options of ``tables``, which takes a configuration with a results folder, or a store alone."""
     add_configfile(parser, CONFIGFILE)
     parser.add_argument("--root", type=Path, metavar="PATH", help=OPTIONS["root"][2])
-    text = "in place of both: an MLflow store, e.g. sqlite:///results/demo/mlflow.db"
+    text = "an MLflow store in place of both, e.g. sqlite:///results/demo/mlflow.db"
     parser.add_argument("--from-mlflow", metavar="URI", help=text)
-    parser.add_argument("--experiment", metavar="NAME", help="of the MLflow store, where it holds several")
+    parser.add_argument("--experiment", metavar="NAME", help="experiment of the MLflow store, where that holds several")
 
 
 def run_figures(a: argparse.Namespace, loaded: config.Experiment) -> None:

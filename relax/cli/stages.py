@@ -145,7 +145,7 @@ def run_generate(a: argparse.Namespace, loaded: config.Experiment) -> None:
 
 def add_part(parser: argparse.ArgumentParser) -> None:
     """The option of ``generate`` alone."""
-    text = "make every N-th block, from the I-th; several jobs share the work so"
+    text = "make every N-th block, beginning with the I-th, so that N jobs share the work"
     parser.add_argument("--part", type=part, default=(1, 1), metavar="I/N", help=text)
 
 

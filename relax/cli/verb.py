@@ -117,7 +117,11 @@ OPTIONS: dict[str, tuple[str, Callable[[str], Any], str]] = {
     "dictionary": ("PATH", Path, "folder of the dictionary stage"),
     "checkpoints": ("PATH", Path, "folder for this run's checkpoints"),
     "figures": ("PATH", Path, "folder of the figures"),
-    "pages": ("PATH", Path, "folder for its tables and figures as pages of their own, and its record"),
+    "pages": (
+        "PATH",
+        Path,
+        "folder for the tables and figures of the report as pages of their own, and for its record",
+    ),
     "responses": ("PATH", Path, "folder of the generate stage"),
     "grades": ("PATH", Path, "folder of the grade stage"),
     "latent": ("PATH", Path, "folder of the extract stage"),

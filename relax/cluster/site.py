@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from relax.config.faults import kind, shown
 from relax.config.tracking_uri import uri_fault
 from relax.errors import ConfigError
 from relax.reading import read_yaml
@@ -99,12 +100,12 @@ def _read(file: Path) -> Mapping[str, str | float]:
     except OSError as error:
         raise ConfigError(f"{file}: cannot be read ({error.strerror}).") from error
     if not isinstance(written, dict):
-        raise ConfigError(f"{file}: expected keys and values, found {type(written).__name__}.")
+        raise ConfigError(f"{file}: expected keys and values, found {kind(written)}.")
     for key, value in written.items():
         if key not in NAMES:
             raise ConfigError(f"{file}: unknown key {key!r}; known are {', '.join(NAMES)}.")
         if not isinstance(value, str | int | float | None) or isinstance(value, bool):
-            raise ConfigError(f"{file}: {key} is {value!r}, expected a text or a number (put it in quotes).")
+            raise ConfigError(f"{file}: {key} is {shown(value)}, expected a text or a number (put it in quotes).")
     return written
 
 

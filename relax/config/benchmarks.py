@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from relax import tasks
+from relax.config.faults import kind
 from relax.errors import ConfigError
 from relax.reading import YAMLLoader, read_yaml
 
@@ -56,7 +57,7 @@ class Benchmark:
 
     @classmethod
     def from_metadata(cls, metadata: Mapping[str, Any]) -> "Benchmark":
-        """Of a task's metadata; keys that are not described above are passed over.
+        """The benchmark that a task's metadata describes; keys that are not described above are passed over.
 
         Raises:
             ConfigError: a key is missing, or the columns are not those above.
@@ -158,7 +159,7 @@ def _read(path: Path) -> dict[str, Any]:
     # As lm-eval merges: key by key of the top level, the including file last.
     task = read_yaml(path, "task file", _Loader)
     if not isinstance(task, dict):
-        raise ConfigError(f"{path}: expected the keys and values of a task, found {type(task).__name__}.")
+        raise ConfigError(f"{path}: expected the keys and values of a task, found {kind(task)}.")
     if (included := task.pop("include", None)) is None:
         return task
     # What a user's file includes is one of ours where it is not the user's.

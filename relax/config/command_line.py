@@ -13,6 +13,7 @@ from relax.config.experiment import Experiment
 from relax.config.loading import Config, check, merge, read_merged
 from relax.config.schema import choices, rule_of
 from relax.config.stages import digest
+from relax.errors import ConfigError
 from relax.files import atomic_write
 
 _HEAD = "# From --config on the command line of snakemake. The jobs read this file behind the others.\n"
@@ -33,7 +34,12 @@ def overlay_of(typed: Mapping[str, Any]) -> Config:
 
     Args:
         typed: as Snakemake hands it on.
+
+    Raises:
+        ConfigError: a list or an object among the values is cut off or otherwise broken; names its key.
     """
+    for name, value in typed.items():
+        _refuse_broken(name, value)
     return {name: _value(value, [name]) for name, value in typed.items()}
 
 
@@ -53,6 +59,19 @@ def overlay_file(overlay: Config, folder: Path) -> Path:
     if not path.is_file() or path.read_text(encoding="utf-8") != text:
         atomic_write(path, text)
     return path
+
+
+def _refuse_broken(name: str, value: Any) -> None:
+    """What Snakemake cannot read as a list or an object it hands on as a text."""
+    if not (isinstance(value, str) and value.lstrip().startswith(("{", "["))):
+        return
+    try:
+        yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise ConfigError(
+            f"--config: the value of {name} cannot be read: {value}; look whether every bracket and quote is closed, "
+            "as in training='{\"steps\": 5}'."
+        ) from error
 
 
 def _value(value: Any, key: list[str | int]) -> Any:

@@ -1,6 +1,6 @@
 """What fits part by part and cannot be together: names that lead nowhere, and values that other parts contradict.
 
-Every fault is the place of a key and a sentence; :func:`relax.config.load` adds file and line.
+Every fault is the places of the keys concerned and a sentence; :func:`relax.config.load` adds file and line.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from relax.paper import printed
 if TYPE_CHECKING:
     from relax.config.experiment import Experiment
 
-#: Where a key stands, and what is wrong with its value.
-Fault = tuple[list[str], str]
+#: The keys concerned, and what is wrong with their values.
+Fault = tuple[list[list[str]], str]
 
 
 def contradictions(experiment: Experiment) -> Iterator[Fault]:
@@ -34,12 +34,12 @@ def _names(experiment: Experiment) -> Iterator[Fault]:
     for kind, names in (("policies", matrix.policies), ("methods", matrix.methods), ("benchmarks", matrix.benchmarks)):
         for name in names:
             if name not in known[kind]:
-                yield ["matrix", kind], f"unknown name {name!r}; {nearest(name, known[kind])}."
+                yield [["matrix", kind]], f"unknown name {name!r}; {nearest(name, known[kind])}."
     for title, ablation in experiment.ablations.items():
         for kind, names in (("policies", ablation.policies or []), ("methods", list(ablation.arms.values()))):
             for name in names:
                 if name not in known[kind]:
-                    yield ["ablations", title], f"unknown name {name!r} in {kind}; {nearest(name, known[kind])}."
+                    yield [["ablations", title]], f"unknown name {name!r} in {kind}; {nearest(name, known[kind])}."
 
 
 def _paper(experiment: Experiment) -> Iterator[Fault]:
@@ -48,26 +48,27 @@ def _paper(experiment: Experiment) -> Iterator[Fault]:
     known = {"policies": list(experiment.policies), "methods": ["initial", *experiment.methods]}
     for table, rows in experiment.paper.rows.items():
         if table not in layouts:
-            yield ["paper", "rows", table], f"unknown table {table!r}; {nearest(table, list(layouts))}."
+            yield [["paper", "rows", table]], f"unknown table {table!r}; {nearest(table, list(layouts))}."
             continue
         # Rows of printed gains are the differences of two others, here as there.
         labels = [row.label for row in printed.read_table(layouts[table]) if row.difference_of is None]
         for label, ours in rows.items():
             place = ["paper", "rows", table, label]
             if label not in labels:
-                yield place, f"{table} has no row {label!r} to stand for; {nearest(label, labels)}."
+                yield [place], f"{table} has no row {label!r} to stand for; {nearest(label, labels)}."
             for kind, names in (("policies", [ours.policy]), ("methods", ours.methods)):
                 for name in (name for name in names if name not in known[kind]):
-                    yield place, f"unknown name {name!r} in {kind}; {nearest(name, known[kind])}."
+                    yield [place], f"unknown name {name!r} in {kind}; {nearest(name, known[kind])}."
     for column, asked in experiment.paper.columns.items():
         place, name = ["paper", "columns", column], asked.benchmark
         if column not in printed.METRICS:
-            yield place, f"no table has a column {column!r}; {nearest(column, list(printed.METRICS))}."
+            yield [place], f"no table has a column {column!r}; {nearest(column, list(printed.METRICS))}."
         if name not in experiment.benchmarks:
-            yield place, f"unknown name {name!r} in benchmarks; {nearest(name, list(experiment.benchmarks))}."
+            yield [place], f"unknown name {name!r} in benchmarks; {nearest(name, list(experiment.benchmarks))}."
             continue
         if asked.metric not in (metrics := experiment.benchmarks[name].metrics):
-            yield place, f"{name} is asked for {' and '.join(metrics)}, not {asked.metric}."
+            keys = [place, *(["benchmarks", name, key] for key in ("samples", "greedy"))]
+            yield keys, f"{name} is asked for {' and '.join(metrics)}, not {asked.metric}."
 
 
 def _updates(experiment: Experiment) -> Iterator[Fault]:
@@ -75,7 +76,7 @@ def _updates(experiment: Experiment) -> Iterator[Fault]:
         method = experiment.methods[name]
         if method.token_method == "kl_cov" and experiment.training.updates_per_generation < 2:
             yield (
-                ["methods", name, "token_method"],
+                [["methods", name, "token_method"], ["training", "updates_per_generation"]],
                 "kl_cov has no gradient at one update per generation; "
                 "set training.updates_per_generation to 2 or more.",
             )

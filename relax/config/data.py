@@ -28,8 +28,8 @@ class CommonData(Settings):
     problem is put in five drawings. For `hub` the held-out problems are taken out of the training problems, the same
     ones whatever the order of the rows."""
     instruction: str | None = key(None, paper="not stated")
-    """Put below every problem of a data set of the hub, on a line of its own. The problems of `visual` get it too. The
-    tasks of the benchmarks say "Please reason step by step, and put your final answer within \\boxed{}."; a policy
+    """Text put below every problem of a data set of the hub, on a line of its own. The problems of `visual` get it too.
+    The tasks of the benchmarks say "Please reason step by step, and put your final answer within \\boxed{}."; a policy
     that is to box should be trained with the same words."""
     datasets: list[DataSet] = key([])
     """Data sets of the hub, read from the local cache that `relax fetch` fills."""
@@ -41,7 +41,9 @@ class CommonData(Settings):
     @model_validator(mode="after")
     def _has_problems(self) -> Self:
         if TASKS[self.source].problems is None and not self.datasets:
-            raise contradiction(f"data.source is {self.source}, but data.datasets names no data set.", "source")
+            raise contradiction(
+                f"data.source is {self.source}, but data.datasets names no data set.", "source", "datasets"
+            )
         return self
 
 
@@ -66,16 +68,16 @@ class Prompt(Settings):
     """How a problem becomes the text a policy reads, the same in training, analysis and evaluation."""
 
     chat_template: bool = key(False, paper="not stated")
-    """The problem as the user's turn of the policy's chat template. False takes the problem as it is, for base models.
-    A policy without a template is refused."""
+    """Whether the problem becomes the user's turn of the policy's chat template. False takes the problem as it is, for
+    base models. A policy without a template is refused."""
     system: str | None = key(None, paper="not stated")
     """System turn of the chat template. It needs `chat_template: true`."""
     thinking: bool = key(False, paper="not stated")
-    """Handed to the chat template as enable_thinking. Models that can think or not ask for it. Thinking needs a long
-    `max_response_length`."""
+    """Whether the chat template is asked for thinking (`enable_thinking`). Models that can think or not ask for it.
+    Thinking needs a long `max_response_length`."""
 
     @model_validator(mode="after")
     def _system_has_a_template(self) -> Self:
         if self.system and not self.chat_template:
-            raise contradiction("a system turn needs prompt.chat_template: true.", "system")
+            raise contradiction("a system turn needs prompt.chat_template: true.", "system", "chat_template")
         return self

@@ -18,7 +18,7 @@ class Evaluation(Settings):
     max_response_length: AtLeastOne | None = key(None, unit="tokens", paper="3072 (Table 3)")
     """Response tokens at most; null: as in training."""
     seed: Count = 1234
-    """Of the sampling."""
+    """Seed of the sampling."""
     backend: Literal["hf", "vllm"] = "hf"
     """Model backend of lm-eval. It runs in the process that writes the responses. `vllm` needs CUDA."""
     vllm_memory: PositiveShare = 0.9
@@ -51,5 +51,7 @@ class AskedBenchmark(Settings):
     @model_validator(mode="after")
     def _asks_something(self) -> Self:
         if self.samples == (1 if self.greedy else 0):
-            raise contradiction("give greedy: true, or samples (with greedy: at least 2, as both are mean@1).")
+            raise contradiction(
+                "give greedy: true, or samples (with greedy: at least 2, as both are mean@1).", "samples", "greedy"
+            )
         return self

@@ -74,6 +74,6 @@ class Experiment(Settings):
 
     @model_validator(mode="after")
     def _agrees(self) -> Self:
-        for place, message in contradictions(self):
-            raise contradiction(message, *place)
+        for places, message in contradictions(self):
+            raise contradiction(message, *places)
         return self

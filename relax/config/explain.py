@@ -6,14 +6,12 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from relax.config.faults import nearest
+from relax.config.faults import KINDS, close, named, nearest, shown
 from relax.config.schema import choices, rule_of
 from relax.settings import sentences
 
 Key = list[str | int]
 
-#: JSON's words for kinds of values in those of a reader of YAML.
-_KINDS = {"object": "keys and values", "array": "a list"}
 _BOUNDS = {
     "greater_than_equal": ("ge", "at least"),
     "greater_than": ("gt", "more than"),
@@ -25,8 +23,8 @@ _UNKNOWN = ("extra_forbidden", "invalid_key")
 _POINT = "; numbers have no quotes, and a point before an exponent, such as 1.0e-4"
 
 
-def explain(error: ValidationError, written: Mapping[str, Any]) -> tuple[Key, str]:
-    """The first fault: its key, and the sentence.
+def explain(error: ValidationError, written: Mapping[str, Any]) -> tuple[list[Key], str]:
+    """The first fault: the keys concerned, most often one, and the sentence.
 
     Args:
         error: what :class:`~relax.config.experiment.Experiment` was refused with.
@@ -36,7 +34,10 @@ def explain(error: ValidationError, written: Mapping[str, Any]) -> tuple[Key, st
     for fault in error.errors(include_url=False):
         faults.setdefault(tuple(_key(fault["loc"], written)), []).append(fault)
     key, found = min(faults.items(), key=lambda item: _rank(*item))
-    return _sentence(list(key), found)
+    if found[0]["type"] == "contradiction":
+        said = found[0]["ctx"]
+        return [[*key, *place] for place in said["places"]], said["message"].replace("{key}", _name(key))
+    return [list(key)], _sentence(list(key), found)
 
 
 def _rank(key: Sequence[str | int], faults: list[ErrorDetails]) -> tuple[int, bool]:
@@ -57,20 +58,21 @@ def _key(place: Sequence[str | int], written: Any) -> Key:
     return key
 
 
-def _sentence(key: Key, faults: list[ErrorDetails]) -> tuple[Key, str]:
+def _name(key: Sequence[str | int]) -> str:
+    return named(key) or "the configuration"
+
+
+def _sentence(key: Key, faults: list[ErrorDetails]) -> str:
     """Of the faults of one key, which are several where a value may be of several kinds."""
-    fault, name = faults[0], ".".join(map(str, key)) or "the configuration"
-    if fault["type"] == "contradiction":
-        context = fault["ctx"]
-        return [*key, *context["place"]], context["message"].replace("{key}", name)
+    fault, name = faults[0], _name(key)
     if fault["type"] in _UNKNOWN:
         known = list(next(one for one in choices(rule_of(key[:-1])) if "properties" in one)["properties"])
-        return key, f"unknown key {key[-1]!r}; {nearest(str(key[-1]), known)}."
+        return f"unknown key {key[-1]!r}; {nearest(str(key[-1]), known)}."
     if fault["type"] == "missing":
-        return key, f"{name} lacks the key {fault['loc'][-1]!r}."
+        return f"{name} lacks the key {fault['loc'][-1]!r}."
     if fault["loc"][-1] == "[key]":
-        return key, _bad_name(key, fault)
-    return key, unfit(name, rule_of(key), faults)
+        return _bad_name(key, fault)
+    return unfit(name, rule_of(key), faults)
 
 
 def unfit(name: str, rule: dict[str, Any], faults: Sequence[ErrorDetails]) -> str:
@@ -85,24 +87,27 @@ def unfit(name: str, rule: dict[str, Any], faults: Sequence[ErrorDetails]) -> st
     if "finite_number" in by_type:
         return f"{name} is {fault['input']}, expected a finite number."
     hint = f" ({said[0].rstrip('.')})" if (said := sentences(rule.get("description"))) else ""
-    value = f"{name} is {fault['input']!r}"
+    value = f"{name} is {shown(fault['input'])}"
     if "literal_error" in by_type:
-        return f"{value}, expected one of {', '.join(map(str, _allowed(rule)))}."
+        allowed = [str(one) for one in _allowed(rule)]
+        meant = close(str(fault["input"]), allowed)
+        return f"{value}, expected one of {', '.join(allowed)}{'' if meant is None else f'; did you mean {meant!r}'}."
     if bound := next((one for one in faults if one["type"] in _BOUNDS), None):
         limit, words = _BOUNDS[bound["type"]]
         return f"{value}, expected {words} {bound['ctx'][limit]:g}{hint}."
     if "too_short" in by_type:
-        return f"{value}, expected {by_type['too_short']['ctx']['min_length']} or more{hint}."
+        least = by_type["too_short"]["ctx"]["min_length"]
+        return f"{value}, expected {least} {'entry' if least == 1 else 'entries'} or more{hint}."
     if "not_unique" in by_type:
         return f"{value}, expected nothing twice{hint}."
     if all(one["type"].endswith(("_type", "_required")) for one in faults):
-        kinds = " or ".join(_KINDS.get(kind, kind) for kind in map(_kind, choices(rule)))
+        kinds = " or ".join(KINDS.get(kind, kind) for kind in map(_kind, choices(rule)))
         return f"{value}, expected {kinds}{hint}{_POINT if _is_number_as_text(fault['input']) else ''}."
     return f"{value}, which does not fit{hint}."
 
 
 def _bad_name(key: Key, fault: ErrorDetails) -> str:
-    name, of = fault["input"], ".".join(map(str, key[:-1] if key[-1] == fault["input"] else key))
+    name, of = fault["input"], named(key[:-1] if key[-1] == fault["input"] else key)
     if fault["type"] == "literal_error":
         known = rule_of(key[:-1])["propertyNames"]["enum"]
         return f"unknown name {name!r} in {of}; {nearest(name, known)}."

@@ -15,9 +15,9 @@ class DictionaryFit(Settings):
     """Number m of observables (paper 50). The demo has 16. DSD peaks for responses of m + 1 tokens and means little
     below 2 m, so keep m well under the response length. The cost of a response grows with the cube of m."""
     ridge: FromZero = key(0.001, paper="not stated; Eq. 5 has a pseudo-inverse")
-    """Added to the un-normalised Gram matrix. The matrix is not divided by the number of tokens. Lowering the ridge
-    raises the DSD of singular values several-fold and lets a policy exploit weak directions. Every DSD is also logged
-    at ridge 0.1."""
+    """Ridge that is added to the un-normalised Gram matrix. The matrix is not divided by the number of tokens. Lowering
+    the ridge raises the DSD of singular values several-fold and lets a policy exploit weak directions. Every DSD is
+    also logged at ridge 0.1."""
     objective: Literal["residual", "singular", "printed", "random"] = key("residual", paper="Eq. 8, unnormalised")
     """What the fit minimises; random keeps the initial W. `residual` is normalised residual DMD, `singular` follows the
     authors' code, and `printed` is Eq. 8, which rewards W -> 0 and is kept for the record."""
@@ -25,7 +25,7 @@ class DictionaryFit(Settings):
     """Hidden states of a response: those at its tokens, or those that predict them. The states that predict are one to
     the left (the authors' code). Training, spectra and probes follow this choice."""
     learning_rate: Positive = key(0.001, paper="not stated")
-    """Of Adam."""
+    """Learning rate of Adam."""
     epochs: AtLeastOne = key(1, paper="not stated")
     """Passes over the rollouts. One pass changes W little."""
     batch_size: AtLeastOne = key(64, unit="trajectories", paper="not stated")
@@ -48,4 +48,4 @@ class Analysis(Settings):
     responses_per_prompt: AtLeastOne = key(4, unit="responses", paper="not stated")
     """Responses sampled for each. More responses steady the means at proportional cost."""
     seed: Count = 0
-    """Of the sampling."""
+    """Seed of the sampling."""

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from relax.config.experiment import Experiment
-from relax.config.faults import nearest, where
+from relax.config.faults import kind, nearest, where
 from relax.errors import ConfigError
 from relax.reading import read_yaml
 
@@ -63,11 +63,11 @@ def check(
     except ValidationError as error:
         from relax.config.explain import explain  # it makes the schema, which is of use to nobody else
 
-        key, message = explain(error, merged)
+        keys, message = explain(error, merged)
         # Most files are overlays, which lack most keys.
-        alone = not key and " lacks the key " in message and list(paths) != over_base(paths)
-        hint = f" An overlay stands behind {BASE}: name that first." if alone else ""
-        raise ConfigError(f"{where(key, paths, typed)}: {message}{hint}") from None
+        alone = keys == [[]] and " lacks the key " in message and list(paths) != over_base(paths)
+        hint = f" An overlay stands behind {_base()}: name that first." if alone else ""
+        raise ConfigError(f"{where(keys, paths, typed)}: {message}{hint}") from None
 
 
 def over_base(paths: Iterable[str | Path]) -> list[Path]:
@@ -75,8 +75,7 @@ def over_base(paths: Iterable[str | Path]) -> list[Path]:
 
     Where the folder has no such file, as it is no clone, the package's own is the first.
     """
-    base = BASE if BASE.is_file() else PACKAGED_BASE
-    return [base, *(path for path in map(Path, paths) if path.absolute() != BASE.absolute())]
+    return [_base(), *(path for path in map(Path, paths) if path.absolute() != BASE.absolute())]
 
 
 def merge(base: Mapping[str, Any], overlay: Mapping[str, Any]) -> Config:
@@ -104,10 +103,14 @@ def require(experiment: Experiment, kind: str, name: str) -> None:
         raise ConfigError(f"unknown name {name!r} in {kind}; {nearest(name, known)}.")
 
 
+def _base() -> Path:
+    return BASE if BASE.is_file() else PACKAGED_BASE
+
+
 def _read(path: Path) -> Config:
     content = read_yaml(path, "configuration file")
     if content is None:
         return {}
     if not isinstance(content, dict):
-        raise ConfigError(f"{path}: expected keys and values, found {type(content).__name__}.")
+        raise ConfigError(f"{path}: expected keys and values, found {kind(content)}.")
     return content

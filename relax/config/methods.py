@@ -28,8 +28,8 @@ class Method(Settings):
     """Weight of the latent exploration term (Eq. 11). Raising it raises DSD, and too high a weight costs reward. On the
     demo's task about 0.1 is usable for eigenvalues, and 0.001 to 0.01 for singular values at ridge 0.001."""
     xi: Positive | Percentile | None = key(None, unit="DSD", paper="10 (Table 3)")
-    """DSD limit (Eq. 12): a number, a percentile of the initial policy's DSD such as q90, or null for none. Above the
-    limit the encouragement stops and the adaptive KL acts."""
+    """DSD limit (Eq. 12): a number, or a percentile of the initial policy's DSD such as q90; without a value there is
+    no limit. Above the limit the encouragement stops and the adaptive KL acts."""
     advantage_shaping: bool = key(True, paper="true (Eq. 11)", trl="advantage_shaping")
     """Weight DSD by max(A, 0) (Eq. 11) or not (Eq. 10). True pushes only responses that are better than average."""
     kl_mode: Literal["none", "adaptive", "uniform"] = key("none", paper="adaptive (Eq. 12)", trl="kl_mode")
@@ -41,8 +41,9 @@ class Method(Settings):
     """How trajectories are reduced: summed over a group and averaged over groups, averaged, or summed over the batch.
     At the same `beta`, `group` is R times and `sum` is prompts x R times as strong as `mean`."""
     dsd_window: Annotated[int, Field(ge=3)] | None = key(None, unit="states", trl="dsd_window")
-    """Average DSD over windows of this many states; null: the whole trajectory. Neighbouring windows share one state.
-    Windows remove the dependence of DSD on length. Shorter responses get DSD 0. A window needs `xi` as a number."""
+    """Average DSD over windows of this many states; no value takes the whole trajectory. Neighbouring windows share one
+    state. Windows remove the dependence of DSD on length. Shorter responses get DSD 0. A window needs `xi` as a
+    number."""
     epsilon: Positive | None = key(None, paper="not stated")
     """Lower clip range; null: training.epsilon."""
     epsilon_high: Positive | None = key(None, paper="not stated", trl="epsilon_high")
@@ -83,11 +84,17 @@ class Method(Settings):
     def _kl_and_limit(self) -> Self:
         mode, beta, xi = self.kl_mode, self.beta, self.xi
         if mode != "none" and not beta:
-            raise contradiction(f"kl_mode is {mode} but beta is 0; give beta a value or set kl_mode to none.")
+            raise contradiction(
+                f"kl_mode is {mode} but beta is 0; give beta a value or set kl_mode to none.", "kl_mode", "beta"
+            )
         if mode == "none" and beta:
-            raise contradiction(f"beta is {beta} but kl_mode is none; set kl_mode to adaptive or uniform.")
+            raise contradiction(
+                f"beta is {beta} but kl_mode is none; set kl_mode to adaptive or uniform.", "beta", "kl_mode"
+            )
         if isinstance(xi, str) and self.dsd_window:
-            raise contradiction(f"xi is {xi}, a percentile of whole responses; with dsd_window give a number.")
+            raise contradiction(
+                f"xi is {xi}, a percentile of whole responses; with dsd_window give a number.", "xi", "dsd_window"
+            )
         if mode == "adaptive" and xi is None:
-            raise contradiction("kl_mode adaptive needs xi, a number or a percentile such as q90.")
+            raise contradiction("kl_mode adaptive needs xi, a number or a percentile such as q90.", "kl_mode", "xi")
         return self

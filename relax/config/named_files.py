@@ -48,7 +48,7 @@ def check_local_files(experiment: Experiment, paths: Sequence[str | Path] = ()) 
         named += [(["benchmarks", name, "path"], asked.path)] if asked.path is not None else []
     for key, path in named:
         if not Path(path).exists():
-            raise DataError(f"{where(key, paths)}: {path}: no such file; put it there, or name another.")
+            raise DataError(f"{where([key], paths)}: {path}: no such file; put it there, or name another.")
 
 
 def _of_data_set(entry: Mapping[str, Any]) -> list[str]:

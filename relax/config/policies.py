@@ -41,7 +41,7 @@ class Warmup(Settings):
     learning_rate: Positive = 0.003
     """Peak learning rate (cosine)."""
     second_stage: SecondStage | None = None
-    """A second stage of the warm-up, on other demonstrations. `{}` takes its defaults, and null means none."""
+    """A second stage of the warm-up, on other demonstrations. `{}` takes its defaults, and null leaves it out."""
 
 
 class Vision(Settings):
@@ -54,7 +54,7 @@ class Vision(Settings):
     heads: AtLeastOne = 4
     """Attention heads of the vision tower."""
     intermediate_size: Annotated[int, Field(ge=8)] = 96
-    """Width of its feed-forward layers."""
+    """Width of the vision tower's feed-forward layers."""
     patch_size: Annotated[int, Field(ge=2)] = key(8, unit="pixels")
     """Pixels of a patch's side. Two by two patches become one token, so smaller patches make more tokens."""
     max_pixels: Annotated[int, Field(ge=256)] = key(16384, unit="pixels")
@@ -63,7 +63,7 @@ class Vision(Settings):
     @model_validator(mode="after")
     def _divides(self) -> Self:
         if self.hidden_size % self.heads:
-            raise contradiction(_UNEVEN.format("vision", self.hidden_size, self.heads))
+            raise contradiction(_UNEVEN.format("vision", self.hidden_size, self.heads), "hidden_size", "heads")
         return self
 
 
@@ -96,10 +96,12 @@ class Scratch(Settings):
     def _divides(self) -> Self:
         if self.heads % self.key_value_heads:
             raise contradiction(
-                f"key_value_heads must divide heads, found {self.key_value_heads} and {self.heads}.", "key_value_heads"
+                f"key_value_heads must divide heads, found {self.key_value_heads} and {self.heads}.",
+                "key_value_heads",
+                "heads",
             )
         if self.hidden_size % self.heads:
-            raise contradiction(_UNEVEN.format("scratch", self.hidden_size, self.heads))
+            raise contradiction(_UNEVEN.format("scratch", self.hidden_size, self.heads), "hidden_size", "heads")
         return self
 
 
@@ -136,7 +138,9 @@ class Policy(Settings):
     def _not_both(cls, written: Any) -> Any:
         # Before the parts are looked at: an overlay that names one kind over the other lacks most keys of both.
         if isinstance(written, dict) and None not in (written.get("scratch"), written.get("hub")):
-            raise contradiction("{key} has scratch and hub, expected one of them; a new name inherits nothing.")
+            raise contradiction(
+                "{key} has scratch and hub, expected one of them; a new name inherits nothing.", "scratch", "hub"
+            )
         return written
 
     @model_validator(mode="after")

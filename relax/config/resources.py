@@ -21,11 +21,11 @@ class Resources(Settings):
     cpus_per_gpu: AtLeastOne = key(8, unit="CPUs")
     """CPUs for each GPU."""
     memory_gb: FromZero = key(4, unit="GB")
-    """Memory. Too little costs an attempt."""
+    """Memory of a job. Too little costs an attempt."""
     memory_gb_per_billion: FromZero = key(0, unit="GB")
     """More for each billion parameters, once for each GPU. Each of the processes loads the policy."""
     minutes: Positive = key(60, unit="minutes")
-    """Time limit."""
+    """Time limit of a job."""
     minutes_per_billion: FromZero = key(0, unit="minutes")
     """More for each billion parameters and each 1000 tokens of training.max_response_length, divided among the GPUs.
     For `train` the number belongs to `training.steps`."""

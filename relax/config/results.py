@@ -36,8 +36,8 @@ class PaperColumn(Settings):
     benchmark: str
     """Benchmark that stands for the column, a name from `benchmarks`."""
     metric: Annotated[str, Field(pattern="^mean@[1-9][0-9]*$")]
-    """Its metric: `mean@1` or `mean@k`, as the benchmark is asked for. The paper has `mean@1` for MATH500, Minerva and
-    the multimodal benchmarks, and `mean@32` for the others."""
+    """Metric of the benchmark: `mean@1` or `mean@k`, as the benchmark is asked for. The paper has `mean@1` for MATH500,
+    Minerva and the multimodal benchmarks, and `mean@32` for the others."""
 
 
 class Paper(Settings):

@@ -19,7 +19,7 @@ from relax.tasks import TASKS, TEXT
 
 
 class DataSettings(Data):
-    """Of the ``data`` stage: the configuration's ``data``."""
+    """Settings of the ``data`` stage: the configuration's ``data``."""
 
     def recorded(self) -> dict[str, Any]:
         """Without the settings of other sources, which decide nothing."""
@@ -28,7 +28,7 @@ class DataSettings(Data):
 
 
 class BaseSettings(Settings):
-    """Of the ``base`` stage of a policy."""
+    """Settings of the ``base`` stage of a policy."""
 
     policy: Policy
     """The policy."""
@@ -37,7 +37,7 @@ class BaseSettings(Settings):
     task: str
     """The task whose demonstrations a policy made from scratch learns from."""
     own: InstanceOf[Settings] | None
-    """The task's own settings; null where it has none."""
+    """The task's own settings; None where it has none."""
 
     def recorded(self) -> dict[str, Any]:
         """Without what decides no output: the size of a policy of the hub, and whatever a policy of another kind is
@@ -69,22 +69,22 @@ class Sampling(Settings):
 
 
 class DictionarySettings(DictionaryFit, Sampling):
-    """Of the ``dictionary`` stage."""
+    """Settings of the ``dictionary`` stage."""
 
 
 class ExtractSettings(Analysis, Sampling):
-    """Of the ``extract`` stage."""
+    """Settings of the ``extract`` stage."""
 
 
 class KoopmanSettings(Settings):
-    """Of the ``koopman`` stage."""
+    """Settings of the ``koopman`` stage."""
 
     ridge: FromZero
     """The ridge of the dictionary and of training."""
 
 
 class TrainSettings(Settings):
-    """Of the ``train`` stage; the seed comes beside it."""
+    """Settings of the ``train`` stage; the seed comes beside it."""
 
     method: Method
     """The method that is trained."""
@@ -104,14 +104,14 @@ class TrainSettings(Settings):
 
 
 class EvaluateSettings(Settings):
-    """Of the ``evaluate`` stage."""
+    """Settings of the ``evaluate`` stage."""
 
     benchmarks: dict[str, AskedBenchmark]
     """The benchmarks of the matrix."""
 
 
 class GenerateSettings(Evaluation, EvaluateSettings):
-    """Of the ``generate`` stage: every benchmark of the matrix."""
+    """Settings of the ``generate`` stage: every benchmark of the matrix."""
 
     max_response_length: AtLeastOne
     """Response tokens at most: those of evaluation, or else those of training."""
@@ -131,7 +131,7 @@ class ComparedBenchmark(Settings):
 
 
 class OverlapSettings(Settings):
-    """Of the ``overlap`` stage."""
+    """Settings of the ``overlap`` stage."""
 
     benchmarks: dict[str, ComparedBenchmark]
     """The benchmarks of the matrix."""

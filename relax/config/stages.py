@@ -34,19 +34,19 @@ def digest(value: Any) -> str:
 
 
 def data_settings(experiment: Experiment) -> DataSettings:
-    """Of the ``data`` stage."""
+    """Settings of the ``data`` stage."""
     return DataSettings(**dict(experiment.data))
 
 
 def base_settings(experiment: Experiment, policy: str) -> BaseSettings:
-    """Of the ``base`` stage of a policy."""
+    """Settings of the ``base`` stage of a policy."""
     entry, data = experiment.policies[policy], experiment.data
     task = warm_up_task(data.source, sees=entry.scratch is not None and entry.scratch.vision is not None)
     return BaseSettings(policy=entry, digits=data.digits, task=task.name, own=data.of(task))
 
 
 def dictionary_settings(experiment: Experiment, koopman_dim: int | None = None) -> DictionarySettings:
-    """Of the ``dictionary`` stage; with ``koopman_dim``, of a method that has a dictionary of its own."""
+    """Settings of the ``dictionary`` stage; with ``koopman_dim``, of a method that has a dictionary of its own."""
     own = {} if koopman_dim is None else {"koopman_dim": koopman_dim}
     return DictionarySettings(**{**dict(experiment.dictionary), **own, **_sampling(experiment)})
 
@@ -58,7 +58,7 @@ def own_dimension(experiment: Experiment, method: str) -> int | None:
 
 
 def train_settings(experiment: Experiment, method: str) -> TrainSettings:
-    """Of the ``train`` stage; the seed comes beside it. On which devices it runs is in the record, not here."""
+    """Settings of the ``train`` stage; the seed comes beside it. The record says on which devices it runs."""
     return TrainSettings(
         method=experiment.methods[method],
         training=experiment.training,
@@ -68,29 +68,29 @@ def train_settings(experiment: Experiment, method: str) -> TrainSettings:
 
 
 def extract_settings(experiment: Experiment) -> ExtractSettings:
-    """Of the ``extract`` stage."""
+    """Settings of the ``extract`` stage."""
     return ExtractSettings(**dict(experiment.analysis), **_sampling(experiment))
 
 
 def koopman_settings(experiment: Experiment) -> KoopmanSettings:
-    """Of the ``koopman`` stage."""
+    """Settings of the ``koopman`` stage."""
     return KoopmanSettings(ridge=experiment.dictionary.ridge)
 
 
 def generate_settings(experiment: Experiment) -> GenerateSettings:
-    """Of the ``generate`` stage: every benchmark of the matrix."""
+    """Settings of the ``generate`` stage: every benchmark of the matrix."""
     given = dict(experiment.evaluation)
     given["max_response_length"] = given["max_response_length"] or experiment.training.max_response_length
     return GenerateSettings(**given, prompt=experiment.prompt, benchmarks=_asked(experiment))
 
 
 def evaluate_settings(experiment: Experiment) -> EvaluateSettings:
-    """Of the ``evaluate`` stage."""
+    """Settings of the ``evaluate`` stage."""
     return EvaluateSettings(benchmarks=_asked(experiment))
 
 
 def overlap_settings(experiment: Experiment) -> OverlapSettings:
-    """Of the ``overlap`` stage."""
+    """Settings of the ``overlap`` stage."""
     policies = {name: experiment.policies[name].hub for name in experiment.matrix.policies}
     return OverlapSettings(
         benchmarks={
@@ -103,7 +103,7 @@ def overlap_settings(experiment: Experiment) -> OverlapSettings:
 
 
 def results_settings(experiment: Experiment) -> Config:
-    """Of the tables, the figures and the report, which read the configuration as it is recorded."""
+    """Settings of the tables, the figures and the report, which read the configuration as it is recorded."""
     recorded = experiment.recorded()
     return {name: recorded[name] for name in ("matrix", "methods", "ablations", "paper", "limits")}
 

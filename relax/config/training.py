@@ -39,20 +39,24 @@ class Training(Settings):
     """Responses per forward pass and device; null: all of a step. Lower the number when memory runs out. It must divide
     the responses of a step. The result changes by rounding only, except with `loss_type: bnpo`."""
     learning_rate: Positive = key(0.0001, paper="0.000001 (Table 3)", trl="learning_rate")
-    """Of AdamW. It is constant after the warm-up. The tiny policy breaks above about 0.0003."""
+    """Learning rate of AdamW. The rate is constant after the warm-up. The tiny policy breaks above about
+    0.0003."""
     warmup_steps: Count = key(10, unit="optimizer steps", paper="not stated", trl="warmup_steps")
-    """Linear warm-up."""
+    """Optimizer steps over which the learning rate rises linearly to its value."""
     adam_beta2: ProperShare = key(0.999, paper="not stated; AdamW (Table 3)", trl="adam_beta2")
-    """Of AdamW. A lower value forgets old gradients sooner."""
+    """Decay of AdamW's mean of squared gradients (beta2). A lower value forgets old gradients sooner."""
     max_grad_norm: Positive = key(1.0, paper="1.0 (Table 3)", trl="max_grad_norm")
-    """Gradient clip. A DSD term that dominates hides behind the clip: watch `grad_norm`."""
+    """Largest norm that the gradient is clipped to. A DSD term that dominates hides behind the clip: watch
+    `grad_norm`."""
     epsilon: Positive = key(0.2, paper="not stated")
     """Clip range of the policy ratio. A method may have its own. The clip has no effect at one update per
     generation."""
     temperature: Positive = key(1.0, paper="1.0 (Table 3)", trl="temperature")
-    """Of the rollouts. The rollouts of `dictionary` and `analysis` are included; benchmarks sample at temperature 1."""
+    """Temperature at which rollouts are sampled. The rollouts of `dictionary` and `analysis` are included; benchmarks
+    sample at temperature 1."""
     top_p: PositiveShare = key(1.0, paper="1.0 (Table 3)", trl="top_p")
-    """Of the rollouts. Only those of training are meant."""
+    """Share of the probability from which the tokens of rollouts are sampled. Only the rollouts of training are
+    meant."""
     max_response_length: AtLeastOne = key(28, unit="tokens", paper="3072 (Table 3)", trl="max_completion_length")
     """Response tokens at most. The limit holds in training, analysis and evaluation. A cut response is graded as it
     stands."""
@@ -61,8 +65,8 @@ class Training(Settings):
     checkpoint_every: AtLeastOne = key(20, unit="optimizer steps", paper="not stated", trl="save_steps")
     """Steps between two checkpoints. An interrupted run repeats at most as many steps."""
     precision: Literal["float32", "bfloat16"] = key("float32", paper="not stated")
-    """Of the policy during training. `bfloat16` halves memory and quickens a GPU. DSD is computed in float64 either
-    way."""
+    """Number format of the policy during training. `bfloat16` halves memory and quickens a GPU. DSD is computed in
+    float64 either way."""
     format_reward: FromZero = 0.0
     """Weight of a reward for a boxed answer beside the one for a right answer. The reward is for models that do not box
     by themselves."""
@@ -95,7 +99,14 @@ class Training(Settings):
                 f"training.micro_batch is {self.micro_batch}, which does not divide a step's "
                 f"{self.responses_per_step} responses (prompts_per_step x rollouts_per_prompt).",
                 "micro_batch",
+                "prompts_per_step",
+                "rollouts_per_prompt",
             )
         if self.vllm_gpus and (self.rollouts != "vllm-server" or self.vllm_server):
-            raise contradiction("vllm_gpus wants rollouts: vllm-server, and no address in vllm_server.", "vllm_gpus")
+            raise contradiction(
+                "vllm_gpus wants rollouts: vllm-server, and no address in vllm_server.",
+                "vllm_gpus",
+                "rollouts",
+                "vllm_server",
+            )
         return self

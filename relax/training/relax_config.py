@@ -52,7 +52,8 @@ class ReLaXConfig(GRPOConfig):
 
     alpha: float = field(default=0.1, metadata=_help("alpha", "0 leaves the term out."))
     xi: float | str | None = field(
-        default=None, metadata=_help("xi", "A percentile is one of the DSD of the first rollouts.")
+        default=None,
+        metadata=_help("xi", "The percentile is that of the first rollouts, which the initial policy makes."),
     )
     koopman_dim: int = field(default=50, metadata=_help("koopman_dim", "A dictionary that is given brings its own."))
     ridge: float = field(default=1e-3, metadata=_help("ridge"))

@@ -1,13 +1,16 @@
 """The verbs as they are declared: all public ones, in groups, each with a sentence, its options and its needs."""
 
+import argparse
 import re
 from pathlib import Path
 
 import pytest
 
+from relax import files
 from relax.cli import main
 from relax.cli.app import GROUPS
 from relax.cli.verb import Verb
+from relax.errors import MachineError
 
 VERBS = [verb for group in GROUPS.values() for verb in group]
 #: Users and rules type these; a verb may be added, and none renamed.
@@ -71,3 +74,23 @@ def test_a_verb_with_a_configuration_is_run_with_it_and_the_others_without(
     words = ["data", "--configfile", str(tmp_path / "no.yaml"), "--out", str(tmp_path / "out")]
     assert main(words) == 2
     assert f"relax data: {tmp_path / 'no.yaml'}, line 1: not valid YAML" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.name)
+def test_every_option_says_what_it_is(verb: Verb) -> None:
+    parser = argparse.ArgumentParser()
+    verb.fill(parser)
+    texts = {option.dest: option.help or "" for option in parser._actions}
+    assert [name for name, text in texts.items() if not text or re.match("(of|as|its|their|added|in) ", text)] == []
+
+
+def test_what_only_a_clone_holds_is_refused_with_the_folder_to_go_to(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(files, "_HOME", tmp_path)
+    assert main(["evidence"]) == 4
+    with pytest.raises(MachineError) as caught:
+        files.of_the_clone("envs/cpu.lock")
+    assert str(caught.value) == (
+        f"envs/cpu.lock is part of a clone of the repository, and relax runs from {tmp_path}, which holds no such "
+        "thing; change to the folder of a clone, run `make setup` there and give the same words to its "
+        ".venv/bin/relax."
+    )

@@ -59,12 +59,12 @@ def test_variables_win_over_the_file_and_none_is_an_answer(tmp_path) -> None:
     [
         ("acount: lab", "unknown key 'acount'; known are slurm_account"),
         ("slurm_account: [a, b]", r"slurm_account is \['a', 'b'\], expected a text"),
-        ("cpu_partition: yes", "cpu_partition is True, expected a text or a number"),
+        ("cpu_partition: yes", "cpu_partition is true, expected a text or a number"),
         ("max_hours: long", "max_hours of this cluster is 'long', expected a number above 0"),
         ("gpus_per_node: 0.5", "gpus_per_node of this cluster is '0.5', expected a whole number above 0"),
         ("max_hours: .inf", "max_hours of this cluster is 'inf', expected a number above 0"),
         ("max_memory_gb: .nan", "max_memory_gb of this cluster is 'nan', expected a number above 0"),
-        ("- lab", "expected keys and values, found list"),
+        ("- lab", "expected keys and values, found a list"),
         ("a: b: c", "not valid YAML"),
     ],
 )

@@ -45,7 +45,7 @@ def test_a_value_becomes_what_its_key_takes(words, expected) -> None:
     [
         ("trainig={steps: 3}", r"--config: unknown key 'trainig'; did you mean 'training'\."),
         ("training={stepss: 3}", r"--config: unknown key 'stepss'; did you mean 'steps'\."),
-        ("training={steps: many}", r"--config: training\.steps is 'many', expected integer"),
+        ("training={steps: many}", r"--config: training\.steps is 'many', expected a whole number"),
         ("training=3", r"--config: training is 3, expected keys and values"),
         ("matrix={methods: [relaks]}", r"--config: unknown name 'relaks'; did you mean 'relax'\."),
     ],
@@ -53,6 +53,19 @@ def test_a_value_becomes_what_its_key_takes(words, expected) -> None:
 def test_a_fault_is_blamed_on_the_command_line(words: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         load_with([DEMO], overlay_of(parse_config([words])))
+
+
+@pytest.mark.parametrize("value", ['{"steps": 5', "{steps: 5", "[1, 2", "{'steps': 5}}"])
+def test_a_value_that_is_not_closed_is_said_to_be_unreadable(value: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        overlay_of(parse_config([f"training={value}"]))
+    assert str(caught.value).startswith(f"--config: the value of training cannot be read: {value}; look whether every")
+
+
+def test_a_contradiction_with_the_command_line_is_blamed_on_it() -> None:
+    overlay = overlay_of(parse_config(["policies={tiny: {scratch: {heads: 5}}}"]))
+    with pytest.raises(ConfigError, match=r"^--config: key_value_heads must divide heads, found 2 and 5\.$"):
+        load_with([DEMO], overlay)
 
 
 def test_a_fault_of_a_file_is_still_blamed_on_the_file(tmp_path: Path) -> None:

@@ -14,6 +14,8 @@ from relax.reading import read_yaml
 from tests.conftest import REPOSITORY
 
 DEMO = REPOSITORY / "config" / "config.yaml"
+#: What every data set of the hub says, besides its name.
+ROWS = "revision: unpinned, split: train, prompt: q, answer: a"
 
 
 def overlay(folder: Path, text: str) -> list[Path]:
@@ -36,25 +38,45 @@ def test_shipped_configurations_load(path: Path) -> None:
         (
             "methods:\n  relax:\n    alpha: strong\n",
             3,
-            ["methods.relax.alpha is 'strong'", "expected number"],
+            ["methods.relax.alpha is 'strong'", "expected a number"],
         ),
-        ("methods:\n  relax:\n    spectrum: eigen\n", 3, ["'eigen'", "eigenvalues, singular_values"]),
+        (
+            "methods:\n  relax:\n    spectrum: eigen\n",
+            3,
+            ["'eigen'", "eigenvalues, singular_values; did you mean 'eigenvalues'."],
+        ),
         ("methods:\n  relax:\n    xi: q100\n", 3, ["methods.relax.xi is 'q100'", "percentile"]),
-        ("methods:\n  grpo:\n    beta: 0.1\n", 2, ["beta is 0.1 but kl_mode is none"]),
-        ("methods:\n  grpo-kl:\n    beta: 0.0\n", 2, ["kl_mode is uniform but beta is 0"]),
-        ("methods:\n  relax:\n    xi: null\n", 2, ["kl_mode adaptive needs xi"]),
+        ("data:\n  source: noisysum\n", 2, ["data.source is 'noisysum', expected one of", "did you mean 'noisy-sum'."]),
+        ("methods:\n  grpo:\n    beta: 0.1\n", 3, ["beta is 0.1 but kl_mode is none"]),
+        ("methods:\n  grpo-kl:\n    beta: 0.0\n", 3, ["kl_mode is uniform but beta is 0"]),
+        ("methods:\n  relax:\n    xi: null\n", 3, ["kl_mode adaptive needs xi"]),
         ("matrix:\n  methods: [grpo, relaks]\n", 2, ["unknown name 'relaks'", "did you mean 'relax'"]),
         ("matrix:\n  policies: [tiney]\n", 2, ["unknown name 'tiney'", "did you mean 'tiny'"]),
         ("matrix:\n  benchmarks: [noisysum]\n", 2, ["unknown name 'noisysum'", "did you mean 'noisy-sum'"]),
         ("matrix:\n  seeds: [1, 1]\n", 2, ["matrix.seeds is [1, 1], expected nothing twice"]),
-        ("matrix:\n  seeds: []\n", 2, ["matrix.seeds is [], expected 1 or more"]),
+        ("matrix:\n  seeds: []\n", 2, ["matrix.seeds is [], expected 1 entry or more"]),
+        ("matrix:\n  seeds: [1, a]\n", 2, ["entry 2 of matrix.seeds is 'a', expected a whole number"]),
+        ("ablations:\n  a:\n    title: x\n    arms: {b: grpo}\n", 4, ["{b: 'grpo'}, expected 2 entries or more"]),
+        (
+            f"data:\n  datasets:\n    - {{repo: 1, {ROWS}}}\n",
+            3,
+            ["repo of entry 1 of data.datasets is 1, expected a text"],
+        ),
+        (
+            f"data:\n  datasets:\n    - {{repo: a, {ROWS}, where: {{l: [b, [true, null]]}}}}\n",
+            3,
+            ["entry 2 of where.l of entry 1 of data.datasets is [true, nothing (null)], expected a text or a whole"],
+        ),
+        ("tracking:\n  uri: true\n", 2, ["tracking.uri is true, expected a text or nothing (null)"]),
+        ("dictionary:\n  ridge: null\n", 2, ["dictionary.ridge is nothing (null), expected a number"]),
+        ("training:\n  gradient_checkpointing: 1\n", 2, ["is 1, expected true or false"]),
         ("matrix: [grpo]\n", 1, ["matrix is ['grpo'], expected keys and values"]),
-        ("training:\n  learning_rate: 1e-4\n", 2, ["is '1e-4', expected number", "such as 1.0e-4"]),
-        ("training:\n  learning_rate: '0.1'\n", 2, ["is '0.1', expected number", "no quotes"]),
+        ("training:\n  learning_rate: 1e-4\n", 2, ["is '1e-4', expected a number", "such as 1.0e-4"]),
+        ("training:\n  learning_rate: '0.1'\n", 2, ["is '0.1', expected a number", "no quotes"]),
         ("training:\n  micro_batch: 7\n", 2, ["training.micro_batch is 7, which does not divide a step's 256"]),
         ("data:\n  source: hub\n", 2, ["data.datasets names no data set"]),
-        ("methods:\n  relax:\n    dsd_window: 10\n", 2, ["xi is q90", "with dsd_window give a number"]),
-        ("training:\n  steps: 1.5\n", 2, ["training.steps is 1.5", "expected integer"]),
+        ("methods:\n  relax:\n    dsd_window: 10\n", 3, ["xi is q90", "with dsd_window give a number"]),
+        ("training:\n  steps: 1.5\n", 2, ["training.steps is 1.5", "expected a whole number"]),
         ("trainig:\n  steps: 1\n", 1, ["unknown key 'trainig'", "did you mean 'training'"]),
         ("benchmarks:\n  noisy-sum: {greedy: false, samples: 0}\n", 2, ["greedy: true, or samples"]),
         ("policies:\n  tiny: {scratch: {hidden_size: 63}}\n", 2, ["scratch.hidden_size must be a multiple of heads"]),
@@ -110,9 +132,9 @@ def test_shipped_configurations_load(path: Path) -> None:
         ("ablations:\n  a:\n    title: x\n    arms: {0.1: relax, b: grpo}\n", 4, ["0.1 is no name", "put quotes"]),
         ("resources:\n  trian: {minutes: 1}\n", 2, ["unknown name 'trian' in resources", "did you mean 'train'"]),
         ("methods:\n  relax:\n    xi: 0\n", 3, ["methods.relax.xi is 0, expected more than 0"]),
-        ("methods:\n  relax:\n    xi: [1]\n", 3, ["xi is [1], expected number or string or null"]),
-        ("training:\n  steps: 5.0\n", 2, ["training.steps is 5.0, expected integer"]),
-        ("training:\n  steps: true\n", 2, ["training.steps is True, expected integer"]),
+        ("methods:\n  relax:\n    xi: [1]\n", 3, ["xi is [1], expected a number or a text or nothing (null)"]),
+        ("training:\n  steps: 5.0\n", 2, ["training.steps is 5.0, expected a whole number"]),
+        ("training:\n  steps: true\n", 2, ["training.steps is true, expected a whole number"]),
         ("training:\n  vllm_gpus: 1\n", 2, ["vllm_gpus wants rollouts: vllm-server"]),
         ("prompt: {system: be brief}\n", 1, ["a system turn needs prompt.chat_template"]),
         ("1: 2\n", 1, ["unknown key 1"]),
@@ -145,10 +167,56 @@ def test_files_that_are_no_configuration(tmp_path: Path) -> None:
         config.load([tmp_path])
     with pytest.raises(ConfigError, match=r"line 2: not valid YAML"):
         config.load(overlay(tmp_path, "a: 1\n b: [\n"))
-    with pytest.raises(ConfigError, match="expected keys and values, found list"):
+    with pytest.raises(ConfigError, match="expected keys and values, found a list"):
         config.load(overlay(tmp_path, "- 1\n"))
     with pytest.raises(ConfigError, match=r"lacks the key 'matrix'.* behind config/config\.yaml: name that first"):
         config.load([overlay(tmp_path, "name: x\n")[1]])
+
+
+def test_outside_a_clone_the_base_that_comes_with_the_package_is_named(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    mine = overlay(tmp_path, "name: x\n")[1]
+    with pytest.raises(ConfigError) as caught:
+        config.load([mine])
+    named = str(caught.value).partition("An overlay stands behind ")[2].removesuffix(": name that first.")
+    assert Path(named).is_absolute()
+    assert config.load([named, mine]).name == "x"
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "message"),
+    [
+        ("policies: {tiny: {scratch: {key_value_heads: 4}}}", "policies: {tiny: {scratch: {heads: 5}}}",
+         "key_value_heads must divide heads, found 4 and 5."),
+        ("policies: {tiny: {scratch: {heads: 5}}}", "policies: {tiny: {scratch: {key_value_heads: 4}}}",
+         "key_value_heads must divide heads, found 4 and 5."),
+        ("training: {micro_batch: 8}", "training: {prompts_per_step: 5, rollouts_per_prompt: 5}",
+         "training.micro_batch is 8, which does not divide a step's 25 responses"),
+        ("matrix: {methods: [kl-cov]}\ntraining: {updates_per_generation: 2}", "training: {updates_per_generation: 1}",
+         "kl_cov has no gradient at one update per generation"),
+        ("paper: {columns: {AIME24: {benchmark: noisy-sum, metric: mean@16}}}",
+         "benchmarks: {noisy-sum: {samples: 8}}", "noisy-sum is asked for mean@1 and mean@8, not mean@16."),
+    ],
+)  # fmt: skip
+def test_a_contradiction_is_blamed_on_the_last_file_that_sets_one_of_its_keys(
+    tmp_path: Path, first: str, second: str, message: str
+) -> None:
+    harmless = ["name: other", "limits: []"]
+    files = [DEMO, *(tmp_path / f"{number}.yaml" for number in range(4))]
+    for path, text in zip(files[1:], [harmless[0], first, f"# about\n{second}", harmless[1]], strict=True):
+        path.write_text(text + "\n")
+    with pytest.raises(ConfigError) as caught:
+        config.load(files)
+    assert str(caught.value).startswith(f"{files[3]}, line 2: {message}")
+
+
+@pytest.mark.parametrize(("name", "meant"), [("nope", None), ("entropie", "entropy"), ("relaks", "relax")])
+def test_a_name_is_suggested_where_it_is_near(name: str, meant: str | None) -> None:
+    experiment = config.load([DEMO])
+    with pytest.raises(ConfigError) as caught:
+        config.require(experiment, "methods", name)
+    expected = f"known are {', '.join(experiment.methods)}" if meant is None else f"did you mean '{meant}'"
+    assert str(caught.value) == f"unknown name {name!r} in methods; {expected}."
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """The descriptions of keys: each has one, the README's tables and the JSON schema are made of them."""
 
 import json
+import re
 import subprocess
 import sys
 
@@ -41,6 +42,13 @@ def test_every_key_is_described() -> None:
     assert not [key.path for key in found if " | " in key.help + key.values + key.paper]
 
 
+def test_every_description_has_a_subject() -> None:
+    bare = re.compile("(Of|As|Its|Their|Added|Put|Handed) |[A-Z][a-z]+\\.( |$)")
+    allowed = {"Demonstrations generated.", "Held-out prompts.", "Optimizer steps.", "Attention heads."}
+    found = {key.path: sentences(key.help)[0] for key in reference.described_keys()}
+    assert [path for path, first in found.items() if bare.match(first) and first not in allowed] == []
+
+
 def test_a_default_in_the_table_is_the_one_that_is_taken() -> None:
     written = {key.path: key.default for key in reference.described_keys()}
     training = config.load([REPOSITORY / "config" / "config.yaml"]).training.recorded()
@@ -64,7 +72,8 @@ def test_a_key_says_its_unit_range_and_what_the_paper_has() -> None:
 def test_the_first_sentence_is_what_a_fault_says() -> None:
     rule = rule_of(["methods", "any", "xi"])
     assert sentences(rule["description"])[0] == (
-        "DSD limit (Eq. 12): a number, a percentile of the initial policy's DSD such as q90, or null for none."
+        "DSD limit (Eq. 12): a number, or a percentile of the initial policy's DSD such as q90; without a value there "
+        "is no limit."
     )
     assert rule_of(["methods", "any", "nothing"]) == {}
     assert rule_of(["data", "datasets", 0, "repo"])["type"] == "string"

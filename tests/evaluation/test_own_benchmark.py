@@ -68,7 +68,7 @@ def test_a_file_that_is_no_task_and_one_that_is_not_there(tmp_path: Path) -> Non
     with pytest.raises(ConfigError, match=r"benchmark contest: no task file gone.yaml; put it there, or name another"):
         check_tasks({"contest": "gone.yaml"})
     for text, words in (
-        ("- 1\n", "expected the keys and values of a task, found list"),
+        ("- 1\n", "expected the keys and values of a task, found a list"),
         ("task: x\n", "has no metadata"),
     ):
         (tmp_path / "contest.yaml").write_text(text)

@@ -108,7 +108,7 @@ def test_the_trainer_is_imported(installed: Installed) -> None:
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
-        (("evidence",), 4, "results/reference/study is part of a clone of the repository, and relax runs from "),
+        (("evidence",), 4, "which holds no such thing; change to the folder of a clone, run `make setup` there"),
         (("doctor",), 0, "packages are not compared with a lock: envs/"),
         (
             ("cost",),

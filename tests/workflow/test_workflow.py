@@ -206,7 +206,7 @@ def test_the_tables_are_a_function_of_the_records(smoke, tmp_path) -> None:
         ("matrix: {methods: [relaks]}", 2, "unknown name 'relaks'; did you mean 'relax"),
         ("matrix: {policies: [tinny]}", 2, "unknown name 'tinny'; did you mean 'tiny'"),
         ("matrix: {benchmarks: [gsm8k]}", 2, "unknown name 'gsm8k'"),
-        ("training: {steps: many}", 2, "training.steps is 'many', expected integer"),
+        ("training: {steps: many}", 2, "training.steps is 'many', expected a whole number"),
         ("methods: {relax: {alpha: -1}}", 2, "methods.relax.alpha is -1, expected at least 0"),
         ("methods: {relax: {alpha: .nan}}", 2, "methods.relax.alpha is nan, expected a finite number"),
         ("methods: {relax: {alpha: 0.1, alpha: 0.2}}", 2, "the key 'alpha' stands in line 1 already"),
