@@ -6,6 +6,7 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib import pyplot
 from matplotlib.colors import to_rgb
 from scipy import signal, stats
 
@@ -13,7 +14,7 @@ from relax.config.stage_settings import KoopmanSettings
 from relax.results.collect import collect
 from relax.results.figures.embedding import embed, tsne_figure
 from relax.results.figures.lag import _changes, lag_figure
-from relax.results.figures.style import COLOURS, LINES, MARKERS, curves, look, panels, spacing, wrapped
+from relax.results.figures.style import COLOURS, LINES, MARKERS, curves, look, panels, plain_log, spacing, wrapped
 from relax.results.intervals import (
     fit_entropy_reward,
     fit_intervals,
@@ -278,3 +279,15 @@ def test_matrices_are_those_of_the_trajectories(tmp_path):
         stacked = np.vstack([x, 0.1 * np.eye(m)]), np.vstack([y, np.zeros((m, m))])
         assert row.reshape(m, m) == pytest.approx(np.linalg.lstsq(*stacked)[0], abs=1e-5)
         assert row.dtype == np.float32
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.095, 0.133), (0.95, 1.8), (5, 10.5), (0.01, 3)])
+def test_ticks_of_a_logarithmic_axis_do_not_stand_in_one_corner(low: float, high: float) -> None:
+    figure, ax = pyplot.subplots()
+    ax.set_yscale("log")
+    ax.set_ylim(low, high)
+    plain_log(ax.yaxis)
+    places = np.log(ax.get_yticks()) / np.log(high / low)
+    pyplot.close(figure)
+    assert 3 <= len(places) <= 6
+    assert np.diff(places).min() > 0.1

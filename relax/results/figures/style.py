@@ -189,8 +189,9 @@ def plain_log(axis: Axis) -> None:
     """Ticks of a logarithmic axis whose data is drawn already: three to six of them, as plain numbers."""
     low, high = sorted(axis.get_view_interval())
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    for digits in TICKS:
-        ticks = [digit * 10.0**decade for decade in decades for digit in digits]
+    # Over less than a factor of two, digits of a decade would stand close together on one side of a power of ten.
+    even = [list(MaxNLocator(4).tick_values(low, high))] if high < 2 * low else []
+    for ticks in even + [[digit * 10.0**decade for decade in decades for digit in digits] for digits in TICKS]:
         ticks = [tick for tick in ticks if low <= tick <= high]
         if len(ticks) >= 3:
             break
