@@ -8,7 +8,17 @@ import re
 from collections.abc import Hashable, Sequence
 from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidatorFunctionWrapHandler, WrapValidator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    model_serializer,
+)
+from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError, PydanticUndefined
 
 Item = TypeVar("Item", bound=Hashable)
@@ -30,9 +40,24 @@ class Settings(BaseModel):
         # Pydantic would warn of a whole number where any number may stand.
         return self.model_dump(warnings=False)
 
+    @model_serializer(mode="wrap")
+    def _without_unset_late_keys(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        fields = type(self).model_fields
+        late = {name for name, field in fields.items() if _said(field).get("late")}
+        return {
+            name: value
+            for name, value in dump(self).items()
+            if name not in late or getattr(self, name) != fields[name].default
+        }
+
 
 def key(
-    default: Any = PydanticUndefined, *, unit: str | None = None, paper: str | None = None, trl: str | None = None
+    default: Any = PydanticUndefined,
+    *,
+    unit: str | None = None,
+    paper: str | None = None,
+    trl: str | None = None,
+    late: bool = False,
 ) -> Any:
     """A key of a :class:`Settings` with what its type does not say.
 
@@ -41,9 +66,15 @@ def key(
         unit: what a number counts, such as ``tokens``.
         paper: the paper's value and where it stands, or ``not stated``; None where the key is this repository's own.
         trl: the argument of TRL's ``GRPOConfig``, or of ``ReLaXConfig``, that takes the value as it is.
+        late: the key is younger than recorded runs. A record leaves the key out while it has its default, so that the
+            digests of those runs stay what they were.
     """
-    said = {"unit": unit, "paper": paper, "trl": trl}
+    said = {"unit": unit, "paper": paper, "trl": trl, "late": late or None}
     return Field(default, json_schema_extra={name: text for name, text in said.items() if text is not None})
+
+
+def _said(field: FieldInfo) -> dict[str, Any]:
+    return field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
 
 
 def sentences(description: str | None) -> list[str]:

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Self
 
-from pydantic import ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from relax.settings import AS_WRITTEN, AtLeastOne, Count, Positive, Revision, Settings, Share, contradiction, key
 
@@ -126,11 +126,11 @@ class Policy(Settings):
 
     model_config = ConfigDict(json_schema_extra={"minProperties": 1, "maxProperties": 1})
 
-    scratch: Scratch | None = None
+    scratch: Scratch | None = key(None, late=True)
     """A Qwen2 model made from scratch, then trained on noisy demonstrations. The demonstrations are those of the
     generated task of text that `data.source` names, and of `noisy-sum` for the other sources. With `vision` the model
     is a Qwen2.5-VL one and the demonstrations are those of the visual task (`data.visual`)."""
-    hub: Hub | None = None
+    hub: Hub | None = key(None, late=True)
     """A pinned snapshot of the hub: a causal language model, or one that takes images too."""
 
     @model_validator(mode="before")
@@ -148,7 +148,3 @@ class Policy(Settings):
         if self.scratch is None and self.hub is None:
             raise contradiction("{key} has neither scratch nor hub, expected one of them.")
         return self
-
-    @model_serializer(mode="wrap")
-    def _given(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return {name: value for name, value in dump(self).items() if value is not None}
