@@ -6,7 +6,7 @@ purpose: every cluster job parses the workflow again.
 
 from relax.config.experiment import Experiment
 from relax.config.loading import BASE, Config, check, load, merge, over_base, require
-from relax.config.named_files import check_local_files, local_content, local_files
+from relax.config.named_files import check_local_files, local_content, local_files, own_functions
 from relax.config.results_folder import check_results_folder
 from relax.config.stages import (
     base_settings,
@@ -16,6 +16,7 @@ from relax.config.stages import (
     evaluate_settings,
     extract_settings,
     generate_settings,
+    grade_settings,
     koopman_settings,
     overlap_settings,
     own_dimension,
@@ -37,6 +38,7 @@ __all__ = [
     "evaluate_settings",
     "extract_settings",
     "generate_settings",
+    "grade_settings",
     "koopman_settings",
     "load",
     "local_content",
@@ -45,6 +47,7 @@ __all__ = [
     "over_base",
     "overlap_settings",
     "own_dimension",
+    "own_functions",
     "require",
     "results_settings",
     "train_settings",

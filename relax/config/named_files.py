@@ -8,8 +8,9 @@ from typing import Any
 
 from relax.config.experiment import Experiment
 from relax.config.faults import where
+from relax.config.own_code import missing, source_of
 from relax.config.stages import digest, evaluate_settings
-from relax.errors import DataError
+from relax.errors import ConfigError, DataError
 from relax.settings import Settings
 
 
@@ -35,10 +36,11 @@ def local_content(settings: Settings) -> str:
 
 
 def check_local_files(experiment: Experiment, paths: Sequence[str | Path] = ()) -> None:
-    """Refuse a configuration that names files which are not there.
+    """Refuse a configuration that names files, or modules of the user's own, which are not there.
 
     Raises:
         DataError: names the file, and the file and line that name it.
+        ConfigError: names the module likewise.
     """
     named: list[tuple[list[str | int], str]] = []
     if experiment.data.source == "hub":
@@ -49,6 +51,19 @@ def check_local_files(experiment: Experiment, paths: Sequence[str | Path] = ()) 
     for key, path in named:
         if not Path(path).exists():
             raise DataError(f"{where([key], paths)}: {path}: no such file; put it there, or name another.")
+    for place, name in own_functions(experiment):
+        if source_of(name) is None:
+            raise ConfigError(f"{where([place], paths)}: {name}: {missing(name)}")
+
+
+def own_functions(experiment: Experiment) -> list[tuple[list[str | int], str]]:
+    """(key, ``module:function``) of every function of the user's own that a stage will call."""
+    found: list[tuple[list[str | int], str]] = [
+        (["training", "rewards", number], name) for number, name in enumerate(experiment.training.rewards or [])
+    ]
+    for name, asked in evaluate_settings(experiment).benchmarks.items():
+        found += [(["benchmarks", name, "verifier"], asked.verifier)] if asked.verifier is not None else []
+    return found
 
 
 def _of_data_set(entry: Mapping[str, Any]) -> list[str]:
