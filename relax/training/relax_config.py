@@ -40,8 +40,8 @@ class ReLaXConfig(GRPOConfig):
     DSD of singular values is one to two orders of magnitude larger. The arguments below that are keys of
     ``methods`` or ``dictionary`` too mean what the configuration says of these keys.
 
-    On a machine without an accelerator ``use_cpu`` is set, and ``bf16`` is False unless it is given; TRL refuses its own
-    defaults there.
+    On a machine without an accelerator ``use_cpu`` is set, and ``bf16`` is False unless it is given. TRL refuses its
+    own defaults there.
 
     Raises:
         ConfigError: a value that its key of the configuration refuses, one that contradicts another, or one that TRL
