@@ -48,11 +48,9 @@ def source_of(name: str) -> Path | None:
     Returns:
         The file; None where there is no such module, or the module has no file.
     """
-    module, path, above = name.partition(":")[0], [os.getcwd(), *sys.path], ""
-    spec = None
+    module, path, spec = name.partition(":")[0], [os.getcwd(), *sys.path], None
     for part in module.split("."):
-        above = f"{above}.{part}" if above else part
-        spec = PathFinder.find_spec(above, path)
+        spec = PathFinder.find_spec(part, path)
         if spec is None:
             break
         path = list(spec.submodule_search_locations or [])

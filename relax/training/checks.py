@@ -60,24 +60,22 @@ def check_trainable(model: nn.Module, backbone: nn.Module) -> int:
     return check_backbone(model, backbone)
 
 
-def warn_of_length(lengths: Tensor, m: int, fix: str) -> None:
-    """Warn where half of the responses have too few states T for a dictionary of m functions.
+def warn_of_length(lengths: Tensor, m: int) -> None:
+    """Warn where half of the first responses have too few states for a dictionary of m functions.
 
-    K then maps nearly every state by itself, and DSD is a matter of T (docs/method.md).
+    A linear map of m functions nearly fits any trajectory of so few states, and DSD then tells its length.
 
     Args:
-        lengths: (N,) states of responses.
+        lengths: (N,) states T of responses.
         m: functions of the dictionary.
-        fix: what to choose smaller.
     """
     median = torch.quantile(lengths.double(), 0.5).item()
     if median <= 2 * m:
         logger.warning(
-            "The median response has T = %g states, which is at most 2m = %d: DSD says more about length than about "
-            "dynamics; choose a smaller %s, or let responses be longer.",
+            "the first responses have T = %g states (median), which is at most 2m = %d: their DSD says more about "
+            "length than about dynamics; take a smaller koopman_dim, or let responses be longer.",
             median,
             2 * m,
-            fix,
         )
 
 

@@ -102,9 +102,13 @@ class Exploration:
     @property
     def weighs(self) -> bool:
         """Whether every trajectory's DSD is needed before the first forward with gradient."""
-        adaptive = self.args.own_kl and self.args.kl_term == "adaptive"
         unknown = self.dictionary is None or (isinstance(self.args.xi, str) and self.xi is None)
-        return self.args.alpha > 0 or adaptive or unknown
+        return self._acts or unknown
+
+    @property
+    def _acts(self) -> bool:
+        """Whether DSD decides anything of the loss."""
+        return self.args.alpha > 0 or (self.args.own_kl and self.args.kl_term == "adaptive")
 
     def state(self) -> dict[str, Any]:
         """What a checkpoint keeps beside W."""
@@ -198,8 +202,8 @@ class Exploration:
             return
         if not self._settled and self.dictionary is not None:
             self._settled = True
-            if self.accelerator.is_main_process:
-                warn_of_length(everywhere[there], self.dictionary.settings.koopman_dim, "koopman_dim")
+            if self.accelerator.is_main_process and self._acts and self.args.dsd_window is None:
+                warn_of_length(everywhere[there], self.dictionary.settings.koopman_dim)
         if dsd_values is not None and self.dictionary is not None and isinstance(self.args.xi, str) and self.xi is None:
             share = int(self.args.xi.removeprefix("q")) / 100
             self.xi = torch.quantile(self.accelerator.gather(dsd_values)[there], share).item()

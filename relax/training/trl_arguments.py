@@ -86,7 +86,7 @@ def passed_on(method: Method) -> dict[str, Any]:
     Raises:
         ConfigError: TRL has no such argument, or it takes another kind of value.
     """
-    known = {field.name: field.type for field in fields(GRPOConfig)}
+    known: dict[str, Any] = {field.name: field.type for field in fields(GRPOConfig)}
     for name, value in method.trl.items():
         if name not in known:
             raise ConfigError(f"trl: TRL has no argument {name!r}; {nearest(name, list(known))}.")
@@ -111,9 +111,8 @@ def refusals_told(method: Method) -> Iterator[None]:
         raised_in = Path(traceback.extract_tb(error.__traceback__)[-1].filename)
         if not method.trl or TRL not in raised_in.parents:
             raise
-        raise ConfigError(
-            f"TRL refuses what `trl` of the method passes on ({', '.join(method.trl)}): {error}"
-        ) from error
+        names = ", ".join(method.trl)
+        raise ConfigError(f"TRL refuses what `trl` of the method passes on ({names}): {error}") from error
 
 
 def trainer_arguments(settings: TrainSettings, seed: int, folder: Path, dictionary: Path) -> ReLaXConfig:
