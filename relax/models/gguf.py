@@ -21,7 +21,7 @@ from relax.files import atomic_folder
 from relax.models.policy import check_policy, check_weights, no_report, refused
 
 _CUT = (
-    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{%s}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+"
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}%s| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+"
     r"|\s+(?!\S)|\s+"
 )
 
@@ -38,8 +38,8 @@ _GPT2 = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)
 #: (src/llama-vocab.cpp).
 PRE_TOKENIZERS: dict[str, list[Any]] = {
     "gpt-2": [_GPT2],
-    "llama-bpe": _split("1,3"),
-    "qwen2": _split("1"),
+    "llama-bpe": _split("{1,3}"),
+    "qwen2": _split(""),
     "smollm": [pre_tokenizers.Digits(individual_digits=True), _GPT2],
 }
 #: ``tokenizer.ggml.token_type``: tokens that control, and tokens that a user has added.
