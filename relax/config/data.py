@@ -2,11 +2,12 @@
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import Field, create_model, model_validator
+from pydantic import Field, create_model, field_validator, model_validator
 
 from relax.settings import Count, Settings, contradiction, key
 from relax.tasks import TASKS
 from relax.tasks.hub import DataSet
+from relax.tasks.problem import IMAGE
 from relax.tasks.task import Task
 
 
@@ -47,6 +48,10 @@ class CommonData(Settings):
         return self
 
 
+#: The tasks whose settings stand in every record; those of a younger task are left out where they have their defaults.
+RECORDED = ("answer-prior", "countdown", "visual")
+
+
 def _of_tasks() -> dict[str, Any]:
     """The keys that the tasks bring: their names, and the settings of each below its own name."""
     described = CommonData.model_fields["source"].description
@@ -54,7 +59,14 @@ def _of_tasks() -> dict[str, Any]:
     for task in TASKS.values():
         if task.settings is not None:
             said = (task.settings.__doc__ or "").strip().rstrip(".")
-            keys[task.key] = (task.settings, Field(task.settings(), description=f"{said}, for `source: {task.name}`."))
+            keys[task.key] = (
+                task.settings,
+                Field(
+                    task.settings(),
+                    description=f"{said}, for `source: {task.name}`.",
+                    json_schema_extra=None if task.name in RECORDED else {"late": True},
+                ),
+            )
     return keys
 
 
@@ -62,6 +74,27 @@ if TYPE_CHECKING:
     Data = CommonData
 else:
     Data = create_model("Data", __base__=CommonData, __doc__=CommonData.__doc__, **_of_tasks())
+
+
+class Shot(Settings):
+    """A worked example, shown as two turns of a conversation before the problem's turn."""
+
+    problem: Annotated[str, Field(min_length=1)]
+    """Text of the example's problem, the user's turn. It is shown as it is: where `data.instruction` stands below the
+    problems, write it here too."""
+    response: Annotated[str, Field(min_length=1)]
+    """The worked response, the policy's turn. Let it work the answer out step by step and end as a right response must,
+    with the answer in a box where the grader looks for one."""
+    subset: str | None = None
+    """The example is shown with the problems of this subset alone, such as a kind of `elementary`; null: with every
+    problem."""
+
+    @field_validator("problem", "response")
+    @classmethod
+    def _is_text(cls, text: str) -> str:
+        if IMAGE in text:
+            raise contradiction(f"a worked example is text alone and has no place for an image; take {IMAGE} out.")
+        return text
 
 
 class Prompt(Settings):
@@ -72,12 +105,17 @@ class Prompt(Settings):
     base models. A policy without a template is refused."""
     system: str | None = key(None, paper="not stated")
     """System turn of the chat template. It needs `chat_template: true`."""
+    shots: list[Shot] = key([], late=True, paper="not stated")
+    """Worked examples, the same in training, analysis and evaluation. They need `chat_template: true`. A policy that
+    was never trained to box its answers learns the form from two of them. Each example makes every prompt longer."""
     thinking: bool = key(False, paper="not stated")
     """Whether the chat template is asked for thinking (`enable_thinking`). Models that can think or not ask for it.
     Thinking needs a long `max_response_length`."""
 
     @model_validator(mode="after")
-    def _system_has_a_template(self) -> Self:
+    def _turns_have_a_template(self) -> Self:
         if self.system and not self.chat_template:
             raise contradiction("a system turn needs prompt.chat_template: true.", "system", "chat_template")
+        if self.shots and not self.chat_template:
+            raise contradiction("worked examples need prompt.chat_template: true.", "shots", "chat_template")
         return self
