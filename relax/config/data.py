@@ -6,6 +6,7 @@ from pydantic import Field, create_model, field_validator, model_validator
 
 from relax.settings import Count, Settings, contradiction, key
 from relax.tasks import TASKS
+from relax.tasks.file import DataFile
 from relax.tasks.hub import DataSet
 from relax.tasks.problem import IMAGE
 from relax.tasks.task import Task
@@ -15,25 +16,29 @@ class CommonData(Settings):
     """Training and held-out problems."""
 
     source: str
-    """A task of `relax/tasks`. `hub` reads the data sets listed under `datasets`. The others are generated without
-    network ([docs/study.md](../docs/study.md#tasks))."""
+    """A task of `relax/tasks`. `hub` reads the data sets listed under `datasets`, and `file` the files listed under
+    `files`. The others are generated without network ([docs/study.md](../docs/study.md#tasks))."""
     seed: Count = 0
-    """Seed of generation and order. `hub` does not read the seed."""
+    """Seed of generation and order. `hub` and `file` do not read the seed."""
     digits: Annotated[int, Field(ge=2, le=128)] = 7
     """Digits of a noisy-sum or answer-prior problem. More digits make the task harder and responses longer."""
     train_problems: Count = key(6000, unit="problems", paper="about 22 000 (text)")
     """Problems to train on; an empty set is refused by `relax data`. More problems lower the number of repetitions.
-    `hub` does not read the number: all rows count."""
+    `hub` and `file` do not read the number: all rows count."""
     test_problems: Count = key(100, unit="problems")
     """Held-out problems. More of them narrow the error bars and lengthen evaluation in proportion. For `visual` each
-    problem is put in five drawings. For `hub` the held-out problems are taken out of the training problems, the same
-    ones whatever the order of the rows."""
+    problem is put in five drawings. For `hub` and `file` the held-out problems are taken out of the training problems,
+    the same ones whatever the order of the rows; where a file has `held_out: true`, its problems are held out, and the
+    number is not read."""
     instruction: str | None = key(None, paper="not stated")
-    """Text put below every problem of a data set of the hub, on a line of its own. The problems of `visual` get it too.
+    """Text put below every problem of a data set of the hub or a file, on a line of its own. The problems of `visual`
+    and `elementary` get it too; those of the other tasks, whose checks know the whole prompt, do not.
     The tasks of the benchmarks say "Please reason step by step, and put your final answer within \\boxed{}."; a policy
     that is to box should be trained with the same words."""
     datasets: list[DataSet] = key([])
     """Data sets of the hub, read from the local cache that `relax fetch` fills."""
+    files: list[DataFile] = key([], late=True)
+    """Files of one's own, for `source: file`."""
 
     def of(self, task: Task) -> Settings | None:
         """The settings of a task; None where it has none."""
@@ -41,10 +46,12 @@ class CommonData(Settings):
 
     @model_validator(mode="after")
     def _has_problems(self) -> Self:
-        if TASKS[self.source].problems is None and not self.datasets:
-            raise contradiction(
-                f"data.source is {self.source}, but data.datasets names no data set.", "source", "datasets"
-            )
+        if self.source == "hub" and not self.datasets:
+            raise contradiction("data.source is hub, but data.datasets names no data set.", "source", "datasets")
+        if self.source == "file" and not self.files:
+            raise contradiction("data.source is file, but data.files names no file.", "source", "files")
+        if self.files and all(file.held_out for file in self.files):
+            raise contradiction("every file is held out, and none is left to train on.", "files")
         return self
 
 

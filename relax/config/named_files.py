@@ -12,6 +12,9 @@ from relax.config.stages import digest, evaluate_settings
 from relax.errors import DataError
 from relax.settings import Settings
 
+#: Source of problems -> the key of `data` that lists what is read.
+_LISTED = {"hub": "datasets", "file": "files"}
+
 
 def local_files(settings: Settings | Mapping[str, Any]) -> list[str]:
     """The files that the settings of a stage name: of ``data``, of ``overlap`` and ``generate``.
@@ -21,7 +24,7 @@ def local_files(settings: Settings | Mapping[str, Any]) -> list[str]:
     """
     recorded = settings.recorded() if isinstance(settings, Settings) else settings
     named = []
-    for entry in recorded.get("datasets", []) if recorded.get("source") == "hub" else []:
+    for entry in recorded.get(_LISTED.get(recorded.get("source", ""), ""), []):
         named += _of_data_set(entry)
     named += [path for entry in recorded.get("benchmarks", {}).values() if (path := entry.get("path")) is not None]
     return list(dict.fromkeys(named))
@@ -41,9 +44,9 @@ def check_local_files(experiment: Experiment, paths: Sequence[str | Path] = ()) 
         DataError: names the file, and the file and line that name it.
     """
     named: list[tuple[list[str | int], str]] = []
-    if experiment.data.source == "hub":
-        for number, entry in enumerate(experiment.data.datasets):
-            named += [(["data", "datasets", number], path) for path in _of_data_set(entry.recorded())]
+    if (listed := _LISTED.get(experiment.data.source)) is not None:
+        for number, entry in enumerate(getattr(experiment.data, listed)):
+            named += [(["data", listed, number], path) for path in _of_data_set(entry.recorded())]
     for name, asked in evaluate_settings(experiment).benchmarks.items():
         named += [(["benchmarks", name, "path"], asked.path)] if asked.path is not None else []
     for key, path in named:
