@@ -47,6 +47,8 @@ class Task:
         alphabet: every character of them; a policy made from scratch has a token for each.
         context: tokens of the longest prompt and response together, from the task's own settings and ``digits``.
         drawn: the same as ``demonstrations`` with a picture, for a policy that sees.
+        subset_of: the subset of a demonstrated problem, by its prompt, since ``prompt.shots`` may be those of a subset;
+            None where problems have none.
         texts: prompts and responses that together hold every word and sign of ``drawn``.
     """
 
@@ -61,6 +63,7 @@ class Task:
     context: Callable[[Mapping[str, Any]], int] = short
     drawn: Drawn | None = None
     texts: Callable[[], Iterator[str]] | None = None
+    subset_of: Callable[[str], str] | None = None
 
     @property
     def key(self) -> str:
