@@ -10,6 +10,7 @@ for _name in ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "TRANSFORMERS_OFFLINE"):
     os.environ[_name] = "1"
 
 import socket  # noqa: E402
+import sys  # noqa: E402
 from collections.abc import Callable, Generator  # noqa: E402
 from pathlib import Path  # noqa: E402
 
@@ -67,6 +68,16 @@ def commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., N
             (folder / name).chmod(0o755)
 
     return write
+
+
+@pytest.fixture
+def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[Path, None, None]:
+    """An empty current folder for modules of a user's own, `mine` and what is below `lab`; both are forgotten again."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    yield tmp_path
+    for name in [name for name in sys.modules if name.partition(".")[0] in ("mine", "lab")]:
+        del sys.modules[name]
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ from typing import Literal, Self
 
 from pydantic import model_validator
 
+from relax.config.own_code import OwnFunction
 from relax.settings import AtLeastOne, Count, PositiveShare, Settings, contradiction, key
 
 
@@ -43,6 +44,11 @@ class AskedBenchmark(Settings):
     samples: Count = key(0, unit="responses", paper="32 for AMC and AIME (Table 2)")
     """Responses per problem drawn at temperature 1: mean@k and pass@k. `distinct@k` is measured too. More responses
     narrow the error at proportional cost. Give `greedy`, `samples` or both; with `greedy` at least 2."""
+    verifier: OwnFunction | None = key(None, late=True)
+    """A function of your own as `module:function` that decides which responses are right, in place of the grader. The
+    function takes (prompt, response, answer), all texts. It returns true or false, or a number from 0 to 1, of which 1
+    is right.
+    [docs/use.md](../docs/use.md#your-benchmark) has an example."""
 
     @property
     def metrics(self) -> list[str]:

@@ -8,9 +8,10 @@ from typing import Any
 
 from relax.config.experiment import Experiment
 from relax.config.faults import where
+from relax.config.own_code import missing, source_of
 from relax.config.policies import Policy
 from relax.config.stages import digest, evaluate_settings
-from relax.errors import DataError
+from relax.errors import ConfigError, DataError
 from relax.settings import Settings
 
 #: Endings of the files that a policy's folder is read from.
@@ -64,10 +65,11 @@ def policy_files(policy: Policy | Mapping[str, Any]) -> list[str]:
 
 
 def check_local_files(experiment: Experiment, paths: Sequence[str | Path] = ()) -> None:
-    """Refuse a configuration that names files which are not there.
+    """Refuse a configuration that names files, or modules of the user's own, which are not there.
 
     Raises:
         DataError: names the file, and the file and line that name it.
+        ConfigError: names the module likewise.
     """
     named: list[tuple[list[str | int], str]] = []
     if (listed := _LISTED.get(experiment.data.source)) is not None:
@@ -86,6 +88,19 @@ def check_local_files(experiment: Experiment, paths: Sequence[str | Path] = ()) 
     for key, path in named:
         if not Path(path).exists():
             raise DataError(f"{where([key], paths)}: {path}: no such file; put it there, or name another.")
+    for place, name in own_functions(experiment):
+        if source_of(name) is None:
+            raise ConfigError(f"{where([place], paths)}: {name}: {missing(name)}")
+
+
+def own_functions(experiment: Experiment) -> list[tuple[list[str | int], str]]:
+    """(key, ``module:function``) of every function of the user's own that a stage will call."""
+    found: list[tuple[list[str | int], str]] = [
+        (["training", "rewards", number], name) for number, name in enumerate(experiment.training.rewards or [])
+    ]
+    for name, asked in evaluate_settings(experiment).benchmarks.items():
+        found += [(["benchmarks", name, "verifier"], asked.verifier)] if asked.verifier is not None else []
+    return found
 
 
 def _of_data_set(entry: Mapping[str, Any]) -> list[str]:

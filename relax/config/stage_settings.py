@@ -98,6 +98,8 @@ class TrainSettings(Settings):
     """The ridge of the dictionary."""
     prompt: Prompt
     """How a problem becomes the text that the policy reads."""
+    sources: dict[str, str] = key({}, late=True)
+    """SHA-256 of the file of each function in ``training.rewards``, by the function's name."""
 
     def recorded(self) -> dict[str, Any]:
         """Without the devices that the training runs on: they are in the record and decide no output."""
@@ -121,6 +123,15 @@ class GenerateSettings(Evaluation, EvaluateSettings):
     """Response tokens at most: those of evaluation, or else those of training."""
     prompt: Prompt
     """How a problem becomes the text that the policy reads."""
+
+
+class GradeSettings(Settings):
+    """Settings of the ``grade`` stage; the benchmarks and their golds come with the responses."""
+
+    verifiers: dict[str, str] = key({}, late=True)
+    """Benchmark -> the function that decides which responses to it are right, where there is one."""
+    sources: dict[str, str] = key({}, late=True)
+    """SHA-256 of the file of each of them, by the function's name."""
 
 
 class ComparedBenchmark(Settings):

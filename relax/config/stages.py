@@ -10,6 +10,7 @@ from typing import Any
 from relax.config.evaluation import AskedBenchmark
 from relax.config.experiment import Experiment
 from relax.config.loading import Config
+from relax.config.own_code import sources
 from relax.config.stage_settings import (
     BaseSettings,
     ComparedBenchmark,
@@ -18,6 +19,7 @@ from relax.config.stage_settings import (
     EvaluateSettings,
     ExtractSettings,
     GenerateSettings,
+    GradeSettings,
     KoopmanSettings,
     OverlapSettings,
     TrainSettings,
@@ -64,6 +66,7 @@ def train_settings(experiment: Experiment, method: str) -> TrainSettings:
         training=experiment.training,
         ridge=experiment.dictionary.ridge,
         prompt=experiment.prompt,
+        sources=sources(experiment.training.rewards or []),
     )
 
 
@@ -81,7 +84,16 @@ def generate_settings(experiment: Experiment) -> GenerateSettings:
     """Settings of the ``generate`` stage: every benchmark of the matrix."""
     given = dict(experiment.evaluation)
     given["max_response_length"] = given["max_response_length"] or experiment.training.max_response_length
-    return GenerateSettings(**given, prompt=experiment.prompt, benchmarks=_asked(experiment))
+    # Who grades the responses does not decide them.
+    asked = {name: entry.model_copy(update={"verifier": None}) for name, entry in _asked(experiment).items()}
+    return GenerateSettings(**given, prompt=experiment.prompt, benchmarks=asked)
+
+
+def grade_settings(experiment: Experiment) -> GradeSettings:
+    """Settings of the ``grade`` stage."""
+    asked = _asked(experiment).items()
+    verifiers = {name: entry.verifier for name, entry in asked if entry.verifier is not None}
+    return GradeSettings(verifiers=verifiers, sources=sources(verifiers.values()))
 
 
 def evaluate_settings(experiment: Experiment) -> EvaluateSettings:

@@ -16,6 +16,7 @@ from typing import Any
 
 from relax.config import digest
 from relax.config.benchmarks import names, read_task, task_file
+from relax.config.own_code import source_of, sources
 from relax.tasks import TASKS
 
 PACKAGE = Path(__file__).resolve().parents[1]
@@ -90,6 +91,8 @@ def changed(record: Mapping[str, Any]) -> str:
     this key. A library that is not installed here is not compared."""
     then = record.get("code") or {}
     now = (code_of(record["verb"], record["settings"]) or {}) if then else {}
+    if own := record["settings"].get("sources"):  # functions of the user's own, where their files are here
+        then, now = then | own, now | sources(name for name in own if source_of(name) is not None)
     return ", ".join(
         f"{name} {then[name]}, now {now[name]}" for name in then if now.get(name, then[name]) != then[name]
     )

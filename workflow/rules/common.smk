@@ -176,6 +176,10 @@ def generate_settings(wildcards):
     return settings.digest(settings.generate_settings(CONFIG))
 
 
+def grade_settings(wildcards):
+    return settings.digest(settings.grade_settings(CONFIG))
+
+
 def evaluate_settings(wildcards):
     return settings.digest(settings.evaluate_settings(CONFIG))
 
