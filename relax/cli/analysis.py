@@ -15,7 +15,7 @@ def run_dsd(a: argparse.Namespace) -> None:
     """Spectra and DSD of any causal language model."""
     from relax.latent.dsd import analyse_model
 
-    names = ("koopman_dim", "ridge", "samples", "max_response_length", "temperature", "seed", "dtype")
+    names = ("koopman_dim", "ridge", "samples", "max_response_length", "temperature", "seed", "dtype", "chat")
     settings = {name: getattr(a, name) for name in names}
     analyse_model(settings, a.model, a.prompts, a.responses, a.dictionary, a.out)
 
@@ -27,8 +27,10 @@ def add_dsd(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(f"--{name}", type=kind, default=default, metavar="N", help=text)
 
     parser.add_argument("--model", required=True, metavar="PATH_OR_NAME", help="folder, or name in the local hub cache")
-    text = 'JSON lines with "prompt" (and "id")'
+    text = 'JSON lines with "prompt" (and "id"); with --chat also chat messages'
     parser.add_argument("--prompts", type=Path, required=True, metavar="FILE", help=text)
+    text = "write the prompts with the model's chat template; a text is the user's turn"
+    parser.add_argument("--chat", action="store_true", help=text)
     text = 'JSON lines with "response" and "id" or "prompt"; nothing is sampled then'
     parser.add_argument("--responses", type=Path, metavar="FILE", help=text)
     text = "dictionary.safetensors; fitted here if not given"
