@@ -11,14 +11,15 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from relax.config.latent import DictionaryFit
 from relax.errors import ConfigError, DataError, MachineError
 from relax.files import writable_folder
-from relax.koopman import Dictionary, TrajectoryStatistics
+from relax.koopman import POSITIONS, Dictionary, TrajectoryStatistics
 from relax.latent import dsd_output
 from relax.latent.dictionary_stage import HELD_OUT, fit_dictionary
 from relax.latent.pretrained import check_context, find_model, load_pretrained, room_for_response, state_width
 from relax.latent.rollouts import BATCH as SAMPLED_AT_A_TIME
 from relax.latent.rollouts import Rollout, sample
-from relax.latent.states import BATCH, statistics_with_baseline
+from relax.latent.states import BATCH, state_count, statistics_with_baseline
 from relax.latent.texts import read_prompts, read_responses, rendered, tokenize
+from relax.models.policy import end_tokens
 from relax.progress import Progress, logger
 from relax.records.record import Run
 from relax.tasks.problem import Problem
@@ -51,9 +52,10 @@ def analyse_model(
     sample of the responses, whose states are held together: at most :data:`FIT_NUMBERS` numbers of them.
 
     Args:
-        settings: ``koopman_dim`` (None: the dictionary's, or :data:`KOOPMAN_DIM`), ``ridge``, ``samples``,
-            ``max_response_length``, ``temperature``, ``seed``, ``dtype``, ``chat`` (the model's chat template writes
-            the prompts).
+        settings: ``koopman_dim`` (None: the dictionary's, or :data:`KOOPMAN_DIM`), ``position`` (of the states, see
+            :func:`relax.latent.states.response_states`; None: the dictionary's, or ``response``), ``ridge``,
+            ``samples``, ``max_response_length``, ``temperature``, ``seed``, ``dtype``, ``chat`` (the model's chat
+            template writes the prompts).
         model_name: folder, or name in the local hub cache.
         prompts_file: see :func:`relax.latent.texts.read_prompts`.
         responses_file: None samples; else see :func:`relax.latent.texts.read_responses`.
@@ -62,14 +64,16 @@ def analyse_model(
 
     Raises:
         DataError: a file or the model cannot be used, or no response has two tokens.
-        ConfigError: the dictionary belongs to another width or m, or a model without a chat template is asked for one.
+        ConfigError: the dictionary belongs to another width, m or position, or a chat template is asked for that the
+            model does not have.
         MachineError: no such model, a folder that cannot be written, too little GPU memory.
         NonFiniteError: the model's states are not finite.
     """
     prompts = read_prompts(prompts_file, settings["chat"])
     answers = None if responses_file is None else read_responses(responses_file, prompts)
     given = None if dictionary_file is None else Dictionary.load(dictionary_file)
-    settings = settings | {"koopman_dim": _koopman_dim(settings["koopman_dim"], given, dictionary_file)}
+    for name, default in (("koopman_dim", KOOPMAN_DIM), ("position", POSITIONS[0])):
+        settings = settings | {name: _agreed(name, settings[name], default, given, dictionary_file)}
     folder = find_model(model_name)
     files = [path for path in (prompts_file, responses_file, dictionary_file) if path is not None]
     run = Run("dsd", {"name": model_name}, settings, [folder, *files])
@@ -88,7 +92,8 @@ def analyse_model(
         else:
             rollouts = tokenize(answers, asked, tokenizer)
             check_context(model_name, model, rollouts)
-        kept = [rollout for rollout in rollouts if len(rollout.response_ids) > 1]
+        ends = end_tokens(model, tokenizer)
+        kept = [rollout for rollout in rollouts if state_count(rollout, ends, settings["position"]) > 1]
         if not kept:
             raise DataError(f"{model_name}: none of {len(rollouts)} responses has two tokens, the least for dynamics.")
         _warn_of_dimension(settings["koopman_dim"], kept, fits=given is None)
@@ -115,15 +120,18 @@ def analyse_model(
     dsd_output.write(results, out, run)
 
 
-def _koopman_dim(asked: int | None, given: Dictionary | None, file: Path | None) -> int:
+def _agreed(name: str, asked: Any, default: Any, given: Dictionary | None, file: Path | None) -> Any:
+    """What is asked for, or what the dictionary that is given has."""
     if given is None:
-        return KOOPMAN_DIM if asked is None else asked
-    if asked is not None and asked != given.settings.koopman_dim:
+        return default if asked is None else asked
+    has = getattr(given.settings, name)
+    if asked not in (None, has):
+        what = "m" if name == "koopman_dim" else name
         raise ConfigError(
-            f"{file}: this dictionary has m = {given.settings.koopman_dim}, but --koopman-dim is {asked}; "
+            f"{file}: this dictionary has {what} = {has}, but --{name.replace('_', '-')} is {asked}; "
             "leave one of them out."
         )
-    return given.settings.koopman_dim
+    return has
 
 
 def _warn_of_dimension(m: int, rollouts: list[Rollout], fits: bool) -> None:
@@ -195,7 +203,7 @@ def _fitted(
         koopman_dim=settings["koopman_dim"],
         ridge=settings["ridge"],
         objective="residual",
-        position="response",
+        position=settings["position"],
         learning_rate=1e-3,
         epochs=math.ceil(FIT_STEPS / math.ceil(len(fitted_on) / FIT_BATCH)),
         batch_size=FIT_BATCH,
