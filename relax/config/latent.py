@@ -21,9 +21,11 @@ class DictionaryFit(Settings):
     objective: Literal["residual", "singular", "printed", "random"] = key("residual", paper="Eq. 8, unnormalised")
     """What the fit minimises; random keeps the initial W. `residual` is normalised residual DMD, `singular` follows the
     authors' code, and `printed` is Eq. 8, which rewards W -> 0 and is kept for the record."""
-    position: Literal["response", "predicting"] = key("response", paper="not stated")
-    """Hidden states of a response: those at its tokens, or those that predict them. The states that predict are one to
-    the left (the authors' code). Training, spectra and probes follow this choice."""
+    position: Literal["response", "predicting", "text"] = key("response", paper="not stated")
+    """Hidden states of a response: those at its tokens, those that predict them, or those at its text. The states that
+    predict are one to the left (the authors' code). `text` leaves out the state at the token that ended the response:
+    on SmolLM2 that state is an outlier, and DSD with it rewards ending. Training, spectra and probes follow this
+    choice."""
     learning_rate: Positive = key(0.001, paper="not stated")
     """Learning rate of Adam."""
     epochs: AtLeastOne = key(1, paper="not stated")
