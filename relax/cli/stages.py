@@ -58,8 +58,12 @@ def run_base(a: argparse.Namespace, loaded: config.Experiment) -> None:
 
     settings = config.base_settings(loaded, a.policy)
     run = begin(a, loaded, settings, files_of(settings.policy))
+    if settings.policy.warmup is None:
+        make_policy(settings, a.out, run, label(a))
+    else:
+        from relax.latent.accuracy import sampled_accuracy
 
-    make_policy(settings, a.out, run, label(a))
+        make_policy(settings, a.out, run, label(a), sampled_accuracy)
 
 
 def run_dictionary(a: argparse.Namespace, loaded: config.Experiment) -> None:

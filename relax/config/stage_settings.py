@@ -29,6 +29,17 @@ class DataSettings(Data):
         return recorded if own is None else {**recorded, TASKS[self.source].key: own.recorded()}
 
 
+class Sampling(Settings):
+    """How a policy's own responses are sampled, for the dictionary and for the analysis."""
+
+    max_response_length: AtLeastOne
+    """Response tokens at most, those of training."""
+    temperature: Positive
+    """The temperature of training."""
+    prompt: Prompt
+    """How a problem becomes the text that the policy reads."""
+
+
 class BaseSettings(Settings):
     """Settings of the ``base`` stage of a policy."""
 
@@ -40,15 +51,22 @@ class BaseSettings(Settings):
     """The task whose demonstrations a policy made from scratch learns from."""
     own: InstanceOf[Settings] | None
     """The task's own settings; None where it has none."""
+    data: DataSettings | None = None
+    """The problems that a warm-up is measured on, for a policy with `warmup`."""
+    sampling: Sampling | None = None
+    """How the responses are sampled that a warm-up is measured by, for a policy with `warmup`."""
 
     def recorded(self) -> dict[str, Any]:
         """Without what decides no output: the size of a policy of the hub, and whatever a policy of another kind is
         made from. Keys that are younger than the first records are left out where they are null."""
         policy = self.policy.recorded()
-        recorded = {"policy": policy, "digits": self.digits}
+        recorded: dict[str, Any] = {"policy": policy, "digits": self.digits}
         own = {} if self.own is None else self.own.recorded()
         if "hub" in policy:
             del policy["hub"]["parameters"]
+        if self.data is not None and self.sampling is not None:
+            return {"policy": policy, "data": self.data.recorded(), "sampling": self.sampling.recorded()}
+        if "hub" in policy:
             return recorded
         if "scratch" not in policy:
             return {"policy": policy}
@@ -59,17 +77,6 @@ class BaseSettings(Settings):
             return {**recorded, TASKS[self.task].key: own}
         del scratch["vision"]
         return recorded if self.task == TEXT else {**recorded, "source": self.task, **own}
-
-
-class Sampling(Settings):
-    """How a policy's own responses are sampled, for the dictionary and for the analysis."""
-
-    max_response_length: AtLeastOne
-    """Response tokens at most, those of training."""
-    temperature: Positive
-    """The temperature of training."""
-    prompt: Prompt
-    """How a problem becomes the text that the policy reads."""
 
 
 class DictionarySettings(DictionaryFit, Sampling):
