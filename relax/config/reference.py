@@ -103,9 +103,9 @@ def _as_yaml(value: Any, rule: Rule) -> str:
     if isinstance(value, dict):
         # Keys that have rows of their own are not said twice.
         items = {} if "properties" in rule else value
-        return f"{{{', '.join(f'{name}: {item}' for name, item in items.items())}}}"
+        return f"{{{', '.join(f'{name}: {_as_yaml(item, {})}' for name, item in items.items())}}}"
     if isinstance(value, list):
-        return f"[{', '.join(map(str, value))}]"
+        return f"[{', '.join(_as_yaml(item, {}) if isinstance(item, dict) else str(item) for item in value)}]"
     return json.dumps(value) if isinstance(value, bool | None) else str(value)
 
 

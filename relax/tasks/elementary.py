@@ -231,5 +231,6 @@ TASK = Task(
     demonstrations=demonstrations,
     alphabet=ALPHABET,
     context=context,
+    by_subset=True,
     subset_of=subset_of,
 )
