@@ -72,11 +72,11 @@ def commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., N
 
 @pytest.fixture
 def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[Path, None, None]:
-    """An empty current folder for modules of a user's own, `mine` and what is below `lab`; both are forgotten again."""
+    """An empty current folder for modules of a user, by these names; they are forgotten again."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
     yield tmp_path
-    for name in [name for name in sys.modules if name.partition(".")[0] in ("mine", "lab")]:
+    for name in [name for name in sys.modules if name.partition(".")[0] in ("mine", "lab", "examples")]:
         del sys.modules[name]
 
 
