@@ -87,7 +87,7 @@ def pseudospectra(found: Found) -> Figure:
 
 def lengths(found: Found) -> Figure:
     states = [rows for rows in found["stories"][1.0] if len(rows) >= LENGTHS[-1]]
-    m, figure = found["dictionary"].settings.koopman_dim, None
+    m = found["dictionary"].settings.koopman_dim
     figure, panels = canvas(len(SPECTRA))
     walks, random = autoregressive(12, LENGTHS[-1]), Dictionary.random(64, m)
     curves: dict[str, list[TrajectoryStatistics]] = {"model": [], "shuffled": [], "walk": []}
@@ -111,8 +111,8 @@ def lengths(found: Found) -> Figure:
         axes.minorticks_off()
     panels[0].legend(frameon=False, fontsize=8)
     return captioned(
-        figure, found, f"The first T states of {len(states)} stories at temperature 1, and 12 draws of an AR(1) process "
-        f"in 64 dimensions with a random W. Bands: 95 % of the mean. Dotted: T = m + 1 = {m + 1}.",
+        figure, found, f"The first T states of {len(states)} stories at temperature 1, and 12 draws of an AR(1) "
+        f"process in 64 dimensions with a random W. Bands: 95 % of the mean. Dotted: T = m + 1 = {m + 1}.",
     )  # fmt: skip
 
 
