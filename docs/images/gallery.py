@@ -25,7 +25,7 @@ HERE = Path(__file__).parent
 M, RIDGE, SEED = 12, 1e-3, 0
 TEMPERATURES = (0.3, 1.0, 1.5)
 #: Tokens of a story and of an answer.
-STORY, ANSWER = 208, 48
+STORY, ANSWER = 160, 40
 TOPICS = (
     "a lost dog", "the first snow", "an old clockmaker", "a ship in a storm", "a city without cars", "a talking tree",
     "the last bookshop", "a trip to Mars", "a lighthouse keeper", "two rival bakers", "a hidden garden",

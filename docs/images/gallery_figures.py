@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from scipy.stats import spearmanr, t
 from torch import Tensor
 
@@ -19,9 +20,11 @@ from relax.koopman.plots import plot_eigenvalues, plot_pseudospectrum
 from relax.progress import Progress
 
 BLUE, BROWN, GREY = "#0068a8", "#95580a", "0.5"
+#: How far single values, and their mean, stand from the place of their kind.
+ASIDE = 0.12
 RIDGE, ROBUST = 1e-3, 0.1
 #: Lengths at which the same responses are cut; temperatures are compared at one length.
-LENGTHS = (4, 6, 8, 10, 13, 16, 20, 26, 32, 48, 64, 96, 128, 160, 200)
+LENGTHS = (4, 6, 8, 10, 13, 16, 20, 26, 32, 48, 64, 96, 128, 160)
 COMMON = 128
 #: What is drawn of DSD: spectrum and ridge.
 MEASURES = (("eigenvalues", RIDGE), ("eigenvalues", ROBUST), ("singular_values", RIDGE))
@@ -66,6 +69,7 @@ def spectra(found: Found) -> Figure:
         right.plot(place, size.mean(0), "o-", color=colour, markersize=3, label=label)
         right.fill_between(place, *size.quantile(torch.tensor([0.1, 0.9]).double(), dim=0), color=colour, alpha=0.15)
     right.set(yscale="log", xlabel="number of the singular value", title="singular values of K: mean, 10 to 90 %")
+    logarithmic(right.yaxis)
     right.legend(frameon=False)
     largest = values.abs().amax(1)
     return captioned(
@@ -87,7 +91,7 @@ def pseudospectra(found: Found) -> Figure:
 
 def lengths(found: Found) -> Figure:
     states = [rows for rows in found["stories"][1.0] if len(rows) >= LENGTHS[-1]]
-    m, figure = found["dictionary"].settings.koopman_dim, None
+    m = found["dictionary"].settings.koopman_dim
     figure, panels = canvas(len(SPECTRA))
     walks, random = autoregressive(12, LENGTHS[-1]), Dictionary.random(64, m)
     curves: dict[str, list[TrajectoryStatistics]] = {"model": [], "shuffled": [], "walk": []}
@@ -109,10 +113,11 @@ def lengths(found: Found) -> Figure:
         axes.set(xscale="log", yscale="log", xlabel="states T", title=f"DSD of {spectrum.replace('_', ' ')}")
         axes.set_xticks([4, 8, 16, 32, 64, 128], labels=["4", "8", "16", "32", "64", "128"])
         axes.minorticks_off()
+        logarithmic(axes.yaxis)
     panels[0].legend(frameon=False, fontsize=8)
     return captioned(
-        figure, found, f"The first T states of {len(states)} stories at temperature 1, and 12 draws of an AR(1) process "
-        f"in 64 dimensions with a random W. Bands: 95 % of the mean. Dotted: T = m + 1 = {m + 1}.",
+        figure, found, f"The first T states of {len(states)} stories at temperature 1, and 12 draws of an AR(1) "
+        f"process in 64 dimensions with a random W. Bands: 95 % of the mean. Dotted: T = m + 1 = {m + 1}.",
     )  # fmt: skip
 
 
@@ -129,7 +134,7 @@ def temperatures(found: Found) -> Figure:
             for heat, states in found["stories"].items()
         }
         for story in zip(*values.values(), strict=True):
-            axes.plot(list(map(str, values)), story, color="0.85", linewidth=0.8, zorder=0)
+            axes.plot(np.arange(len(values)) - ASIDE, story, color="0.85", linewidth=0.8, zorder=0)
         interval(axes, list(map(str, values)), list(values.values()))
         axes.set(title=named(spectrum, ridge), xlabel="temperature")
         coldest, *_, hottest = values.values()
@@ -160,6 +165,7 @@ def repetition(found: Found) -> Figure:
         values = [both_of(rows, found["dictionary"])[0].dsd(spectrum, RIDGE) for rows in kinds.values()]
         interval(axes, [kind.replace(" ", "\n", 1) for kind in kinds], values)
         axes.set(yscale="log", title=f"DSD of {spectrum.replace('_', ' ')}, responses that were altered")
+        logarithmic(axes.yaxis)
     return captioned(
         figure, found, f"Above: the first {COMMON} states of {len(shares)} stories at temperatures "
         f"{', '.join(map(str, heats))}; rank correlation {', '.join(said)}. Below: "
@@ -221,7 +227,7 @@ def half_width(values: Tensor) -> float:
 
 def within(values: Tensor) -> str:
     """The mean with the half width of its interval."""
-    return f"{float(values.double().mean()):.3g} +- {half_width(values):.2g}"
+    return f"{float(values.double().mean()):.3g} ± {half_width(values):.2g}"
 
 
 def named(spectrum: str, ridge: float) -> str:
@@ -230,15 +236,24 @@ def named(spectrum: str, ridge: float) -> str:
 
 def stories_in_words(found: Found, heat: float) -> str:
     counts = [len(rows) for rows in found["stories"][heat]]
-    return f"{len(counts)} stories at temperature {heat:g}, T = {min(counts)} to {max(counts)}."
+    span = f"{min(counts)} to {max(counts)}" if min(counts) < max(counts) else f"{max(counts)}"
+    return f"{len(counts)} stories at temperature {heat:g}, T = {span}."
 
 
 def interval(axes: Any, names: Sequence[str], parts: Sequence[Tensor]) -> None:
     """The values of each part, and beside them their mean with its interval."""
     for place, values in enumerate(parts):
-        axes.scatter([place - 0.12] * len(values), values, s=8, color=GREY, alpha=0.5, linewidth=0)
-        axes.errorbar(place + 0.12, values.double().mean(), half_width(values), fmt="o", color=BLUE, capsize=3)
+        axes.scatter([place - ASIDE] * len(values), values, s=8, color=GREY, alpha=0.5, linewidth=0)
+        axes.errorbar(place + ASIDE, values.double().mean(), half_width(values), fmt="o", color=BLUE, capsize=3)
     axes.set_xticks(range(len(names)), labels=names)
+    axes.set_xlim(-0.5, len(names) - 0.5)
+
+
+def logarithmic(axis: Any) -> None:
+    """Plain numbers at 1, 2 and 5 times the powers of ten."""
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_locator(NullLocator())
 
 
 def canvas(columns: int, height: float = 3.8) -> tuple[Figure, list[Any]]:

@@ -12,8 +12,9 @@ class DictionaryFit(Settings):
     section 3.2)."""
 
     koopman_dim: Annotated[int, Field(ge=2)] = key(50, unit="observables", paper="50 (Table 3)")
-    """Number m of observables (paper 50). The demo has 16. DSD peaks for responses of m + 1 tokens and means little
-    below 2 m, so keep m well under the response length. The cost of a response grows with the cube of m."""
+    """Number m of observables (paper 50). The demo has 16. K fits every transition of a response of m + 1 tokens,
+    and DSD means little below 2 m, so keep m well under the response length. The cost of a response grows with the cube
+    of m."""
     ridge: FromZero = key(0.001, paper="not stated; Eq. 5 has a pseudo-inverse")
     """Ridge that is added to the un-normalised Gram matrix. The matrix is not divided by the number of tokens. Lowering
     the ridge raises the DSD of singular values several-fold and lets a policy exploit weak directions. Every DSD is
