@@ -8,6 +8,8 @@ import pandas as pd
 
 from relax.results.model import INITIAL, Results
 
+#: What the stage `extract` leaves in its folder.
+FILE = "responses.parquet"
 #: Prompts and trained policies shown, and characters of a text: beyond them its middle is left out.
 PROMPTS, METHODS, CHARACTERS = 4, 4, 400
 
@@ -43,7 +45,9 @@ def samples(results: Results, root: str | Path, policy: str) -> Samples | None:
     folders = {
         (record["identity"]["method"], record["identity"]["seed"]): Path(root) / record["folder"]
         for record in results.records
-        if record["verb"] == "extract" and record["identity"]["policy"] == policy
+        if record["verb"] == "extract"
+        and record["identity"]["policy"] == policy
+        and (Path(root) / record["folder"] / FILE).is_file()
     }
     seed = next((seed for seed in results.matrix.seeds if any(key[1] == seed for key in folders)), None)
     if (INITIAL, 0) not in folders or seed is None:
@@ -59,7 +63,7 @@ def samples(results: Results, root: str | Path, policy: str) -> Samples | None:
 
 def _first(folder: Path) -> dict[str, dict[str, Any]]:
     """Problem -> the first of its responses, in the order of the problems."""
-    table = pd.read_parquet(folder / "responses.parquet", columns=["id", "kind", "prompt", "response", "correct"])
+    table = pd.read_parquet(folder / FILE, columns=["id", "kind", "prompt", "response", "correct"])
     own = table[table.kind == "policy"]
     problems = own.id.str.rpartition("/")[0]
     return own.assign(problem=problems).drop_duplicates("problem").set_index("problem").to_dict("index")
