@@ -22,6 +22,10 @@ class Evaluation(Settings):
     """Seed of the sampling."""
     backend: Literal["hf", "vllm"] = "hf"
     """Model backend of lm-eval. It runs in the process that writes the responses. `vllm` needs CUDA."""
+    precision: Literal["float32", "bfloat16", "auto"] | None = key(None, late=True)
+    """Number format of the policy while it answers; null: that of its weights. `auto` is bfloat16 where the GPU or the
+    processor multiplies it by itself, and the record says which one it was. The format changes the samples drawn. Keep
+    it for a comparison."""
     vllm_memory: PositiveShare = 0.9
     """Share of the GPU's memory for vllm."""
 
