@@ -113,9 +113,7 @@ def test_a_policy_becomes_better_by_its_demonstrations(tmp_path: Path) -> None:
 def test_a_warm_up_without_demonstrations_is_refused(tiny_policy: Path, tmp_path: Path) -> None:
     rows = {"repo": "mine", "revision": "unpinned", "split": "train", "prompt": "q", "answer": "a"}
     policy = {"path": str(tiny_policy), "warmup": {}}
-    with pytest.raises(
-        ConfigError, match=r"policies\.p\.warmup needs demonstrations, and the task hub has none"
-    ):
+    with pytest.raises(ConfigError, match=r"policies\.p\.warmup needs demonstrations, and the task hub has none"):
         config.load(files(tmp_path, policy, data={"source": "hub", "datasets": [rows]}))
     with pytest.raises(ConfigError, match=r"policies\.p is made from scratch, and its warm-up is scratch\.warmup"):
         config.load(files(tmp_path, {"scratch": {"warmup": {}}, "warmup": {}}))
