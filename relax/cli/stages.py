@@ -54,11 +54,16 @@ def _check_passed_on(a: argparse.Namespace, loaded: config.Experiment, method: s
 
 def run_base(a: argparse.Namespace, loaded: config.Experiment) -> None:
     """The initial policy."""
-    settings = config.base_settings(loaded, a.policy)
-    run = begin(a, loaded, settings, [])
-    from relax.models.base_stage import make_policy
+    from relax.models.base_stage import files_of, make_policy
 
-    make_policy(settings, a.out, run, label(a))
+    settings = config.base_settings(loaded, a.policy)
+    run = begin(a, loaded, settings, files_of(settings.policy))
+    if settings.policy.warmup is None:
+        make_policy(settings, a.out, run, label(a))
+    else:
+        from relax.latent.accuracy import sampled_accuracy
+
+        make_policy(settings, a.out, run, label(a), sampled_accuracy)
 
 
 def run_dictionary(a: argparse.Namespace, loaded: config.Experiment) -> None:

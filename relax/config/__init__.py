@@ -6,7 +6,14 @@ purpose: every cluster job parses the workflow again.
 
 from relax.config.experiment import Experiment
 from relax.config.loading import BASE, Config, check, load, merge, over_base, require
-from relax.config.named_files import check_local_files, local_content, local_files, own_functions
+from relax.config.named_files import (
+    check_local_files,
+    local_content,
+    local_files,
+    local_state,
+    own_functions,
+    policy_files,
+)
 from relax.config.results_folder import check_results_folder
 from relax.config.stages import (
     base_settings,
@@ -43,11 +50,13 @@ __all__ = [
     "load",
     "local_content",
     "local_files",
+    "local_state",
     "merge",
     "over_base",
     "overlap_settings",
     "own_dimension",
     "own_functions",
+    "policy_files",
     "require",
     "results_settings",
     "train_settings",

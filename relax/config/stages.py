@@ -22,6 +22,7 @@ from relax.config.stage_settings import (
     GradeSettings,
     KoopmanSettings,
     OverlapSettings,
+    Sampling,
     TrainSettings,
 )
 from relax.settings import Settings
@@ -44,7 +45,11 @@ def base_settings(experiment: Experiment, policy: str) -> BaseSettings:
     """Settings of the ``base`` stage of a policy."""
     entry, data = experiment.policies[policy], experiment.data
     task = warm_up_task(data.source, sees=entry.scratch is not None and entry.scratch.vision is not None)
-    return BaseSettings(policy=entry, digits=data.digits, task=task.name, own=data.of(task))
+    made = BaseSettings(policy=entry, digits=data.digits, task=task.name, own=data.of(task))
+    if entry.warmup is None:
+        return made
+    shown = {"data": data_settings(experiment), "sampling": Sampling(**_sampling(experiment))}
+    return made.model_copy(update=shown)
 
 
 def dictionary_settings(experiment: Experiment, koopman_dim: int | None = None) -> DictionarySettings:
@@ -110,6 +115,7 @@ def overlap_settings(experiment: Experiment) -> OverlapSettings:
             for name, asked in _asked(experiment).items()
         },
         instruction=experiment.data.instruction,
+        shots=experiment.prompt.shots,
         released={name: None if hub is None else hub.released for name, hub in policies.items()},
     )
 

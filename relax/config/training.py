@@ -67,9 +67,10 @@ class Training(Settings):
     """Steps between two measurements of the probes."""
     checkpoint_every: AtLeastOne = key(20, unit="optimizer steps", paper="not stated", trl="save_steps")
     """Steps between two checkpoints. An interrupted run repeats at most as many steps."""
-    precision: Literal["float32", "bfloat16"] = key("float32", paper="not stated")
+    precision: Literal["float32", "bfloat16", "auto"] = key("float32", paper="not stated")
     """Number format of the policy during training. `bfloat16` halves memory and quickens a GPU. DSD is computed in
-    float64 either way."""
+    float64 either way. The weights that are updated stay in float32. `auto` is bfloat16 where the GPU or the processor
+    multiplies it by itself, and the record says which one it was."""
     format_reward: FromZero = 0.0
     """Weight of a reward for a boxed answer beside the one for a right answer. The reward is for models that do not box
     by themselves."""

@@ -4,7 +4,7 @@ Knows nothing of TRL: it is handed hidden states and batches, and tells numbers 
 equations are in :mod:`relax.training.objective`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -23,6 +23,7 @@ from relax.koopman import (
     project,
     trajectory_statistics,
 )
+from relax.latent.states import state_mask
 from relax.training import objective
 from relax.training.checks import warn_of_length
 from relax.training.relax_config import ReLaXConfig
@@ -38,6 +39,7 @@ class Exploration:
         width: d, width of the model's hidden states.
         accelerator: its device and its ``gather``.
         note: takes a name and a value for the next log line.
+        ends: tokens that end a response.
 
     Attributes:
         dictionary: the frozen dictionary, None before the first rollouts where none was given.
@@ -51,8 +53,10 @@ class Exploration:
         ConfigError: the dictionary is for another width.
     """
 
-    def __init__(self, args: ReLaXConfig, width: int, accelerator: Accelerator, note: Note) -> None:
-        self.args, self.width, self.accelerator, self.note = args, width, accelerator, note
+    def __init__(
+        self, args: ReLaXConfig, width: int, accelerator: Accelerator, note: Note, ends: Sequence[int]
+    ) -> None:
+        self.args, self.width, self.accelerator, self.note, self.ends = args, width, accelerator, note, ends
         self.dictionary: Dictionary | None = None
         self.xi = None if isinstance(args.xi, str) else args.xi
         self.matched_length = args.matched_length
@@ -98,6 +102,10 @@ class Exploration:
     def position(self) -> str:
         """Which states trajectories are; the dictionary's word counts."""
         return self.args.position if self.dictionary is None else self.dictionary.settings.position
+
+    def mask(self, mask: Tensor, tokens: Tensor) -> Tensor:
+        """Where a completion's tokens (B, T) have a state in its trajectory."""
+        return state_mask(mask, tokens, self.ends, self.position)
 
     @property
     def weighs(self) -> bool:
@@ -275,7 +283,7 @@ class Exploration:
 
         Args:
             hidden: (B, T, d) with gradient.
-            mask: (B, T).
+            mask: (B, T), where there are states.
             logps: (B, T) with gradient.
             inputs: the micro-batch, with what :meth:`weigh` added.
             group_size: R of the phase, training or evaluation.
@@ -285,7 +293,7 @@ class Exploration:
         if self.args.alpha > 0:
             term = term + self.args.alpha * self._surrogate(hidden, mask, inputs)
         if self.args.own_kl:
-            term = term + self.args.beta * self._kl(mask, logps, inputs, group_size, step_batch)
+            term = term + self.args.beta * self._kl(inputs["completion_mask"], logps, inputs, group_size, step_batch)
         return term
 
     def _surrogate(self, hidden: Tensor, mask: Tensor, inputs: dict[str, Any]) -> Tensor:

@@ -26,6 +26,7 @@ from relax.grading.golds import agree
 from relax.koopman import Dictionary
 from relax.latent.rollouts import read_rollouts
 from relax.models.policy import load_policy
+from relax.models.precision import format_here
 from relax.progress import Progress
 from relax.records.record import Run, digest_path
 from relax.tasks import TASKS
@@ -101,6 +102,8 @@ def train_stage(
     """
     ranks = PartialState(cpu=not torch.cuda.is_available())
     decides = [settings.recorded(), seed, list(run.digests.values()), _code()]
+    here = {} if settings.training.precision != "auto" else {"precision": format_here("auto")}
+    decides += here.values()
     if ranks.num_processes > 1:  # each keeps its own random state and rollouts
         decides.append(ranks.num_processes)
     out, folder = Path(out), Path(checkpoints) / digest(decides)
@@ -134,6 +137,7 @@ def train_stage(
                 out,
                 [out / name for name in ("model", "metrics.jsonl", FILE)],
                 dictionary_hash=frozen.hash,
+                **here,
                 **({"processes": several} if several else {}),
             )
             remove_all(folder)

@@ -18,6 +18,7 @@ from relax.config.faults import nearest, shown
 from relax.config.methods import Method
 from relax.config.stage_settings import TrainSettings
 from relax.errors import ConfigError
+from relax.models.precision import format_here
 from relax.reading import read_json_object, reading
 from relax.settings import Settings
 from relax.training.relax_config import ReLaXConfig
@@ -167,7 +168,7 @@ def trainer_arguments(settings: TrainSettings, seed: int, folder: Path, dictiona
         # A server that the job has started for itself is known by its address alone (relax.cluster.launch).
         vllm_server_base_url=os.environ.get("RELAX_VLLM_SERVER", training.vllm_server),
         vllm_group_port=int(os.environ.get("RELAX_VLLM_WEIGHTS_PORT", "51216")),
-        bf16=training.precision == "bfloat16",
+        bf16=format_here(training.precision) == "bfloat16",
         use_cpu=not torch.cuda.is_available(),
         logging_steps=1,
         save_total_limit=2,
