@@ -115,9 +115,9 @@ def test_the_python_of_the_page_is_a_program_that_trains(page: Path, tmp_path: P
 
     program = "\n".join(blocks(page, "python"))
     for said, small in (
-        ('"HuggingFaceTB/SmolLM2-135M-Instruct"', repr(tiny_model(str(tmp_path / "tiny")))),
+        ('"Qwen/Qwen2.5-0.5B-Instruct"', repr(tiny_model(str(tmp_path / "tiny")))),
         ("max_steps=100", 'max_steps=1, report_to="none"'),
-        ("max_completion_length=128", "max_completion_length=16"),
+        ("max_completion_length=256", "max_completion_length=16"),
     ):
         assert program.count(said) == 1
         program = program.replace(said, small)
