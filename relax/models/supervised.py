@@ -87,7 +87,7 @@ def supervise(folder: Path, settings: BaseSettings, accuracy: Accuracy, workdir:
     trainer.remove_callback(PrinterCallback)
     if not until.reached(0):
         trainer.train()
-    trainer.state.log_history += until.measured
+    trainer.state.log_history = sorted(trainer.state.log_history + until.measured, key=lambda entry: entry["step"])
     return trainer
 
 

@@ -96,26 +96,24 @@ def test_demonstrations_stand_behind_the_prompts_of_training(tmp_path: Path) -> 
 @pytest.mark.slow
 def test_a_policy_becomes_better_by_its_demonstrations(tmp_path: Path) -> None:
     """From the command line, measured by the sampler and the grader of training."""
-    small = {"hidden_size": 64, "warmup": {"steps": 40, "batch_size": 32, "demonstrations": 2000}}
-    data = {"digits": 2, "train_problems": 20, "test_problems": 9}
+    small = {"hidden_size": 64, "warmup": {"steps": 60, "batch_size": 64, "demonstrations": 4000}}
+    data = {"digits": 3, "train_problems": 200, "test_problems": 50}
     first = files(tmp_path, {"scratch": small}, data=data)
     ended, terminal = relax("base", "--configfile", *first, "--policy", "p", "--out", tmp_path / "made")
     assert ended == 0, terminal
-    warmup = {"steps": 400, "check_every": 50, "batch_size": 32, "learning_rate": 0.003, "until": 0.8}
+    warmup = {"steps": 200, "check_every": 25, "batch_size": 64, "learning_rate": 0.003, "until": 0.25}
     more = files(tmp_path, {"path": str(tmp_path / "made" / "model"), "warmup": warmup}, data=data)
     ended, terminal = relax("base", "--configfile", *more, "--policy", "p", "--out", tmp_path / "out")
     assert ended == 0, terminal
     log = [json.loads(line) for line in (tmp_path / "out" / "metrics.jsonl").read_text().splitlines()]
     found = [entry["accuracy"] for entry in log if "accuracy" in entry]
-    assert found[0] < 0.8 <= found[-1]
+    assert max(found[:-1]) < 0.25 <= found[-1]
 
 
 def test_a_warm_up_without_demonstrations_is_refused(tiny_policy: Path, tmp_path: Path) -> None:
     rows = {"repo": "mine", "revision": "unpinned", "split": "train", "prompt": "q", "answer": "a"}
     policy = {"path": str(tiny_policy), "warmup": {}}
-    with pytest.raises(
-        ConfigError, match=r"policies\.p\.warmup needs demonstrations, and the task hub has none"
-    ):
+    with pytest.raises(ConfigError, match=r"policies\.p\.warmup needs demonstrations, and the task hub has none"):
         config.load(files(tmp_path, policy, data={"source": "hub", "datasets": [rows]}))
     with pytest.raises(ConfigError, match=r"policies\.p is made from scratch, and its warm-up is scratch\.warmup"):
         config.load(files(tmp_path, {"scratch": {"warmup": {}}, "warmup": {}}))
