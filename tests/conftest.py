@@ -25,7 +25,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 #: Whoever asks for one of these alone (`-m cuda`) wants its tests to run.
-LANES = ("browser", "cuda", "long", "slurm_trouble")
+LANES = ("browser", "cuda", "long", "reasoning_gym", "slurm_trouble")
 
 
 @pytest.hookimpl(wrapper=True)

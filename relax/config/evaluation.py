@@ -29,8 +29,9 @@ class AskedBenchmark(Settings):
     """A benchmark as the experiment asks it; :class:`relax.config.benchmarks.Benchmark` says what it is."""
 
     task: str
-    """What is asked: the name of a file in relax/evaluation/tasks without `.yaml`, a task of relax/tasks, or the path
-    of a YAML file. A task is asked its held-out problems. [docs/benchmarks.md](../docs/benchmarks.md) lists the files,
+    """What is asked: `held-out` for the held-out problems of `data`, the name of a file in relax/evaluation/tasks
+    without `.yaml`, or the path of a YAML file. The name of a task of relax/tasks, such as `noisy_sum`, means
+    `held-out` too. [docs/benchmarks.md](../docs/benchmarks.md) lists the files,
     and [docs/develop-examples.md](../docs/develop-examples.md) has a file of one's own."""
     path: str | None = None
     """JSON lines or Parquet file with the columns of the task's data set; null: the data set of the hub. A CSV file

@@ -15,6 +15,8 @@ from relax.settings import Settings
 
 #: Endings of the files that a policy's folder is read from.
 _READ = (".json", ".jinja", ".model", ".safetensors", ".txt")
+#: Source of problems -> the key of `data` that lists what is read.
+_LISTED = {"hub": "datasets", "file": "files"}
 
 
 def local_files(settings: Settings | Mapping[str, Any]) -> list[str]:
@@ -25,7 +27,7 @@ def local_files(settings: Settings | Mapping[str, Any]) -> list[str]:
     """
     recorded = settings.recorded() if isinstance(settings, Settings) else settings
     named = []
-    for entry in recorded.get("datasets", []) if recorded.get("source") == "hub" else []:
+    for entry in recorded.get(_LISTED.get(recorded.get("source", ""), ""), []):
         named += _of_data_set(entry)
     named += policy_files(recorded.get("policy", {}))
     named += [path for entry in recorded.get("benchmarks", {}).values() if (path := entry.get("path")) is not None]
@@ -68,9 +70,9 @@ def check_local_files(experiment: Experiment, paths: Sequence[str | Path] = ()) 
         DataError: names the file, and the file and line that name it.
     """
     named: list[tuple[list[str | int], str]] = []
-    if experiment.data.source == "hub":
-        for number, entry in enumerate(experiment.data.datasets):
-            named += [(["data", "datasets", number], path) for path in _of_data_set(entry.recorded())]
+    if (listed := _LISTED.get(experiment.data.source)) is not None:
+        for number, entry in enumerate(getattr(experiment.data, listed)):
+            named += [(["data", listed, number], path) for path in _of_data_set(entry.recorded())]
     for name, asked in evaluate_settings(experiment).benchmarks.items():
         named += [(["benchmarks", name, "path"], asked.path)] if asked.path is not None else []
     for name in experiment.matrix.policies:

@@ -8,13 +8,13 @@ from typing import Any
 
 from pydantic import InstanceOf
 
-from relax.config.data import Data, Prompt
+from relax.config.data import Data, Prompt, Shot
 from relax.config.evaluation import AskedBenchmark, Evaluation
 from relax.config.latent import Analysis, DictionaryFit
 from relax.config.methods import Method
 from relax.config.policies import Policy
 from relax.config.training import Training
-from relax.settings import AtLeastOne, FromZero, Positive, Settings
+from relax.settings import AtLeastOne, FromZero, Positive, Settings, key
 from relax.tasks import TASKS, TEXT
 
 
@@ -22,9 +22,11 @@ class DataSettings(Data):
     """Settings of the ``data`` stage: the configuration's ``data``."""
 
     def recorded(self) -> dict[str, Any]:
-        """Without the settings of other sources, which decide nothing."""
-        others = {task.key for task in TASKS.values() if task.settings} - {TASKS[self.source].key}
-        return {name: value for name, value in super().recorded().items() if name not in others}
+        """Without the settings of other sources, which decide nothing, and with those of its own, whatever they are."""
+        others = {task.key for task in TASKS.values() if task.settings}
+        recorded = {name: value for name, value in super().recorded().items() if name not in others}
+        own = self.of(TASKS[self.source])
+        return recorded if own is None else {**recorded, TASKS[self.source].key: own.recorded()}
 
 
 class Sampling(Settings):
@@ -146,5 +148,7 @@ class OverlapSettings(Settings):
     """The benchmarks of the matrix."""
     instruction: str | None
     """What stands below every training problem."""
+    shots: list[Shot] = key([], late=True)
+    """The worked examples that every prompt shows."""
     released: dict[str, str | None]
     """Policy -> day of its publication."""

@@ -103,6 +103,7 @@ def overlap_settings(experiment: Experiment) -> OverlapSettings:
             for name, asked in _asked(experiment).items()
         },
         instruction=experiment.data.instruction,
+        shots=experiment.prompt.shots,
         released={name: None if hub is None else hub.released for name, hub in policies.items()},
     )
 

@@ -10,9 +10,10 @@ from relax.errors import NumericsError
 from relax.evaluation.benchmarks import right_in_words, within_tolerance
 from relax.evaluation.shards import BREAKDOWNS, read_generation
 from relax.files import atomic_write, writable_folder
+from relax.grading.answers import last_box
 from relax.grading.grader import Grade, Status, grade_many, grade_response
 from relax.records.record import Run
-from relax.tasks import VERIFIED
+from relax.tasks import BY_SUBSET, TASKS, VERIFIED
 
 logger = logging.getLogger("relax")
 
@@ -24,7 +25,7 @@ def grade_stage(responses: str | Path, out: str | Path, run: Run, label: str) ->
 
     Columns: ``id``, ``cluster``, ``decoding``, ``sample``, ``correct``, ``status``, ``answer`` (as found in the
     response), ``lenient`` (right also without a box), ``tokens``, ``truncated``, ``text_hash``; ``dependence`` and
-    ``variant`` where the questions say them, ``subset`` where the task has a verifier of its own.
+    ``variant`` where the questions say them, ``subset`` where the task's scores are given by it.
 
     Args:
         responses: folder of the ``generate`` stage.
@@ -87,7 +88,11 @@ def grade_table(questions: pd.DataFrame, responses: pd.DataFrame) -> pd.DataFram
             "truncated": responses.finish == "length",
             "text_hash": [hashlib.sha256(text.encode()).hexdigest()[:12] for text in responses.response],
             # Subjects of a benchmark may be dozens; the difficulties of a task of our own are two.
-            **{n: asked[n].to_numpy() for n in parts if asked[n].all() and (not others or n != "subset")},
+            **{
+                n: asked[n].to_numpy()
+                for n in parts
+                if asked[n].all() and (n != "subset" or all(s in BY_SUBSET for s in asked.source))
+            },
         }
     )
 
@@ -108,7 +113,8 @@ def _leniently(asked: pd.DataFrame, texts: list[str], grades: list[Grade]) -> li
 
 def _verified(source: str, problem: str, text: str, gold: str) -> Grade:
     correct = grade_response(source, problem, text, gold)
-    return Grade(correct, Status.CORRECT if correct else Status.WRONG, text.rpartition("=")[2].strip() or None)
+    answer = last_box(text) if TASKS[source].check else text.rpartition("=")[2].strip() or None
+    return Grade(correct, Status.CORRECT if correct else Status.WRONG, answer)
 
 
 def _refuse_repeats(name: str, table: pd.DataFrame) -> None:

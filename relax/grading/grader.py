@@ -127,10 +127,15 @@ def grade_response(source: str, prompt: str, response: str, answer: str) -> bool
         source: a problem's source; a task of :data:`relax.tasks.VERIFIED` has a verifier of its own.
         prompt: the problem as the policy saw it.
         response: the whole response text, without special tokens.
-        answer: the gold answer; the verifiers derive their own from the prompt.
+        answer: the gold answer; most verifiers derive their own from the prompt.
     """
-    verify = TASKS[source].verify if source in TASKS else None
-    return grade(response, answer).correct if verify is None else verify(prompt, response)
+    task = TASKS.get(source)
+    if task is not None and task.verify is not None:
+        return task.verify(prompt, response)
+    if task is not None and task.check is not None:
+        box = last_box(response)
+        return box is not None and task.check(box, answer)
+    return grade(response, answer).correct
 
 
 def _answer(prediction: str, lenient: bool) -> str | None:

@@ -68,11 +68,12 @@ def code_of(verb: str, settings: Mapping[str, Any]) -> dict[str, str] | None:
         make = TASKS[settings["source"]].problems
         entries += (READ if make is None else _entry(make),)
     if verb in GRADING:
-        entries += tuple(_entry(task.verify) for task in TASKS.values() if task.verify is not None)
+        own = [verifier for task in TASKS.values() for verifier in (task.verify, task.check) if verifier is not None]
+        entries += tuple(map(_entry, own))
     if verb in ("generate", "overlap"):
         tasks = [_task(entry["task"]) for _, entry in sorted(settings.get("benchmarks", {}).items())]
-    own = definitions(entries)
-    return {"relax": digest([own, tasks] if tasks else own), **(_versions() if verb in GRADING else {})}
+    found = definitions(entries)
+    return {"relax": digest([found, tasks] if tasks else found), **(_versions() if verb in GRADING else {})}
 
 
 def _entry(function: Callable[..., Any]) -> str:

@@ -117,3 +117,30 @@ def test_a_warm_up_without_demonstrations_is_refused(tiny_policy: Path, tmp_path
         config.load(files(tmp_path, policy, data={"source": "hub", "datasets": [rows]}))
     with pytest.raises(ConfigError, match=r"policies\.p is made from scratch, and its warm-up is scratch\.warmup"):
         config.load(files(tmp_path, {"scratch": {"warmup": {}}, "warmup": {}}))
+
+
+def test_worked_examples_of_a_subset_stand_before_its_demonstrations(tmp_path: Path) -> None:
+    save_chat_policy(tmp_path / "chat")
+    shots = [
+        {"problem": "What is 1 + 1 + 1?", "response": "THREE", "subset": "sum-of-three"},
+        {"problem": "What is 10 + 1?", "response": "ELEVEN", "subset": "two-digit-sum"},
+    ]
+    prompt = {"chat_template": True, "shots": shots}
+    settings = settings_of(
+        tmp_path,
+        {"path": str(tmp_path / "chat"), "warmup": {"demonstrations": 20}},
+        prompt=prompt,
+        data={"source": "elementary", "elementary": {"kinds": {"sum-of-three": 1, "two-digit-sum": 1}}},
+    )
+    assert settings.sampling is not None
+    assert settings.policy.warmup is not None
+    tokenizer = load_policy(tmp_path / "chat")[1]
+    how = settings.sampling.recorded()["prompt"]
+    texts = [
+        tokenizer.decode(row["input_ids"])
+        for row in tokenised(settings, settings.policy.warmup.recorded(), how, tokenizer)
+    ]
+    for text in texts:
+        three = text.rsplit("user: ", 1)[1].split("?")[0].count("+") == 2
+        assert ("THREE" in text, "ELEVEN" in text) == (three, not three)
+    assert len({"THREE" in text for text in texts}) == 2
