@@ -18,7 +18,7 @@ from relax.evaluation.grade_stage import grade_table
 from relax.grading.golds import agree
 from relax.grading.grader import grade_response
 from relax.records.record import Run
-from relax.tasks import VERIFIED, answer_prior, countdown, noisy_sum
+from relax.tasks import TASKS, VERIFIED, answer_prior, countdown, noisy_sum
 from relax.tasks.problem import Problem, split_of
 from relax.training.rewards import correctness
 
@@ -278,7 +278,7 @@ def test_the_problems_of_every_task_with_a_verifier_are_known_as_its_own() -> No
         *answer_prior.problems(40, "test", 7, 0.4, 0),
         *countdown.problems(40, "train", 3, 0),
     ]
-    assert set(VERIFIED) == {p.source for p in made}
+    assert {name for name in VERIFIED if TASKS[name].verify} == {p.source for p in made}
     for p in made:
         check_problem(p.source, p.prompt, p.answer)
 
@@ -317,6 +317,19 @@ def test_each_problem_of_a_mixed_file_is_graded_by_its_own_verifier() -> None:
     table = grade_table(questions, responses)
     assert table.correct.tolist() == [True, False, False, True]
     assert table.status.tolist() == ["correct", "wrong", "no_box", "correct"]
+
+
+def test_scores_are_given_by_subset_where_the_task_asks_for_it() -> None:
+    def columns(source: str) -> set[str]:
+        questions = pd.DataFrame(
+            {"id": ["1", "2"], "prompt": ["?", "?"], "golds": [["3"], ["3"]], "cluster": ["1", "2"],
+             "subset": ["a", "b"], "texts": [[], []], "tolerance": 0.0, "source": source}
+        )  # fmt: skip
+        responses = pd.DataFrame({"id": ["1", "2"], "decoding": "greedy", "sample": 0, "tokens": 2, "finish": "stop"})
+        return set(grade_table(questions, responses.assign(response=r"\boxed{3}")).columns)
+
+    assert columns("elementary") - columns("visual") == {"subset"}
+    assert columns("lab/math") == columns("visual")
 
 
 def test_what_is_not_in_the_local_cache_names_the_fetch(tmp_path, monkeypatch) -> None:
