@@ -2,9 +2,10 @@ r"""Elementary questions in English, for a small language model that was pretrai
 
 There are four kinds: a sum of three digits, a letter that is to be counted in a word, a number of two digits and one of
 one digit, and the largest of five numbers. The policy works the answer out in a few words and puts it into a box, as in
-``3 + 4 = 7. 7 + 8 = 15. The answer is \boxed{15}.`` A model of 0.1 billion parameters that is shown a worked example
-of the same kind (``prompt.shots``) is right on a fifth to two fifths of its samples, and most groups of eight samples
-hold right and wrong ones: there is something to learn from. No file, no network: everything follows from a seed.
+``3 + 4 = 7. 7 + 8 = 15. The answer is \boxed{15}.`` A model of 0.1 billion parameters that is shown worked examples of
+the same kind (``prompt.shots``) is right on about a fifth of its samples, and at least half of all groups of eight
+samples hold right and wrong ones: there is something to learn from. No file, no network: everything follows from a
+seed.
 
 A worked example of each kind, as ``prompt.shots`` takes them, is in docs/problems.md.
 """
