@@ -100,7 +100,7 @@ def test_the_workflow_plans_the_example(clone: Path) -> None:
 
     jobs = planned(clone, "--configfile", "examples/pipeline/mine.yaml")
     assert (jobs["train"], jobs["grade"]) == (3, 4)
-    (clone / "nowhere.yaml").write_text("training: {rewards: [nowhere:short]}\n")
+    (clone / "nowhere.yaml").write_text("training: {rewards: [nowhere:short], reward_weights: null}\n")
     refused = run(clone, "snakemake", "-n", "--configfile", "examples/pipeline/mine.yaml", "nowhere.yaml")
     assert refused.returncode != 0
     assert "nowhere.yaml, line 1: nowhere:short: there is no module 'nowhere'" in refused.stderr + refused.stdout
