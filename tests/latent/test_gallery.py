@@ -22,8 +22,8 @@ def test_one_command_draws_every_picture(
     monkeypatch.syspath_prepend(REPOSITORY / "docs" / "images")
     script, figures = importlib.import_module("gallery"), importlib.import_module("gallery_figures")
     for module, name, value in (
-        (script, "M", 4), (script, "STORY", 40), (script, "ANSWER", 12), (script, "PROBLEMS", 4), (script, "SAMPLES", 2),
-        (figures, "LENGTHS", (4, 6, 8)), (figures, "COMMON", 6),
+        (script, "M", 4), (script, "STORY", 40), (script, "ANSWER", 12), (script, "PROBLEMS", 4),
+        (script, "SAMPLES", 2), (figures, "LENGTHS", (4, 6, 8)), (figures, "COMMON", 6),
     ):  # fmt: skip
         monkeypatch.setattr(module, name, value)
     monkeypatch.setattr(script, "grade", lambda response, gold: type("Grade", (), {"correct": len(response) % 2 == 0}))

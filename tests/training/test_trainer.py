@@ -164,7 +164,7 @@ def test_bad_arguments_are_refused_before_training(tiny_policy: Path, tmp_path: 
         ({"kl_mode": "gated"}, "kl_mode is 'gated', expected one of none, adaptive, uniform"),
         ({"beta": 0.1, "kl_mode": "none"}, "kl_mode is 'none' but beta is 0.1"),
         ({"xi": "q100"}, "xi is 'q100', which does not fit .*: a number, or a percentile"),
-        ({"position": "prompt"}, "position is 'prompt', expected one of response, predicting"),
+        ({"position": "prompt"}, "position is 'prompt', expected one of response, predicting, text"),
         ({"num_generations": 3}, r"generation_batch_size \(8\) must be divisible by num_generations \(3\)"),
     ):
         with pytest.raises(ConfigError, match=words):
