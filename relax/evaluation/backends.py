@@ -16,6 +16,7 @@ from relax.data.prompt import adds_bos
 from relax.errors import ConfigError, DataError, MachineError
 from relax.evaluation.response import Response, instances, marked, unmarked
 from relax.models.policy import end_tokens, load_policy
+from relax.models.precision import format_here
 
 
 class Backend(Protocol):
@@ -64,10 +65,11 @@ class HuggingFace(_Tells):
     Args:
         policy: folder.
         batch_size: requests a batch.
+        dtype: of the weights, as for :func:`relax.models.policy.load_policy`.
     """
 
-    def __init__(self, policy: str | Path, batch_size: int) -> None:
-        model, tokenizer = load_policy(policy)
+    def __init__(self, policy: str | Path, batch_size: int, dtype: torch.dtype | str = "auto") -> None:
+        model, tokenizer = load_policy(policy, dtype)
         super().__init__(pretrained=model, tokenizer=tokenizer, batch_size=batch_size)
         self.add_bos_token = adds_bos(self.tokenizer)
         self.know_ends()
@@ -104,10 +106,11 @@ class HuggingFaceVision(_Tells, HFMultimodalLM):
     Args:
         policy: folder.
         batch_size: requests a batch.
+        dtype: of the weights, as for :func:`relax.models.policy.load_policy`.
     """
 
-    def __init__(self, policy: str | Path, batch_size: int) -> None:
-        model, self.processor = load_policy(policy)
+    def __init__(self, policy: str | Path, batch_size: int, dtype: torch.dtype | str = "auto") -> None:
+        model, self.processor = load_policy(policy, dtype)
         window = model.config.get_text_config().max_position_embeddings
         super().__init__(pretrained=model, batch_size=batch_size, max_length=window)
         self.chat_applied = True
@@ -137,15 +140,16 @@ def load_backend(settings: Evaluation, policy: str | Path) -> Backend:
     """The engine, started once for all blocks.
 
     Args:
-        settings: ``backend``, ``batch_size``, ``max_response_length``, ``vllm_memory``, ``devices``.
+        settings: ``backend``, ``batch_size``, ``precision``, ``vllm_memory``.
         policy: folder.
 
     Raises:
         ConfigError: vLLM is asked for, and the policy sees.
         MachineError: vLLM is asked for and is not there, or there is no GPU for it.
     """
+    dtype = "auto" if settings.precision is None else format_here(settings.precision)
     if settings.backend == "hf":
-        return (HuggingFaceVision if sees(policy) else HuggingFace)(policy, settings.batch_size)
+        return (HuggingFaceVision if sees(policy) else HuggingFace)(policy, settings.batch_size, dtype)
     if sees(policy):
         raise ConfigError(
             "evaluation.backend is vllm, which is given no images here; set it to hf for this policy, which runs on "
@@ -158,4 +162,4 @@ def load_backend(settings: Evaluation, policy: str | Path) -> Backend:
             f"evaluation.backend is vllm, but {error.name} is not installed; set up with `envs/setup.sh cuda`, "
             "or set it to hf."
         ) from error
-    return VLLMBackend(policy, settings.vllm_memory)
+    return VLLMBackend(policy, settings.vllm_memory, dtype)

@@ -34,6 +34,7 @@ from relax.evaluation.shards import (
 )
 from relax.files import writable_folder
 from relax.models.policy import load_processing
+from relax.models.precision import format_here
 from relax.progress import Progress
 from relax.records.record import Run, digest_path
 
@@ -71,8 +72,8 @@ def generate_stage(
     work, and the one that finds all blocks made writes the record.
 
     Args:
-        settings: ``benchmarks``, ``batch_size``, ``block_size``, ``seed``, ``backend``, ``max_response_length``,
-            ``prompt``.
+        settings: ``benchmarks``, ``batch_size``, ``block_size``, ``seed``, ``backend``, ``precision``,
+            ``max_response_length``, ``prompt``.
         policy: folder of the policy.
         data: problem file, for tasks without a data set of their own.
         out: folder.
@@ -131,6 +132,8 @@ def _work(
     # Golds do not decide a response: where one is corrected, the kept responses are graded again.
     decides: list[Any] = [weights, [q.id for q in questions], prompts, kwargs]
     decides += [settings.backend, settings.batch_size if settings.backend == "hf" else None]
+    if settings.precision is not None:
+        decides.append(format_here(settings.precision))
     if any(q.images for q in questions):
         decides.append([[_hash(image) for image in q.images] for q in questions])
     blocks = plan_blocks(name, len(questions), passes, settings.block_size, settings.seed, digest(decides))
@@ -139,8 +142,8 @@ def _work(
 
 def _prompt(processing: Any, question: Question, settings: dict[str, Any]) -> str:
     if not question.images:
-        return render(tokenizer_of(processing), question.prompt, settings)
-    return render_images(processing, question.prompt, len(question.images), settings)
+        return render(tokenizer_of(processing), question.prompt, settings, question.subset)
+    return render_images(processing, question.prompt, len(question.images), settings, question.subset)
 
 
 def _hash(image: bytes | Path) -> str:
@@ -234,4 +237,5 @@ def _finish(works: Sequence[Work], settings: GenerateSettings, out: Path, run: R
         blocks={work.name: [block.file for block in work.blocks] for work in works},
         questions={work.name: questions_digest(work.questions) for work in works},
         tasks={name: digest_path(task_file(e.task)) for name, e in settings.benchmarks.items()},
+        **({} if settings.precision is None else {"precision": format_here(settings.precision)}),
     )

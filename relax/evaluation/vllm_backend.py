@@ -17,13 +17,14 @@ class VLLMBackend(VLLM):
     Args:
         policy: folder.
         memory: share of the GPU's memory.
+        dtype: of the weights; ``auto`` is that of the checkpoint.
     """
 
-    def __init__(self, policy: str | Path, memory: float) -> None:
+    def __init__(self, policy: str | Path, memory: float, dtype: str = "auto") -> None:
         check_folder(policy)
         super().__init__(
             pretrained=str(policy),
-            dtype="auto",
+            dtype=dtype,
             batch_size="auto",
             gpu_memory_utilization=memory,
             load_format="safetensors",

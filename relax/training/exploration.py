@@ -25,6 +25,7 @@ from relax.koopman import (
 )
 from relax.latent.states import state_mask
 from relax.training import objective
+from relax.training.checks import warn_of_length
 from relax.training.relax_config import ReLaXConfig
 
 Note = Callable[[str, float], None]
@@ -59,6 +60,7 @@ class Exploration:
         self.dictionary: Dictionary | None = None
         self.xi = None if isinstance(args.xi, str) else args.xi
         self.matched_length = args.matched_length
+        self._settled = False
         if args.dictionary is not None:
             self.use(Dictionary.load(args.dictionary))
 
@@ -108,9 +110,13 @@ class Exploration:
     @property
     def weighs(self) -> bool:
         """Whether every trajectory's DSD is needed before the first forward with gradient."""
-        adaptive = self.args.own_kl and self.args.kl_term == "adaptive"
         unknown = self.dictionary is None or (isinstance(self.args.xi, str) and self.xi is None)
-        return self.args.alpha > 0 or adaptive or unknown
+        return self._acts or unknown
+
+    @property
+    def _acts(self) -> bool:
+        """Whether DSD decides anything of the loss."""
+        return self.args.alpha > 0 or (self.args.own_kl and self.args.kl_term == "adaptive")
 
     def state(self) -> dict[str, Any]:
         """What a checkpoint keeps beside W."""
@@ -138,6 +144,7 @@ class Exploration:
         if saved is not None:
             self.use(saved)
         self.xi, self.matched_length = state["xi"], state["matched_length"]
+        self._settled = True
 
     def _identity(self) -> dict[str, Any]:
         given = None if self.dictionary is None else self.dictionary.settings
@@ -201,6 +208,10 @@ class Exploration:
         there = everywhere > 0
         if not there.any():
             return
+        if not self._settled and self.dictionary is not None:
+            self._settled = True
+            if self.accelerator.is_main_process and self._acts and self.args.dsd_window is None:
+                warn_of_length(everywhere[there], self.dictionary.settings.koopman_dim)
         if dsd_values is not None and self.dictionary is not None and isinstance(self.args.xi, str) and self.xi is None:
             share = int(self.args.xi.removeprefix("q")) / 100
             self.xi = torch.quantile(self.accelerator.gather(dsd_values)[there], share).item()

@@ -21,11 +21,11 @@ def test_one_command_draws_every_picture(
 ) -> None:
     monkeypatch.syspath_prepend(REPOSITORY / "docs" / "images")
     script, figures = importlib.import_module("gallery"), importlib.import_module("gallery_figures")
-    for module, name, value in (
-        (script, "M", 4), (script, "STORY", 40), (script, "ANSWER", 12), (script, "PROBLEMS", 4),
-        (script, "SAMPLES", 2), (figures, "LENGTHS", (4, 6, 8)), (figures, "COMMON", 6),
-    ):  # fmt: skip
-        monkeypatch.setattr(module, name, value)
+    small = {"M": 4, "STORY": 40, "ANSWER": 12, "PROBLEMS": 4, "SAMPLES": 2}
+    for name, value in small.items():
+        monkeypatch.setattr(script, name, value)
+    for name, value in {"LENGTHS": (4, 6, 8), "COMMON": 6}.items():
+        monkeypatch.setattr(figures, name, value)
     monkeypatch.setattr(script, "grade", lambda response, gold: type("Grade", (), {"correct": len(response) % 2 == 0}))
     monkeypatch.setattr(sys, "argv", ["gallery.py", "--model", str(chat_policy), "--out", str(tmp_path)])
     script.main()

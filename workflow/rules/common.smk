@@ -10,12 +10,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from relax import config as settings
+from relax.cluster import local
 from relax.cluster.resources import placement, needs
 from relax.cluster.site import read_site
 from relax.config.command_line import load_with, overlay_file, overlay_of
 from relax.records.code import code_of
 from relax.errors import MachineError, RelaxError
 from relax.files import lock, writable_folder
+from snakemake.logging import logger
 
 
 def is_main_process():
@@ -59,6 +61,12 @@ MATRIX = CONFIG.matrix
 ROOT = f"results/{CONFIG.name}"
 
 
+# Of the machine that the jobs share, where they all run on one; a job on a node has that to itself.
+MACHINE_MB = local.machine_mb() if is_main_process() and workflow.resource_settings.nodes is None else None
+if MACHINE_MB:
+    workflow.global_resources["local_mb"] = MACHINE_MB
+
+
 def one_of(names):
     return "|".join(map(re.escape, names))
 
@@ -89,6 +97,13 @@ def name_pipeline():
         RELAX_PIPELINE_RUN=f"{start}-{secrets.token_hex(3)}",
         RELAX_PIPELINE_COMMAND=shlex.join(["snakemake", *sys.argv[1:]]),
     )
+
+
+def tell_time_left():
+    """A line for each job that ends, from what Snakemake logs of jobs."""
+    jobs = [job.rule.name for job in workflow.dag.needrun_jobs() if not job.is_norun]
+    expected = local.reference_seconds(Path("results/reference") / CONFIG.name)
+    logger.addHandler(local.Outlook(CONFIG.name, jobs, expected, workflow.cores))
 
 
 def initial_and_trained(pattern):
@@ -130,8 +145,12 @@ def job(rule):
     def resource(name):
         return lambda wildcards, attempt: needs(CONFIG, rule, wildcards.policy, attempt, SITE)[name]
 
+    def on_this_machine(wildcards, attempt):
+        return local.job_mb(CONFIG, wildcards.policy, resource("mem_mb")(wildcards, 1), MACHINE_MB)
+
     names = needs(CONFIG, rule, MATRIX.policies[0], 1, SITE)
-    return {name: resource(name) for name in names}
+    asked = {name: resource(name) for name in names}
+    return asked | ({"local_mb": on_this_machine} if MACHINE_MB else {})
 
 
 # Parameters that take `input` do not make Snakemake run a job again when they change: the same
@@ -150,7 +169,9 @@ def data_settings(wildcards):
 
 
 def base_settings(wildcards):
-    return settings.digest(settings.base_settings(CONFIG, wildcards.policy))
+    """With the sizes and times of the policy's own files: weights are too large to be hashed by every job."""
+    own = settings.base_settings(CONFIG, wildcards.policy)
+    return " ".join([settings.digest(own), *([settings.local_state(own)] if settings.local_files(own) else [])])
 
 
 def dictionary_settings(wildcards):
@@ -172,6 +193,10 @@ def koopman_settings(wildcards):
 
 def generate_settings(wildcards):
     return settings.digest(settings.generate_settings(CONFIG))
+
+
+def grade_settings(wildcards):
+    return settings.digest(settings.grade_settings(CONFIG))
 
 
 def evaluate_settings(wildcards):
@@ -196,6 +221,11 @@ def local_files(stage):
 def local_content(stage):
     """A rule's local files as a parameter, by content."""
     return lambda wildcards: settings.local_content(stage(CONFIG))
+
+
+def policy_files(wildcards):
+    """A rule's input: the files that the configuration names of a policy on this machine."""
+    return settings.local_files(settings.base_settings(CONFIG, wildcards.policy))
 
 
 def results_settings(wildcards):

@@ -22,6 +22,7 @@ from relax.results.provenance import versions, what_ran
 from relax.results.report.deviations import deviations, read_settings
 from relax.results.report.opening import answer, what_was_run
 from relax.results.report.opening_figures import accuracies, training
+from relax.results.report.samples import Samples
 from relax.results.tables.paper_tables import summary
 from relax.results.tables.render import Table, cell
 
@@ -37,6 +38,7 @@ def write_report(
     out: str | Path,
     limits: Sequence[str] = (),
     paper_tables: Sequence[Table] = (),
+    written: Sequence[Samples] = (),
 ) -> Path:
     """Write the page; it holds everything it shows and needs no script and no network.
 
@@ -48,6 +50,7 @@ def write_report(
         out: path of the page.
         limits: paragraphs on limits of the experiment.
         paper_tables: tables of the paper with its numbers beside those of the runs; empty where nothing compares.
+        written: responses of each policy before and after training; empty where none were sampled.
     """
     found = judge_claims(results)
     page = _template("report.html.j2").render(
@@ -68,6 +71,7 @@ def write_report(
         figures=[_embed(figure) for figure in figures],
         deviations=deviations(config, read_settings()),
         limits=limits,
+        written=written,
         outside=results.outside,
         runs=results.costs.astype(object).where(results.costs.notna(), None).to_dict("records"),
         config=yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True, width=70),
