@@ -1,7 +1,7 @@
 # `make demo` and `make test` are all the set-up there is; see README.md.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-multimodal demo-lm study test test-long test-latest test-slurm test-container bench check docs report container lock clean
+.PHONY: help setup demo demo-multimodal demo-lm study test test-long test-latest test-reasoning-gym test-slurm test-container bench check docs report container lock clean
 
 # The environment first on the path, so that the workflow's rules find `relax`.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -17,6 +17,7 @@ help:
 	@echo "make test    run the tests (about twenty minutes on two cores)"
 	@echo "make test-long   what takes longer: methods killed and resumed, the benchmarks at their quick sizes (ten minutes)"
 	@echo "make test-latest  the tests that bind to libraries, with the newest releases that pyproject.toml admits, in .venv-latest/ (needs a package index)"
+	@echo "make test-reasoning-gym  the tests of data.source reasoning-gym, with the library in .venv-reasoning-gym/ (needs a package index and a C compiler)"
 	@echo "make container       build the image relax:cpu with docker, podman or buildah (containers/README.md)"
 	@echo "make test-container  build and run the images for real (root, a quarter of an hour; docs/containers.md)"
 	@echo "make test-slurm  what goes wrong on a cluster, on a real Slurm started here (root; about half an hour on two cores)"
@@ -59,6 +60,9 @@ test-long: setup
 
 test-latest: setup
 	@envs/latest.sh
+
+test-reasoning-gym: setup
+	@envs/reasoning-gym.sh
 
 container:
 	@containers/build.sh cpu

@@ -10,6 +10,7 @@ for _name in ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "TRANSFORMERS_OFFLINE"):
     os.environ[_name] = "1"
 
 import socket  # noqa: E402
+import sys  # noqa: E402
 from collections.abc import Callable, Generator  # noqa: E402
 from pathlib import Path  # noqa: E402
 
@@ -25,7 +26,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 #: Whoever asks for one of these alone (`-m cuda`) wants its tests to run.
-LANES = ("browser", "cuda", "long", "slurm_trouble")
+LANES = ("browser", "cuda", "long", "reasoning_gym", "slurm_trouble")
 
 
 @pytest.hookimpl(wrapper=True)
@@ -67,6 +68,16 @@ def commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., N
             (folder / name).chmod(0o755)
 
     return write
+
+
+@pytest.fixture
+def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[Path, None, None]:
+    """An empty current folder for modules of a user, by these names; they are forgotten again."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    yield tmp_path
+    for name in [name for name in sys.modules if name.partition(".")[0] in ("mine", "lab", "examples")]:
+        del sys.modules[name]
 
 
 @pytest.fixture(scope="session")

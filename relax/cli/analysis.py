@@ -15,8 +15,8 @@ def run_dsd(a: argparse.Namespace) -> None:
     """Spectra and DSD of any causal language model."""
     from relax.latent.dsd import analyse_model
 
-    names = ("koopman_dim", "ridge", "samples", "max_response_length", "temperature", "seed", "dtype")
-    settings = {name: getattr(a, name) for name in names}
+    names = ("koopman_dim", "position", "ridge", "samples", "max_response_length", "temperature", "seed", "dtype")
+    settings = {name: getattr(a, name) for name in (*names, "chat")}
     analyse_model(settings, a.model, a.prompts, a.responses, a.dictionary, a.out)
 
 
@@ -27,14 +27,18 @@ def add_dsd(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(f"--{name}", type=kind, default=default, metavar="N", help=text)
 
     parser.add_argument("--model", required=True, metavar="PATH_OR_NAME", help="folder, or name in the local hub cache")
-    text = 'JSON lines with "prompt" (and "id")'
+    text = 'JSON lines with "prompt" (and "id"); with --chat also chat messages'
     parser.add_argument("--prompts", type=Path, required=True, metavar="FILE", help=text)
+    text = "write the prompts with the model's chat template; a text is the user's turn"
+    parser.add_argument("--chat", action="store_true", help=text)
     text = 'JSON lines with "response" and "id" or "prompt"; nothing is sampled then'
     parser.add_argument("--responses", type=Path, metavar="FILE", help=text)
     text = "dictionary.safetensors; fitted here if not given"
     parser.add_argument("--dictionary", type=Path, metavar="FILE", help=text)
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help=OPTIONS["out"][2])
     number("koopman-dim", whole(2), None, "functions m of the dictionary (50, or those of --dictionary)")
+    text = "states of a response: at its tokens, one to the left, or at its tokens without the one that ended it"
+    parser.add_argument("--position", choices=("response", "predicting", "text"), help=text)
     number("ridge", at_least_zero, 1e-3, "ridge added to the Gram matrix (0.001)")
     number("samples", whole(1), 1, "responses sampled per prompt (1)")
     number("max-response-length", whole(2), 512, "tokens of a sampled response (512, or what fits the context)")

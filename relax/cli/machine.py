@@ -14,7 +14,7 @@ def run_fetch(a: argparse.Namespace, loaded: config.Experiment) -> None:
     asked = [loaded.benchmarks[name] for name in loaded.matrix.benchmarks]
     own = [find(e.task) for e in asked if e.path is None and "repo" in read_task(e.task)["metadata"]]
     sources = [{"repo": b.repo, "revision": b.revision} for b in own]
-    for line in fetch(loaded, sources) or ["nothing to fetch: no policy or data set of the hub is named"]:
+    for line in fetch(loaded, sources) or ["nothing to fetch: no policy or data set of the hub and no wheel is named"]:
         print(line)
 
 

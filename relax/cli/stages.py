@@ -5,7 +5,7 @@ from pathlib import Path
 
 from relax import config
 from relax.cli.verb import Verb, begin, label, part, whole
-from relax.errors import DataError
+from relax.errors import ConfigError, DataError
 
 
 def expect(folder: Path, verb: str) -> Path:
@@ -26,22 +26,44 @@ def expect(folder: Path, verb: str) -> Path:
 def run_data(a: argparse.Namespace, loaded: config.Experiment) -> None:
     """Training and held-out problems."""
     from relax.config.benchmarks import check_tasks
+    from relax.config.own_code import load
     from relax.data.data_stage import make_problems
     from relax.grading.golds import agree
 
     # The first job of a pipeline: what would fail hours later is refused here.
     check_tasks({name: loaded.benchmarks[name].task for name in loaded.matrix.benchmarks})
+    for _, function in config.own_functions(loaded):
+        load(function)
+    for name in loaded.matrix.methods:
+        if loaded.methods[name].trl:
+            _check_passed_on(a, loaded, name)
     settings = config.data_settings(loaded)
     make_problems(settings, a.out, begin(a, loaded, settings, config.local_files(settings)), agree)
 
 
+def _check_passed_on(a: argparse.Namespace, loaded: config.Experiment, method: str) -> None:
+    """Refuse what a method passes on to TRL and TRL does not take; importing TRL takes seconds."""
+    from relax.config.faults import where
+    from relax.training.trl_arguments import passed_on
+
+    try:
+        passed_on(loaded.methods[method])
+    except ConfigError as error:
+        raise ConfigError(f"{where([['methods', method, 'trl']], a.configfile)}: {error}") from error
+
+
 def run_base(a: argparse.Namespace, loaded: config.Experiment) -> None:
     """The initial policy."""
-    settings = config.base_settings(loaded, a.policy)
-    run = begin(a, loaded, settings, [])
-    from relax.models.base_stage import make_policy
+    from relax.models.base_stage import files_of, make_policy
 
-    make_policy(settings, a.out, run, label(a))
+    settings = config.base_settings(loaded, a.policy)
+    run = begin(a, loaded, settings, files_of(settings.policy))
+    if settings.policy.warmup is None:
+        make_policy(settings, a.out, run, label(a))
+    else:
+        from relax.latent.accuracy import sampled_accuracy
+
+        make_policy(settings, a.out, run, label(a), sampled_accuracy)
 
 
 def run_dictionary(a: argparse.Namespace, loaded: config.Experiment) -> None:
@@ -153,7 +175,9 @@ def run_grade(a: argparse.Namespace, loaded: config.Experiment) -> None:
     """Grades of kept responses."""
     from relax.evaluation.grade_stage import grade_stage
 
-    grade_stage(a.responses, a.out, begin(a, loaded, {}, [expect(a.responses, "generate")]), label(a))
+    settings = config.grade_settings(loaded)
+    run = begin(a, loaded, settings, [expect(a.responses, "generate")])
+    grade_stage(a.responses, a.out, run, label(a), settings.verifiers)
 
 
 def run_evaluate(a: argparse.Namespace, loaded: config.Experiment) -> None:
@@ -163,8 +187,9 @@ def run_evaluate(a: argparse.Namespace, loaded: config.Experiment) -> None:
     if a.regrade:
         from relax.evaluation.grade_stage import grade_stage
 
-        regraded = begin(a, loaded, {}, [expect(a.regrade, "generate")], "grade")
-        grade_stage(a.regrade, a.grades, regraded, label(a))
+        grading = config.grade_settings(loaded)
+        regraded = begin(a, loaded, grading, [expect(a.regrade, "generate")], "grade")
+        grade_stage(a.regrade, a.grades, regraded, label(a), grading.verifiers)
     settings = config.evaluate_settings(loaded)
     evaluate_stage(settings, a.grades, a.out, begin(a, loaded, settings, [expect(a.grades, "grade")]))
 

@@ -11,10 +11,11 @@ from typing import Any
 
 from relax import config as settings
 from relax.cluster.plan import LOCAL, STAGES, PlannedJob, jobs, schedule
-from relax.cluster.resources import needs, parameters
+from relax.cluster.resources import needs
 from relax.cluster.site import FOLDER, Site
 from relax.config import Experiment
 from relax.config.benchmarks import find, read_task
+from relax.data.policy_files import billions, gguf_file
 from relax.errors import ConfigError
 from relax.progress import duration
 from relax.reading import read_yaml
@@ -110,10 +111,11 @@ def _disk(config: Experiment, job: PlannedJob, responses: int) -> float:
     """An upper bound of what a job leaves: exact for models and statistics, full length for responses."""
     if job.policy is None:
         return 0.0
-    size = parameters(config, job.policy)
+    size = billions(config, job.policy)
     tokens = config.evaluation.max_response_length or config.training.max_response_length
     return {
-        "base": 2 * size,  # bfloat16; hard links to the hub's cache on the same disk
+        # bfloat16; hard links to the hub's cache on the same disk. A GGUF file becomes float32.
+        "base": 2 * size if gguf_file(config.policies[job.policy]) is None else 4 * size,
         "train": 4 * size,  # float32
         "extract": _trajectories(config) * 16 * (3 * config.dictionary.koopman_dim**2) / 1e9,
         "generate": responses * tokens * TEXT_BYTES / 1e9,
@@ -143,7 +145,7 @@ def _checkpoints(config: Experiment, times: dict[PlannedJob, tuple[float, float]
     events = []
     for job, (begins, ends) in times.items():
         if job.rule == "train" and job.policy is not None:
-            kept = 2 * 12 * parameters(config, job.policy)
+            kept = 2 * 12 * billions(config, job.policy)
             events += [(begins, kept), (ends, -kept)]
     now = most = 0.0
     for _, change in sorted(events):
@@ -191,10 +193,12 @@ def _notes(
         source = f"means of the jobs that have ended in {root}"
         source += f" ({', '.join(measured)}); else {asked}" if len(measured) < len(STAGES) else ""
     checkpoints = _checkpoints(config, times)
+    unknown = [name for name in config.matrix.policies if config.policies[name].wheel and not billions(config, name)]
+    fetched = f" The size of {', '.join(unknown)} is known after `relax fetch`, and is 0 here." if unknown else ""
     beside = f", and {_gigabytes(checkpoints)} of checkpoints while trainings run" if checkpoints >= 0.05 else ""
     return (
         f"Times: {source}. From and to: {room}, no waiting in the queue, no second attempt. Memory: of the largest "
-        f"job. Disk: at most, with every response at full length{beside}."
+        f"job. Disk: at most, with every response at full length{beside}.{fetched}"
     )
 
 

@@ -15,6 +15,7 @@ from relax.cluster.resources import disk_gb
 from relax.cluster.site import Site, read_site
 from relax.config import Experiment
 from relax.config.tracking_uri import DATABASES
+from relax.data.policy_files import billions, wheel_file
 from relax.errors import MachineError, RelaxError
 from relax.files import of_the_clone
 from relax.records.record import git_state, masked
@@ -36,6 +37,8 @@ def doctor(paths: Sequence[Path], slurm: bool) -> int:
         root, site = Path("results") / loaded.name, read_site()
         settings.check_results_folder(loaded, root)
         settings.check_local_files(loaded, settings.over_base(paths))
+        for policy in loaded.matrix.policies:
+            billions(loaded, policy)  # reads the headers of files that are here
     except RelaxError as error:
         print(Diagnosis("fault", str(error)))
         return error.exit_code
@@ -51,6 +54,7 @@ def _findings(config: Experiment, site: Site, root: Path, slurm: bool) -> Iterat
     yield from _gpu()
     yield from _disk(config, site, root)
     yield from _snapshots(config)
+    yield from _wheels(config)
     yield from _tracking(config.tracking.uri or site.mlflow_uri or "")
     if slurm:
         yield from _shared(site)
@@ -140,6 +144,21 @@ def _snapshots(config: Experiment) -> Iterator[Diagnosis]:
         yield Diagnosis("fault", f"hub cache: {', '.join(absent)} not there", "relax fetch with the same --configfile")
     else:
         yield Diagnosis("ok", f"hub cache: all {len(wanted)} snapshots of models and data are there")
+
+
+def _wheels(config: Experiment) -> Iterator[Diagnosis]:
+    """The files of wheels, which `relax fetch` brings as well."""
+    for name in config.matrix.policies:
+        if (wheel := config.policies[name].wheel) is None:
+            continue
+        if (file := wheel_file(wheel)).is_file():
+            yield Diagnosis("ok", f"{wheel.package} {wheel.version}: its file is at {file}")
+        else:
+            yield Diagnosis(
+                "fault",
+                f"{wheel.package} {wheel.version}: its file is not at {file}",
+                "relax fetch with the same --configfile",
+            )
 
 
 def _tracking(uri: str) -> Iterator[Diagnosis]:

@@ -7,6 +7,7 @@ from typing import Any
 from relax.cluster.site import Site, variable
 from relax.config import Experiment
 from relax.config.resources import Resources
+from relax.data.policy_files import billions
 from relax.errors import ConfigError
 
 #: Rules that are Slurm jobs, in the order of the pipeline.
@@ -15,12 +16,6 @@ RULES = ("base", "dictionary", "train", "extract", "koopman", "generate", "grade
 SNAKEMAKE_MB = 500
 #: Seconds before the time limit at which a training is told to save and stop: more than a generation of rollouts takes.
 WARNING = 900
-
-
-def parameters(config: Experiment, policy: str) -> float:
-    """Parameters of a policy in billions; of one made from scratch next to none."""
-    hub = config.policies[policy].hub
-    return 0.0 if hub is None else hub.parameters
 
 
 def _row(config: Experiment, rule: str) -> Resources:
@@ -37,7 +32,7 @@ def gpus(config: Experiment, rule: str, policy: str) -> int:
         rule: of the workflow, a key of ``resources``.
         policy: name of the initial policy.
     """
-    row, size = _row(config, rule), parameters(config, policy)
+    row, size = _row(config, rule), billions(config, policy)
     if row.gpus is not None:
         return row.gpus
     if row.billions_per_gpu is None or not size:
@@ -111,7 +106,7 @@ def needs(config: Experiment, rule: str, policy: str, attempt: int, site: Site) 
         attempt: 1, 2, ...
         site: the cluster.
     """
-    row, size, count = _row(config, rule), parameters(config, policy), gpus(config, rule, policy)
+    row, size, count = _row(config, rule), billions(config, policy), gpus(config, rule, policy)
     place = placement(config, policy, site) if rule == "train" else Placement(1, 0, 1, count)
     memory = 1000 * (row.memory_gb + row.memory_gb_per_billion * size * max(1, place.gpus)) + SNAKEMAKE_MB
     tokens = config.training.max_response_length / 1000
@@ -152,5 +147,5 @@ def disk_gb(config: Experiment) -> tuple[float, float]:
     A checkpoint holds weights and Adam's two moments in float32, 12 bytes a parameter.
     """
     matrix = config.matrix
-    sizes = [parameters(config, policy) for policy in matrix.policies]
+    sizes = [billions(config, policy) for policy in matrix.policies]
     return 4 * sum(sizes) * len(matrix.methods) * len(matrix.seeds), 2 * 12 * max(sizes)

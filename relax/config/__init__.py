@@ -6,7 +6,14 @@ purpose: every cluster job parses the workflow again.
 
 from relax.config.experiment import Experiment
 from relax.config.loading import BASE, Config, check, load, merge, over_base, require
-from relax.config.named_files import check_local_files, local_content, local_files
+from relax.config.named_files import (
+    check_local_files,
+    local_content,
+    local_files,
+    local_state,
+    own_functions,
+    policy_files,
+)
 from relax.config.results_folder import check_results_folder
 from relax.config.stages import (
     base_settings,
@@ -16,6 +23,7 @@ from relax.config.stages import (
     evaluate_settings,
     extract_settings,
     generate_settings,
+    grade_settings,
     koopman_settings,
     overlap_settings,
     own_dimension,
@@ -37,14 +45,18 @@ __all__ = [
     "evaluate_settings",
     "extract_settings",
     "generate_settings",
+    "grade_settings",
     "koopman_settings",
     "load",
     "local_content",
     "local_files",
+    "local_state",
     "merge",
     "over_base",
     "overlap_settings",
     "own_dimension",
+    "own_functions",
+    "policy_files",
     "require",
     "results_settings",
     "train_settings",

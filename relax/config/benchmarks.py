@@ -2,7 +2,7 @@
 
 The one place where a benchmark is described is its lm-eval task file, in ``relax/evaluation/tasks`` or wherever its
 user keeps one; this module reads those files without lm-eval. Files whose name starts with an underscore are shared by
-others. The held-out problems of every task of :mod:`relax.tasks` are a benchmark too, by ``_problems.yaml``.
+others. The held-out problems of ``data`` are a benchmark too, by ``_problems.yaml``.
 """
 
 import difflib
@@ -21,6 +21,8 @@ from relax.reading import YAMLLoader, read_yaml
 TASKS = Path(str(files("relax") / "evaluation" / "tasks"))
 #: The file of all benchmarks that are asked the held-out problems of `data`.
 PROBLEMS = "_problems.yaml"
+#: The name of that benchmark, whatever `data.source` is; the name of any task means the same.
+HELD_OUT = "held-out"
 
 
 @dataclass(frozen=True)
@@ -77,13 +79,13 @@ class Benchmark:
 
 
 def names() -> list[str]:
-    """Every benchmark that the package knows: by the name of its file, or the key of its task."""
+    """Every benchmark that the package knows: by the name of its file, or as the held-out problems."""
     files = {path.stem for path in TASKS.glob("*.yaml") if not path.name.startswith("_")}
     return sorted(files | _own())
 
 
 def _own() -> set[str]:
-    return {task.key for task in tasks.TASKS.values()}
+    return {HELD_OUT, *(task.key for task in tasks.TASKS.values())}
 
 
 def task_file(name: str) -> Path:

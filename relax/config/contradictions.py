@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from relax.config.faults import nearest
 from relax.paper import printed
+from relax.tasks import TASKS
 
 if TYPE_CHECKING:
     from relax.config.experiment import Experiment
@@ -22,6 +23,7 @@ def contradictions(experiment: Experiment) -> Iterator[Fault]:
     """Every fault, those first that others rest on; whoever asks for one after a fault may find a KeyError."""
     yield from _names(experiment)
     yield from _paper(experiment)
+    yield from _warmups(experiment)
     yield from _updates(experiment)
 
 
@@ -69,6 +71,19 @@ def _paper(experiment: Experiment) -> Iterator[Fault]:
         if asked.metric not in (metrics := experiment.benchmarks[name].metrics):
             keys = [place, *(["benchmarks", name, key] for key in ("samples", "greedy"))]
             yield keys, f"{name} is asked for {' and '.join(metrics)}, not {asked.metric}."
+
+
+def _warmups(experiment: Experiment) -> Iterator[Fault]:
+    """Supervised steps without anything to show."""
+    source = experiment.data.source
+    for name in experiment.matrix.policies:
+        if experiment.policies[name].warmup is not None and TASKS[source].demonstrations is None:
+            known = [task.name for task in TASKS.values() if task.demonstrations is not None]
+            yield (
+                [["policies", name, "warmup"], ["data", "source"]],
+                f"policies.{name}.warmup needs demonstrations, and the task {source} has none; leave it out, or take "
+                f"one of {', '.join(known)}.",
+            )
 
 
 def _updates(experiment: Experiment) -> Iterator[Fault]:

@@ -4,6 +4,7 @@ from typing import Literal, Self
 
 from pydantic import model_validator
 
+from relax.config.own_code import OwnFunction
 from relax.settings import AtLeastOne, Count, PositiveShare, Settings, contradiction, key
 
 
@@ -33,8 +34,9 @@ class AskedBenchmark(Settings):
     """A benchmark as the experiment asks it; :class:`relax.config.benchmarks.Benchmark` says what it is."""
 
     task: str
-    """What is asked: the name of a file in relax/evaluation/tasks without `.yaml`, a task of relax/tasks, or the path
-    of a YAML file. A task is asked its held-out problems. [docs/benchmarks.md](../docs/benchmarks.md) lists the files,
+    """What is asked: `held-out` for the held-out problems of `data`, the name of a file in relax/evaluation/tasks
+    without `.yaml`, or the path of a YAML file. The name of a task of relax/tasks, such as `noisy_sum`, means
+    `held-out` too. [docs/benchmarks.md](../docs/benchmarks.md) lists the files,
     and [docs/develop-examples.md](../docs/develop-examples.md) has a file of one's own."""
     path: str | None = None
     """JSON lines or Parquet file with the columns of the task's data set; null: the data set of the hub. A CSV file
@@ -46,6 +48,11 @@ class AskedBenchmark(Settings):
     samples: Count = key(0, unit="responses", paper="32 for AMC and AIME (Table 2)")
     """Responses per problem drawn at temperature 1: mean@k and pass@k. `distinct@k` is measured too. More responses
     narrow the error at proportional cost. Give `greedy`, `samples` or both; with `greedy` at least 2."""
+    verifier: OwnFunction | None = key(None, late=True)
+    """A function of your own as `module:function` that decides which responses are right, in place of the grader. The
+    function takes (prompt, response, answer), all texts. It returns true or false, or a number from 0 to 1, of which 1
+    is right.
+    [docs/use.md](../docs/use.md#your-benchmark) has an example."""
 
     @property
     def metrics(self) -> list[str]:

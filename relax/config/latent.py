@@ -12,8 +12,9 @@ class DictionaryFit(Settings):
     section 3.2)."""
 
     koopman_dim: Annotated[int, Field(ge=2)] = key(50, unit="observables", paper="50 (Table 3)")
-    """Number m of observables (paper 50). The demo has 16. DSD peaks for responses of m + 1 tokens and means little
-    below 2 m, so keep m well under the response length. The cost of a response grows with the cube of m."""
+    """Number m of observables (paper 50). The demo has 16. K fits every transition of a response of m + 1 tokens,
+    and DSD means little below 2 m, so keep m well under the response length. The cost of a response grows with the cube
+    of m."""
     ridge: FromZero = key(0.001, paper="not stated; Eq. 5 has a pseudo-inverse")
     """Ridge that is added to the un-normalised Gram matrix. The matrix is not divided by the number of tokens. Lowering
     the ridge raises the DSD of singular values several-fold and lets a policy exploit weak directions. Every DSD is
@@ -21,9 +22,11 @@ class DictionaryFit(Settings):
     objective: Literal["residual", "singular", "printed", "random"] = key("residual", paper="Eq. 8, unnormalised")
     """What the fit minimises; random keeps the initial W. `residual` is normalised residual DMD, `singular` follows the
     authors' code, and `printed` is Eq. 8, which rewards W -> 0 and is kept for the record."""
-    position: Literal["response", "predicting"] = key("response", paper="not stated")
-    """Hidden states of a response: those at its tokens, or those that predict them. The states that predict are one to
-    the left (the authors' code). Training, spectra and probes follow this choice."""
+    position: Literal["response", "predicting", "text"] = key("response", paper="not stated")
+    """Hidden states of a response: those at its tokens, those that predict them, or those at its text. The states that
+    predict are one to the left (the authors' code). `text` leaves out the state at the token that ended the response:
+    on SmolLM2 that state is an outlier, and DSD with it rewards ending. Training, spectra and probes follow this
+    choice."""
     learning_rate: Positive = key(0.001, paper="not stated")
     """Learning rate of Adam."""
     epochs: AtLeastOne = key(1, paper="not stated")

@@ -2,8 +2,10 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, JsonValue, model_validator
 
+from relax.config.passed_on import refused
+from relax.config.training import Training
 from relax.settings import AtLeastOne, FromZero, Number, Positive, PositiveShare, Settings, contradiction, key
 
 #: A percentile of the initial policy's DSD, such as q90.
@@ -52,9 +54,12 @@ class Method(Settings):
     """Weight of TRL's entropy bonus. Too high a weight lets entropy rise without end."""
     top_entropy_quantile: PositiveShare = key(1.0, trl="top_entropy_quantile")
     """Share of the highest-entropy tokens that carry the policy loss. The 80/20 rule is 0.2."""
-    loss_type: Literal["grpo", "dapo", "dr_grpo", "bnpo"] = key("dapo", paper="not stated", trl="loss_type")
+    loss_type: Literal["grpo", "dapo", "dr_grpo", "bnpo", "cispo", "sapo", "luspo", "vespo"] = key(
+        "dapo", paper="not stated", trl="loss_type"
+    )
     """TRL's loss normalisation; dapo is the token mean over the batch. `grpo` is the mean of response means, `bnpo` the
-    token mean over the micro-batch, and `dr_grpo` the sum over a constant."""
+    token mean over the micro-batch, and `dr_grpo` the sum over a constant. `cispo`, `sapo`, `luspo` and `vespo` are
+    the losses that TRL has by these names."""
     dynamic_sampling: bool = key(False, paper="not stated; true on the authors' page", trl="dynamic_sampling")
     """Replace groups whose rewards are all equal by further prompts. Every group of a step then has a gradient. Each
     replacement costs a round of generation for what is missing."""
@@ -79,6 +84,17 @@ class Method(Settings):
     """Share of the tokens that KL-Cov picks. At least one token is picked."""
     kl_cov_coef: FromZero = key(1.0, trl="kl_cov_coef")
     """Weight of KL-Cov's penalty."""
+    trl: dict[str, JsonValue] = key({}, late=True)
+    """Arguments of TRL's `GRPOConfig` that have no key here, by TRL's names, such as `{importance_sampling_level:
+    sequence}`. An argument that TRL does not know, that a key here sets, or that the pipeline sets itself is refused.
+    [docs/use.md](../docs/use.md#your-method) has an example."""
+
+    @model_validator(mode="after")
+    def _passes_on(self) -> Self:
+        for argument in self.trl:
+            if reason := refused(argument, Training, Method):
+                raise contradiction(f"{{key}}.trl cannot set {argument}: {reason}.", ["trl", argument])
+        return self
 
     @model_validator(mode="after")
     def _kl_and_limit(self) -> Self:

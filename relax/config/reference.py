@@ -77,10 +77,12 @@ def with_tables(page: str) -> str:
 
 
 def _keys(rule: Rule, path: str) -> Iterator[Key]:
-    required, either = rule.get("required", []), rule.get("maxProperties") == 1
+    required = rule.get("required", [])
+    either = [name for one in rule.get("oneOf", []) for name in one["required"]]
     for name, inner in rule.get("properties", {}).items():
         here, inner = f"{path}{name}", resolved(inner)
-        default = "required" if name in required else "one of them" if either else _as_yaml(inner["default"])
+        alone = "required" if name in required else "one of them" if name in either else None
+        default = _as_yaml(inner["default"], inner) if alone is None else alone
         yield Key(
             here, default, _values(inner), inner.get("paper", "-"), " ".join(inner.get("description", "").split())
         )
@@ -97,11 +99,13 @@ def _below(rule: Rule, path: str) -> Iterator[Key]:
         yield from _keys(rule, f"{path}.")
 
 
-def _as_yaml(value: Any) -> str:
+def _as_yaml(value: Any, rule: Rule) -> str:
     if isinstance(value, dict):
-        return "{}"  # its keys have their own rows
+        # Keys that have rows of their own are not said twice.
+        items = {} if "properties" in rule else value
+        return f"{{{', '.join(f'{name}: {_as_yaml(item, {})}' for name, item in items.items())}}}"
     if isinstance(value, list):
-        return f"[{', '.join(map(str, value))}]"
+        return f"[{', '.join(_as_yaml(item, {}) if isinstance(item, dict) else str(item) for item in value)}]"
     return json.dumps(value) if isinstance(value, bool | None) else str(value)
 
 
@@ -117,7 +121,10 @@ def _kind(rule: Rule) -> str:
     if rule.get("type") == "array":
         return f"list of {_plural(' or '.join(_kind(one) for one in choices(resolved(rule['items']))))}"
     if rule.get("type") == "object":
-        return "names and their entries" if of_entries(rule) else "the keys below"
+        entry = resolved(of_entries(rule) or {})
+        if entry.get("type") in _KINDS:
+            return f"names, each with a {_kind(entry)}"
+        return "names and their entries" if entry else "the keys below"
     if "minimum" in rule and "maximum" in rule:
         return f"{_KINDS[rule['type']]}, {rule['minimum']} to {rule['maximum']}"
     return ", ".join([_KINDS[rule["type"]], *(f"{words} {rule[name]}" for name, words in _BOUNDS if name in rule)])

@@ -8,13 +8,13 @@ from typing import Any
 
 from pydantic import InstanceOf
 
-from relax.config.data import Data, Prompt
+from relax.config.data import Data, Prompt, Shot
 from relax.config.evaluation import AskedBenchmark, Evaluation
 from relax.config.latent import Analysis, DictionaryFit
 from relax.config.methods import Method
 from relax.config.policies import Policy
 from relax.config.training import Training
-from relax.settings import AtLeastOne, FromZero, Positive, Settings
+from relax.settings import AtLeastOne, FromZero, Positive, Settings, key
 from relax.tasks import TASKS, TEXT
 
 
@@ -22,9 +22,22 @@ class DataSettings(Data):
     """Settings of the ``data`` stage: the configuration's ``data``."""
 
     def recorded(self) -> dict[str, Any]:
-        """Without the settings of other sources, which decide nothing."""
-        others = {task.key for task in TASKS.values() if task.settings} - {TASKS[self.source].key}
-        return {name: value for name, value in super().recorded().items() if name not in others}
+        """Without the settings of other sources, which decide nothing, and with those of its own, whatever they are."""
+        others = {task.key for task in TASKS.values() if task.settings}
+        recorded = {name: value for name, value in super().recorded().items() if name not in others}
+        own = self.of(TASKS[self.source])
+        return recorded if own is None else {**recorded, TASKS[self.source].key: own.recorded()}
+
+
+class Sampling(Settings):
+    """How a policy's own responses are sampled, for the dictionary and for the analysis."""
+
+    max_response_length: AtLeastOne
+    """Response tokens at most, those of training."""
+    temperature: Positive
+    """The temperature of training."""
+    prompt: Prompt
+    """How a problem becomes the text that the policy reads."""
 
 
 class BaseSettings(Settings):
@@ -38,16 +51,25 @@ class BaseSettings(Settings):
     """The task whose demonstrations a policy made from scratch learns from."""
     own: InstanceOf[Settings] | None
     """The task's own settings; None where it has none."""
+    data: DataSettings | None = None
+    """The problems that a warm-up is measured on, for a policy with `warmup`."""
+    sampling: Sampling | None = None
+    """How the responses are sampled that a warm-up is measured by, for a policy with `warmup`."""
 
     def recorded(self) -> dict[str, Any]:
         """Without what decides no output: the size of a policy of the hub, and whatever a policy of another kind is
         made from. Keys that are younger than the first records are left out where they are null."""
         policy = self.policy.recorded()
-        recorded = {"policy": policy, "digits": self.digits}
+        recorded: dict[str, Any] = {"policy": policy, "digits": self.digits}
         own = {} if self.own is None else self.own.recorded()
         if "hub" in policy:
             del policy["hub"]["parameters"]
+        if self.data is not None and self.sampling is not None:
+            return {"policy": policy, "data": self.data.recorded(), "sampling": self.sampling.recorded()}
+        if "hub" in policy:
             return recorded
+        if "scratch" not in policy:
+            return {"policy": policy}
         scratch = policy["scratch"]
         if scratch["warmup"]["second_stage"] is None:
             del scratch["warmup"]["second_stage"]
@@ -55,17 +77,6 @@ class BaseSettings(Settings):
             return {**recorded, TASKS[self.task].key: own}
         del scratch["vision"]
         return recorded if self.task == TEXT else {**recorded, "source": self.task, **own}
-
-
-class Sampling(Settings):
-    """How a policy's own responses are sampled, for the dictionary and for the analysis."""
-
-    max_response_length: AtLeastOne
-    """Response tokens at most, those of training."""
-    temperature: Positive
-    """The temperature of training."""
-    prompt: Prompt
-    """How a problem becomes the text that the policy reads."""
 
 
 class DictionarySettings(DictionaryFit, Sampling):
@@ -94,6 +105,8 @@ class TrainSettings(Settings):
     """The ridge of the dictionary."""
     prompt: Prompt
     """How a problem becomes the text that the policy reads."""
+    sources: dict[str, str] = key({}, late=True)
+    """SHA-256 of the file of each function in ``training.rewards``, by the function's name."""
 
     def recorded(self) -> dict[str, Any]:
         """Without the devices that the training runs on: they are in the record and decide no output."""
@@ -119,6 +132,15 @@ class GenerateSettings(Evaluation, EvaluateSettings):
     """How a problem becomes the text that the policy reads."""
 
 
+class GradeSettings(Settings):
+    """Settings of the ``grade`` stage; the benchmarks and their golds come with the responses."""
+
+    verifiers: dict[str, str] = key({}, late=True)
+    """Benchmark -> the function that decides which responses to it are right, where there is one."""
+    sources: dict[str, str] = key({}, late=True)
+    """SHA-256 of the file of each of them, by the function's name."""
+
+
 class ComparedBenchmark(Settings):
     """A benchmark whose questions are looked for in the training problems."""
 
@@ -137,5 +159,7 @@ class OverlapSettings(Settings):
     """The benchmarks of the matrix."""
     instruction: str | None
     """What stands below every training problem."""
+    shots: list[Shot] = key([], late=True)
+    """The worked examples that every prompt shows."""
     released: dict[str, str | None]
     """Policy -> day of its publication."""

@@ -10,6 +10,7 @@ from typing import Any
 from relax.config.evaluation import AskedBenchmark
 from relax.config.experiment import Experiment
 from relax.config.loading import Config
+from relax.config.own_code import sources
 from relax.config.stage_settings import (
     BaseSettings,
     ComparedBenchmark,
@@ -18,8 +19,10 @@ from relax.config.stage_settings import (
     EvaluateSettings,
     ExtractSettings,
     GenerateSettings,
+    GradeSettings,
     KoopmanSettings,
     OverlapSettings,
+    Sampling,
     TrainSettings,
 )
 from relax.settings import Settings
@@ -42,7 +45,11 @@ def base_settings(experiment: Experiment, policy: str) -> BaseSettings:
     """Settings of the ``base`` stage of a policy."""
     entry, data = experiment.policies[policy], experiment.data
     task = warm_up_task(data.source, sees=entry.scratch is not None and entry.scratch.vision is not None)
-    return BaseSettings(policy=entry, digits=data.digits, task=task.name, own=data.of(task))
+    made = BaseSettings(policy=entry, digits=data.digits, task=task.name, own=data.of(task))
+    if entry.warmup is None:
+        return made
+    shown = {"data": data_settings(experiment), "sampling": Sampling(**_sampling(experiment))}
+    return made.model_copy(update=shown)
 
 
 def dictionary_settings(experiment: Experiment, koopman_dim: int | None = None) -> DictionarySettings:
@@ -64,6 +71,7 @@ def train_settings(experiment: Experiment, method: str) -> TrainSettings:
         training=experiment.training,
         ridge=experiment.dictionary.ridge,
         prompt=experiment.prompt,
+        sources=sources(experiment.training.rewards or []),
     )
 
 
@@ -81,7 +89,16 @@ def generate_settings(experiment: Experiment) -> GenerateSettings:
     """Settings of the ``generate`` stage: every benchmark of the matrix."""
     given = dict(experiment.evaluation)
     given["max_response_length"] = given["max_response_length"] or experiment.training.max_response_length
-    return GenerateSettings(**given, prompt=experiment.prompt, benchmarks=_asked(experiment))
+    # Who grades the responses does not decide them.
+    asked = {name: entry.model_copy(update={"verifier": None}) for name, entry in _asked(experiment).items()}
+    return GenerateSettings(**given, prompt=experiment.prompt, benchmarks=asked)
+
+
+def grade_settings(experiment: Experiment) -> GradeSettings:
+    """Settings of the ``grade`` stage."""
+    asked = _asked(experiment).items()
+    verifiers = {name: entry.verifier for name, entry in asked if entry.verifier is not None}
+    return GradeSettings(verifiers=verifiers, sources=sources(verifiers.values()))
 
 
 def evaluate_settings(experiment: Experiment) -> EvaluateSettings:
@@ -98,6 +115,7 @@ def overlap_settings(experiment: Experiment) -> OverlapSettings:
             for name, asked in _asked(experiment).items()
         },
         instruction=experiment.data.instruction,
+        shots=experiment.prompt.shots,
         released={name: None if hub is None else hub.released for name, hub in policies.items()},
     )
 

@@ -4,14 +4,17 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from relax.config.own_code import OwnFunction
 from relax.settings import (
     AtLeastOne,
     Count,
     FromZero,
+    Number,
     Positive,
     PositiveShare,
     ProperShare,
     Settings,
+    Several,
     contradiction,
     key,
 )
@@ -71,6 +74,13 @@ class Training(Settings):
     format_reward: FromZero = 0.0
     """Weight of a reward for a boxed answer beside the one for a right answer. The reward is for models that do not box
     by themselves."""
+    rewards: Several[OwnFunction] | None = key(None, late=True)
+    """Reward functions of your own as `module:function`, with TRL's signature, in place of the grader; null: 1 for a
+    right response and 0 for a wrong one. List `relax.training.rewards:correctness` first to keep the grader's reward
+    beside yours. The curves show the first function's mean as `reward`, and `dynamic_sampling` looks at the first
+    function too. [docs/use.md](../docs/use.md#your-reward) has an example."""
+    reward_weights: list[Number] | None = key(None, late=True)
+    """Weights of `rewards` in the sum, one for each; null: 1 for each."""
     rollouts: Literal["transformers", "vllm-colocate", "vllm-server"] = key("transformers", paper="vLLM (text)")
     """Who generates: transformers, vLLM on the training devices or on a server (CUDA only). `vllm-server` is `trl
     vllm-serve` on other devices (`vllm_gpus`)."""
@@ -102,6 +112,20 @@ class Training(Settings):
                 "micro_batch",
                 "prompts_per_step",
                 "rollouts_per_prompt",
+            )
+        names = [name.partition(":")[2] for name in self.rewards or []]
+        if twice := next((name for name in names if names.count(name) > 1), None):
+            raise contradiction(
+                f"two functions of training.rewards have the name {twice!r}, by which their means are logged; give one "
+                "another name.",
+                "rewards",
+            )
+        if self.reward_weights is not None and len(self.reward_weights) != len(names):
+            raise contradiction(
+                f"training.reward_weights has {len(self.reward_weights)} weights for {len(names)} functions in "
+                "training.rewards; give one weight for each function.",
+                "reward_weights",
+                "rewards",
             )
         if self.vllm_gpus and (self.rollouts != "vllm-server" or self.vllm_server):
             raise contradiction(

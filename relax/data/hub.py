@@ -1,4 +1,4 @@
-"""Problems from data sets of the hub, read from the local cache, or from a local copy of the same columns."""
+"""Problems from data sets of the hub, read from the local cache or a local copy, and from files of the user's own."""
 
 import hashlib
 import logging
@@ -24,14 +24,14 @@ logger = logging.getLogger("relax")
 def load_problems(
     settings: dict[str, Any], out: Path, run: Run | None = None, agree: Callable[[str, str], bool] = same_text
 ) -> tuple[list[Problem], list[Problem]]:
-    """Training and held-out problems from every data set listed.
+    """Training and held-out problems from every data set or file listed.
 
     Equal prompts with equal images are one problem, that of the first row. The ``test_problems`` whose prompts have
-    the smallest SHA-1 are held out, whatever the order of the rows.
+    the smallest SHA-1 are held out, whatever the order of the rows; or all problems of the files that are held out.
 
     Args:
         settings: the configuration's ``data``; each entry of ``datasets`` names repo, revision, split,
-            the columns of prompt, answer and images, and which rows to keep.
+            the columns of prompt, answer and images, and which rows to keep; an entry of ``files`` the same of a file.
         out: folder of the problem files; images are put below it.
         run: the record; told in ``copies_left_out`` how many rows were left out because an earlier one asks the same.
         agree: whether two answers to one problem say the same.
@@ -41,7 +41,9 @@ def load_problems(
             used, two rows answer one problem differently, or nothing is left to train on.
         MachineError: a data set is not in the local cache.
     """
-    rows = (row for prefix, source in _named(settings["datasets"]) for row in _read(source, prefix, out))
+    listed = settings["datasets"] if settings["source"] == "hub" else _as_data_sets(settings["files"])
+    sources = list(_named(listed))
+    rows = (row for prefix, source in sources for row in _read(source, prefix, out))
     problems, copies = distinct(rows, agree)
     if copies:
         logger.warning(
@@ -52,16 +54,26 @@ def load_problems(
         )
     if run is not None:
         run.metrics["copies_left_out"] = len(copies)
-    if len(problems) <= settings["test_problems"]:
+    apart = [prefix for prefix, source in sources if source.get("held_out")]
+    if apart:
+        held_out = {p.id for p in problems if p.id.rpartition("/")[0] in apart}
+    elif len(problems) > settings["test_problems"]:
+        ranked = sorted(problems, key=lambda p: hashlib.sha1(p.prompt.encode()).digest())
+        held_out = {p.id for p in ranked[: settings["test_problems"]]}
+    else:
         raise DataError(
             f"data.test_problems holds out {settings['test_problems']} problems and there are {len(problems)}; none "
             "is left to train on."
         )
-    ranked = sorted(problems, key=lambda p: hashlib.sha1(p.prompt.encode()).digest())
-    held_out = {p.id for p in ranked[: settings["test_problems"]]}
     below = f"\n{settings['instruction']}" if settings["instruction"] else ""
     asked = [replace(p, prompt=p.prompt + below) for p in problems]
     return [p for p in asked if p.id not in held_out], [p for p in asked if p.id in held_out]
+
+
+def _as_data_sets(files: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Entries of ``files`` as those of ``datasets``, the held-out ones first: what stands in both is held out."""
+    entries = [{**file, "repo": Path(file["path"]).name, "split": None} for file in files]
+    return sorted(entries, key=lambda entry: not entry["held_out"])
 
 
 def _named(sources: Iterable[dict[str, Any]]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -113,7 +125,9 @@ def _problems(
     place: Path | Archive | None = None,
 ) -> Iterator[tuple[str, Problem]]:
     """(place of the row in words, problem) of every row that is kept."""
-    name, kept, columns, images = source["repo"], 0, "", source["images"]
+    name, kept, columns, images, kind = source["repo"], 0, "", source["images"], source.get("subset")
+    key = "datasets" if source["split"] else "files"
+    called = f"{name}, split {source['split']}" if source["split"] else source["path"]
     unseen = {*source["where"], *([] if images is None else [images])}
     for number, (where, row) in enumerate(rows):
         # A row of JSON lines may lack what others have.
@@ -126,13 +140,14 @@ def _problems(
             raise DataError(f"{where}: the prompt has {prompt.count(IMAGE)} places for {len(shown)} images.")
         kept += 1
         identity = f"{prefix}/{number}"
-        yield where, Problem(id=identity, prompt=prompt, answer=answer, source=source_of(name), images=tuple(shown))
+        subset = "" if kind is None else _cell(row, kind, where)
+        yield where, Problem(identity, prompt, answer, source_of(name), images=tuple(shown), subset=subset)
     if unseen:
-        raise DataError(f"{name}, split {source['split']}: no column {min(unseen)!r}; there are {columns}.")
+        raise DataError(f"{called}: no column {min(unseen)!r}; there are {columns}.")
     if not kept:
         raise DataError(
-            f"{name}, split {source['split']}: no row has the values that data.datasets[].where asks for; numbers and "
-            "texts differ, and in a CSV file all is text."
+            f"{called}: no row has the values that data.{key}[].where asks for; numbers and texts differ, and in a CSV "
+            "file all is text."
         )
 
 

@@ -81,7 +81,9 @@ def forbidden_tokens(processing: Any) -> list[int]:
     return sorted({known[token] for token in VISION_TOKENS if token in known} | {image_token(processing)})
 
 
-def render_images(processor: ProcessorMixin, problem: str, images: int, settings: dict[str, Any]) -> str:
+def render_images(
+    processor: ProcessorMixin, problem: str, images: int, settings: dict[str, Any], subset: str = ""
+) -> str:
     """A problem as the text that its processor reads, with the marks of its images.
 
     Args:
@@ -89,11 +91,12 @@ def render_images(processor: ProcessorMixin, problem: str, images: int, settings
         problem: its text.
         images: how many.
         settings: the configuration's ``prompt``.
+        subset: of the problem, as for :func:`relax.data.prompt.render`.
 
     Raises:
         ConfigError: no chat template is asked for, or the processor has none.
     """
-    turns = conversation(problem, images, settings)
+    turns = conversation(problem, images, settings, subset)
     if not processor.chat_template:
         raise ConfigError(
             "prompt.chat_template is true, but the policy's processor has no chat template, which puts images in their "

@@ -1,5 +1,6 @@
 """How a problem becomes the text a policy reads: one function for training, analysis and evaluation."""
 
+from collections.abc import Iterable
 from typing import Any, Protocol
 
 from jinja2 import TemplateError, TemplateSyntaxError
@@ -7,7 +8,7 @@ from jinja2 import TemplateError, TemplateSyntaxError
 from relax.errors import ConfigError, DataError
 from relax.tasks.problem import IMAGE
 
-#: The problem as it is: the defaults of the configuration's ``prompt``.
+#: The problem as it is: the defaults of the configuration's ``prompt``, from which ``shots`` are left out.
 PLAIN: dict[str, Any] = {"chat_template": False, "system": None, "thinking": False}
 
 
@@ -29,14 +30,15 @@ def adds_bos(tokenizer: Tokenizer) -> bool:
     return tokenizer.bos_token_id is not None and first == [tokenizer.bos_token_id]
 
 
-def render(tokenizer: Tokenizer, problem: str, settings: dict[str, Any]) -> str:
-    """The problem as it is, or as the user's turn of the tokenizer's chat template.
+def render(tokenizer: Tokenizer, problem: str, settings: dict[str, Any], subset: str = "") -> str:
+    """The problem as it is, or as the last turn of a conversation in the tokenizer's chat template.
 
     Args:
         tokenizer: of the policy.
         problem: its text.
-        settings: the configuration's ``prompt``: ``chat_template``, ``system`` (the first turn) and
-            ``thinking`` (handed to the template as ``enable_thinking``).
+        settings: the configuration's ``prompt``: ``chat_template``, ``system`` (the first turn), ``shots`` (worked
+            examples, two turns each) and ``thinking`` (handed to the template as ``enable_thinking``).
+        subset: of the problem; it decides which worked examples are shown.
 
     Returns:
         Text to be tokenized with the tokenizer's defaults; a beginning-of-text token that the tokenizer adds
@@ -53,11 +55,38 @@ def render(tokenizer: Tokenizer, problem: str, settings: dict[str, Any]) -> str:
             "prompt.chat_template is true, but the policy's tokenizer has no chat template; set it to false, or take "
             "a policy that was trained with one."
         )
-    turns = [{"role": "user", "content": problem}]
-    if settings["system"]:
-        turns.insert(0, {"role": "system", "content": settings["system"]})
+    turns = [*_before(settings, subset), {"role": "user", "content": problem}]
     text = apply_template(tokenizer, turns, tokenize=False, enable_thinking=settings["thinking"])
     return text.removeprefix(tokenizer.bos_token) if adds_bos(tokenizer) else text
+
+
+def _before(settings: dict[str, Any], subset: str) -> list[dict[str, str]]:
+    """The turns before the problem's: the system's, and those of the worked examples for the problem's subset."""
+    turns = [{"role": "system", "content": settings["system"]}] if settings["system"] else []
+    for shot in settings.get("shots", ()):
+        if shot["subset"] in (None, subset):
+            turns += [{"role": "user", "content": shot["problem"]}, {"role": "assistant", "content": shot["response"]}]
+    return turns
+
+
+def check_shots(settings: dict[str, Any], subsets: Iterable[str]) -> None:
+    """Refuse worked examples of a subset that no problem is of: they would be shown nowhere.
+
+    Args:
+        settings: the configuration's ``prompt``.
+        subsets: those of all training problems.
+
+    Raises:
+        ConfigError: names the subset, and those there are.
+    """
+    known = set(subsets)
+    for number, shot in enumerate(settings.get("shots", ()), 1):
+        if shot["subset"] not in (None, *known):
+            there = f"the subsets are {', '.join(sorted(known))}" if any(known) else "they have no subsets"
+            raise ConfigError(
+                f"entry {number} of prompt.shots is for the subset {shot['subset']!r}, of which there is no training "
+                f"problem; {there}."
+            )
 
 
 def apply_template(processing: Any, turns: list[dict[str, Any]], **options: Any) -> Any:
@@ -87,13 +116,16 @@ def apply_template(processing: Any, turns: list[dict[str, Any]], **options: Any)
         ) from error
 
 
-def conversation(problem: str, images: int, settings: dict[str, Any] | None = None) -> list[dict[str, Any]]:
+def conversation(
+    problem: str, images: int, settings: dict[str, Any] | None = None, subset: str = ""
+) -> list[dict[str, Any]]:
     """The problem as messages with places for its images, as a processor's chat template takes them.
 
     Args:
         problem: its text; each ``<image>`` is the place of one image, and without any they stand before the text.
         images: how many.
-        settings: the configuration's ``prompt``; None: no system turn.
+        settings: the configuration's ``prompt``; None: no turn before the problem's.
+        subset: of the problem, as for :func:`render`; worked examples have no images.
 
     Raises:
         ConfigError: no chat template is asked for, which is what puts images into a prompt.
@@ -110,7 +142,8 @@ def conversation(problem: str, images: int, settings: dict[str, Any] | None = No
     for number, piece in enumerate(pieces):
         parts += [{"type": "image"}] if number else []
         parts += [{"type": "text", "text": piece}] if piece.strip() else []
-    turns: list[dict[str, Any]] = [{"role": "user", "content": parts}]
-    if settings is not None and settings["system"]:
-        turns.insert(0, {"role": "system", "content": [{"type": "text", "text": settings["system"]}]})
-    return turns
+    before = [] if settings is None else _before(settings, subset)
+    return [
+        *({"role": turn["role"], "content": [{"type": "text", "text": turn["content"]}]} for turn in before),
+        {"role": "user", "content": parts},
+    ]

@@ -142,8 +142,8 @@ def _work(
 
 def _prompt(processing: Any, question: Question, settings: dict[str, Any]) -> str:
     if not question.images:
-        return render(tokenizer_of(processing), question.prompt, settings)
-    return render_images(processing, question.prompt, len(question.images), settings)
+        return render(tokenizer_of(processing), question.prompt, settings, question.subset)
+    return render_images(processing, question.prompt, len(question.images), settings, question.subset)
 
 
 def _hash(image: bytes | Path) -> str:

@@ -23,7 +23,7 @@ def overlap_stage(settings: OverlapSettings, train: str | Path, test: str | Path
     """Write ``overlap.json`` and the record below ``out``.
 
     Args:
-        settings: ``benchmarks``, ``instruction`` and ``released`` (policy -> day of publication or None).
+        settings: ``benchmarks``, ``instruction``, ``shots`` and ``released`` (policy -> day of publication or None).
         train: problem file that is trained on.
         test: problem file, for tasks without a data set of their own.
         out: folder.
@@ -33,6 +33,11 @@ def overlap_stage(settings: OverlapSettings, train: str | Path, test: str | Path
         DataError, MachineError: problems or questions that are not there.
     """
     training = [(p.id, _said(p, settings.instruction)) for p in read_problems(train)]
+    # A worked example shows its answer to the policy, in training and in evaluation.
+    training += [
+        (f"prompt.shots, entry {number}", _bare(shot.problem, settings.instruction))
+        for number, shot in enumerate(settings.shots, 1)
+    ]
     found = overlaps(training, {name: _rows(entry, test, settings) for name, entry in settings.benchmarks.items()})
     for result in found:
         run.metrics |= {

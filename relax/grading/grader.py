@@ -4,12 +4,15 @@ What counts as right, and what does not: ``docs/grading.md``. Texts and numbers 
 computer algebra goes to a child process (:mod:`relax.grading.workers`). Nothing is ever executed.
 """
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import StrEnum
 from numbers import Real
 
+from relax.config.own_code import blamed, load
+from relax.errors import ConfigError
 from relax.grading.answers import clean, gold_text, last_box, stated_answer, too_large
 from relax.grading.scalars import compare
 from relax.grading.workers import pool
@@ -127,10 +130,44 @@ def grade_response(source: str, prompt: str, response: str, answer: str) -> bool
         source: a problem's source; a task of :data:`relax.tasks.VERIFIED` has a verifier of its own.
         prompt: the problem as the policy saw it.
         response: the whole response text, without special tokens.
-        answer: the gold answer; the verifiers derive their own from the prompt.
+        answer: the gold answer; most verifiers derive their own from the prompt.
     """
-    verify = TASKS[source].verify if source in TASKS else None
-    return grade(response, answer).correct if verify is None else verify(prompt, response)
+    task = TASKS.get(source)
+    if task is not None and task.verify is not None:
+        return task.verify(prompt, response)
+    if task is not None and task.check is not None:
+        box = last_box(response)
+        return box is not None and task.check(box, answer)
+    return grade(response, answer).correct
+
+
+def own_verifier(name: str) -> Callable[[str, str, Sequence[str]], bool]:
+    """A verifier of the user's own: whether a response to a prompt is right, given the gold answers.
+
+    Args:
+        name: ``module:function``. The function takes (prompt, response, answer), texts, and returns a bool or a number
+            from 0 to 1, of which 1 is right. It is asked with each gold answer until one is right.
+
+    Raises:
+        ConfigError: it cannot be imported, or is no function; and, when it is called, it raises something or returns
+            anything else.
+    """
+    function = load(name)
+
+    def right(prompt: str, response: str, answer: str) -> bool:
+        with blamed("verifier", name):
+            found = function(prompt, response, answer)
+        try:
+            value = math.nan if isinstance(found, str) else float(found)
+        except (TypeError, ValueError):
+            value = math.nan
+        if not 0 <= value <= 1:
+            raise ConfigError(
+                f"the verifier {name} returned {found!r}, expected true or false, or a number from 0 to 1."
+            )
+        return value == 1
+
+    return lambda prompt, response, golds: any(right(prompt, response, gold) for gold in golds)
 
 
 def _answer(prediction: str, lenient: bool) -> str | None:

@@ -1,7 +1,7 @@
 """Baselines without which a DSD says little: the same states in random order, and equal lengths.
 
-DSD falls with a trajectory's length and peaks where the transitions are as many as the functions. A
-number means something about dynamics only beside that of the same states shuffled in time.
+DSD changes with a trajectory's length; for AR(1) states it peaks where the transitions are as many as the functions,
+and falls in the end. A number means something about dynamics only beside that of the same states shuffled in time.
 """
 
 import torch

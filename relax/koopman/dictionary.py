@@ -20,8 +20,9 @@ from relax.koopman.gram_statistics import TrajectoryStatistics, trajectory_stati
 from relax.koopman.operator import RIDGE
 
 #: Which states after the final norm a response's trajectory is: those at its tokens, or one to the left,
-#: from which its tokens are predicted (the first is the prompt's last).
-POSITIONS = ("response", "predicting")
+#: from which its tokens are predicted (the first is the prompt's last), or those at its tokens without the one that
+#: ended it.
+POSITIONS = ("response", "predicting", "text")
 #: The spectrum whose pairs an objective looks at.
 SPECTRUM_OF = {
     "residual": "eigenvalues",
@@ -48,8 +49,8 @@ class DictionarySettings:
     spectrum: str
     """Spectrum of the objective: ``eigenvalues``, ``singular_values``, or ``none`` for a random W."""
     position: str
-    """Which hidden states after the final norm: ``response``, at the tokens of a response, or ``predicting``
-    them, one to the left."""
+    """Which hidden states after the final norm: ``response``, at the tokens of a response, ``predicting`` them, one to
+    the left, or ``text``, at its tokens without the one that ended it."""
     seed: int
     """Seed of the initial W and of the order of the trajectories."""
 

@@ -10,6 +10,7 @@ from transformers import PreTrainedModel
 from relax.config.latent import DictionaryFit
 from relax.config.stage_settings import DictionarySettings
 from relax.data.problem_files import read_problems
+from relax.data.prompt import check_shots
 from relax.errors import DataError
 from relax.files import atomic_write
 from relax.koopman import SPECTRA, Dictionary
@@ -40,11 +41,14 @@ def dictionary_stage(
         label: for the progress lines.
 
     Raises:
+        ConfigError: a worked example is of a subset that no problem is of.
         DataError: too few problems, or no response with a transition.
     """
     out = Path(out)
     model, processing = load_policy(base)
-    problems = read_problems(data)[: settings.rollouts]
+    problems = read_problems(data)
+    check_shots(settings.prompt.recorded(), (p.subset for p in problems))
+    problems = problems[: settings.rollouts]
     per_problem = -(-settings.rollouts // len(problems))
     rollouts = sample(
         model,

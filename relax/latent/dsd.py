@@ -11,14 +11,15 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from relax.config.latent import DictionaryFit
 from relax.errors import ConfigError, DataError, MachineError
 from relax.files import writable_folder
-from relax.koopman import Dictionary, TrajectoryStatistics
+from relax.koopman import POSITIONS, Dictionary, TrajectoryStatistics
 from relax.latent import dsd_output
 from relax.latent.dictionary_stage import HELD_OUT, fit_dictionary
 from relax.latent.pretrained import check_context, find_model, load_pretrained, room_for_response, state_width
 from relax.latent.rollouts import BATCH as SAMPLED_AT_A_TIME
 from relax.latent.rollouts import Rollout, sample
-from relax.latent.states import BATCH, statistics_with_baseline
-from relax.latent.texts import read_prompts, read_responses, tokenize
+from relax.latent.states import BATCH, state_count, statistics_with_baseline
+from relax.latent.texts import read_prompts, read_responses, rendered, tokenize
+from relax.models.policy import end_tokens
 from relax.progress import Progress, logger
 from relax.records.record import Run
 from relax.tasks.problem import Problem
@@ -29,6 +30,10 @@ KOOPMAN_DIM = 50
 FIT_NUMBERS = 1 << 26
 #: Steps of the fit, of 64 responses each.
 FIT_STEPS, FIT_BATCH = 200, 64
+#: CPU seconds that the spectra of one response, or a step of the fit, take at dimension m, over m^3 (measured at 400).
+SECONDS_OF_CUBE = 1e-8
+#: Matrices of m x m numbers that a response takes at a time.
+MATRICES = 10
 #: Tokens, padding included, that pass through the model at a time.
 TOKENS = 1 << 17
 
@@ -47,8 +52,10 @@ def analyse_model(
     sample of the responses, whose states are held together: at most :data:`FIT_NUMBERS` numbers of them.
 
     Args:
-        settings: ``koopman_dim`` (None: the dictionary's, or :data:`KOOPMAN_DIM`), ``ridge``, ``samples``,
-            ``max_response_length``, ``temperature``, ``seed``, ``dtype``.
+        settings: ``koopman_dim`` (None: the dictionary's, or :data:`KOOPMAN_DIM`), ``position`` (of the states, see
+            :func:`relax.latent.states.response_states`; None: the dictionary's, or ``response``), ``ridge``,
+            ``samples``, ``max_response_length``, ``temperature``, ``seed``, ``dtype``, ``chat`` (the model's chat
+            template writes the prompts).
         model_name: folder, or name in the local hub cache.
         prompts_file: see :func:`relax.latent.texts.read_prompts`.
         responses_file: None samples; else see :func:`relax.latent.texts.read_responses`.
@@ -57,14 +64,16 @@ def analyse_model(
 
     Raises:
         DataError: a file or the model cannot be used, or no response has two tokens.
-        ConfigError: the dictionary belongs to another width or m.
+        ConfigError: the dictionary belongs to another width, m or position, or a chat template is asked for that the
+            model does not have.
         MachineError: no such model, a folder that cannot be written, too little GPU memory.
         NonFiniteError: the model's states are not finite.
     """
-    prompts = read_prompts(prompts_file)
+    prompts = read_prompts(prompts_file, settings["chat"])
     answers = None if responses_file is None else read_responses(responses_file, prompts)
     given = None if dictionary_file is None else Dictionary.load(dictionary_file)
-    settings = settings | {"koopman_dim": _koopman_dim(settings["koopman_dim"], given, dictionary_file)}
+    for name, default in (("koopman_dim", KOOPMAN_DIM), ("position", POSITIONS[0])):
+        settings = settings | {name: _agreed(name, settings[name], default, given, dictionary_file)}
     folder = find_model(model_name)
     files = [path for path in (prompts_file, responses_file, dictionary_file) if path is not None]
     run = Run("dsd", {"name": model_name}, settings, [folder, *files])
@@ -75,17 +84,22 @@ def analyse_model(
             f"{dictionary_file}: this dictionary is for states of {given.settings.hidden_size} numbers, but those of "
             f"{model_name} have {state_width(model)}; leave --dictionary out to fit one."
         )
+    asked = rendered(prompts, tokenizer, settings["chat"], model_name)
     writable_folder(out)
     try:
         if answers is None:
-            rollouts = _sampled(model_name, model, tokenizer, prompts, settings)
+            rollouts = _sampled(model_name, model, tokenizer, list(asked.values()), settings)
         else:
-            rollouts = tokenize(answers, tokenizer)
+            rollouts = tokenize(answers, asked, tokenizer)
             check_context(model_name, model, rollouts)
-        kept = [rollout for rollout in rollouts if len(rollout.response_ids) > 1]
+        ends = end_tokens(model, tokenizer)
+        kept = [rollout for rollout in rollouts if state_count(rollout, ends, settings["position"]) > 1]
         if not kept:
             raise DataError(f"{model_name}: none of {len(rollouts)} responses has two tokens, the least for dynamics.")
-        dictionary, quality = (given, {}) if given else _fitted(model, kept, settings, tokenizer)
+        _warn_of_dimension(settings["koopman_dim"], kept, fits=given is None)
+        dictionary, fitted_on, quality = given, frozenset[str](), dict[str, float]()
+        if dictionary is None:
+            dictionary, fitted_on, quality = _fitted(model, kept, settings, tokenizer)
         statistics, shuffled = _statistics(model, kept, dictionary, tokenizer, settings["seed"])
     except torch.OutOfMemoryError as error:
         raise MachineError("the GPU's memory is full; give fewer tokens with --max-response-length.") from error
@@ -100,20 +114,42 @@ def analyse_model(
         ridge=settings["ridge"],
         dictionary=dictionary,
         dictionary_file=dictionary_file,
+        fitted_on=fitted_on,
         quality=quality,
     )
     dsd_output.write(results, out, run)
 
 
-def _koopman_dim(asked: int | None, given: Dictionary | None, file: Path | None) -> int:
+def _agreed(name: str, asked: Any, default: Any, given: Dictionary | None, file: Path | None) -> Any:
+    """What is asked for, or what the dictionary that is given has."""
     if given is None:
-        return KOOPMAN_DIM if asked is None else asked
-    if asked is not None and asked != given.settings.koopman_dim:
+        return default if asked is None else asked
+    has = getattr(given.settings, name)
+    if asked not in (None, has):
+        what = "m" if name == "koopman_dim" else name
         raise ConfigError(
-            f"{file}: this dictionary has m = {given.settings.koopman_dim}, but --koopman-dim is {asked}; "
+            f"{file}: this dictionary has {what} = {has}, but --{name.replace('_', '-')} is {asked}; "
             "leave one of them out."
         )
-    return given.settings.koopman_dim
+    return has
+
+
+def _warn_of_dimension(m: int, rollouts: list[Rollout], fits: bool) -> None:
+    """Before minutes of arithmetic on matrices that are far larger than the responses can fill."""
+    longest = max(len(rollout.response_ids) for rollout in rollouts)
+    minutes = (len(rollouts) + FIT_STEPS * fits) * SECONDS_OF_CUBE * m**3 / 60
+    if m < longest or minutes < 1:
+        return
+    logger.warning(
+        "warning: m = %d functions, but the longest response has %d states: whatever the dynamics, K fits each of its "
+        "transitions. The arithmetic takes about %.0f minutes and %.1f GB of memory. Stop it with Ctrl+C and give "
+        "--koopman-dim %d or less.",
+        m,
+        longest,
+        minutes,
+        len(rollouts) * MATRICES * 8 * m**2 / 1e9,
+        max(2, longest // 4),
+    )
 
 
 def _sampled(
@@ -144,8 +180,8 @@ def _sampled(
 
 def _fitted(
     model: PreTrainedModel, rollouts: list[Rollout], settings: dict[str, Any], tokenizer: PreTrainedTokenizerBase
-) -> tuple[Dictionary, dict[str, float]]:
-    """A dictionary fitted on three quarters of a bounded sample, and its report on the other quarter."""
+) -> tuple[Dictionary, frozenset[str], dict[str, float]]:
+    """A dictionary fitted on three quarters of a bounded sample, their ids, and its report on the other quarter."""
     least = 2 * HELD_OUT
     if len(rollouts) < least:
         raise DataError(
@@ -153,11 +189,12 @@ def _fitted(
             "give more prompts, --samples, or a --dictionary."
         )
     chosen = _bounded(rollouts, state_width(model), settings["seed"])
-    held_out = len(chosen[::HELD_OUT])
+    fitted_on = frozenset(rollout.id for i, rollout in enumerate(chosen) if i % HELD_OUT)
+    held_out = len(chosen) - len(fitted_on)
     states = sum(len(rollout.response_ids) for rollout in chosen)
     logger.info(
         "dsd: no --dictionary given, fitting W on %d of these %d responses, %d more held out (%d states in all)",
-        len(chosen) - held_out,
+        len(fitted_on),
         len(rollouts),
         held_out,
         states,
@@ -166,14 +203,15 @@ def _fitted(
         koopman_dim=settings["koopman_dim"],
         ridge=settings["ridge"],
         objective="residual",
-        position="response",
+        position=settings["position"],
         learning_rate=1e-3,
-        epochs=math.ceil(FIT_STEPS / math.ceil((len(chosen) - held_out) / FIT_BATCH)),
+        epochs=math.ceil(FIT_STEPS / math.ceil(len(fitted_on) / FIT_BATCH)),
         batch_size=FIT_BATCH,
         seed=settings["seed"],
     )
     dictionary, report = fit_dictionary(model, chosen, how, tokenizer, "dsd", batch=_rows_of(chosen))
-    return dictionary, {"fitted_on": len(chosen) - held_out, "held_out": held_out, "states": states, **report}
+    quality = {"fitted_on": len(fitted_on), "held_out": held_out, "states": states, **report}
+    return dictionary, fitted_on, quality
 
 
 def _bounded(rollouts: list[Rollout], width: int, seed: int) -> list[Rollout]:

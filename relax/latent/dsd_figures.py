@@ -19,42 +19,42 @@ GREY = "#8a8a8a"
 
 
 def draw_figures(
-    model: str, table: pd.DataFrame, eigenvalues: pd.DataFrame, statistics: TrajectoryStatistics, ridge: float
+    model: str, shown: pd.DataFrame, eigenvalues: pd.DataFrame, statistics: TrajectoryStatistics, ridge: float
 ) -> dict[str, bytes]:
     """Draw ``eigenvalues``, ``dsd_length`` and ``pseudospectrum``; the same results give the same bytes.
 
     Args:
         model: name, for the titles.
-        table: one row a response.
-        eigenvalues: m rows a response, in the same order.
-        statistics: of the responses, in the same order.
+        shown: one row a response that is drawn; its index is the number of the response.
+        eigenvalues: m rows a response, of all responses in their order.
+        statistics: of all responses, in their order.
         ridge: of the Koopman matrices.
 
     Returns:
         Contents by file name.
     """
     m = statistics.last.shape[1]
-    longest = int(table.length.idxmax())
+    longest = int(shown.length.idxmax())
 
     def draw_eigenvalues() -> Figure:
-        rows = eigenvalues.head(SHOWN * m)
+        rows = eigenvalues[eigenvalues.id.isin(shown.id.head(SHOWN))]
         figure, axes = _canvas(5.6, 4.4)
         rows = rows.sort_values("residual", ascending=False, kind="stable", na_position="first")  # the best on top
         plot_eigenvalues((rows["real"] + 1j * rows["imag"]).to_numpy(), rows.residual.to_numpy(), axes[0])
-        axes[0].set_title(f"Eigenvalues of {len(rows) // m} of {len(table)} responses, m = {m}, ridge {ridge:g}")
+        axes[0].set_title(f"Eigenvalues of {len(rows) // m} of {len(shown)} responses, m = {m}, ridge {ridge:g}")
         return figure
 
     def draw_length() -> Figure:
         figure, axes = _canvas(8.4, 3.8, columns=len(SPECTRA))
         for panel, spectrum in zip(axes, SPECTRA, strict=True):
-            _length_panel(panel, table, spectrum, m)
+            _length_panel(panel, shown, spectrum, m)
         figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
         return figure
 
     def draw_pseudospectrum() -> Figure:
         figure, axes = _canvas(5.6, 4.4)
         plot_pseudospectrum(statistics, longest, ridge, axes=axes[0])
-        axes[0].set_title(f"Pseudospectrum of the longest response, {table.id[longest]}, T = {table.length[longest]}")
+        axes[0].set_title(f"Pseudospectrum of the longest response, {shown.id[longest]}, T = {shown.length[longest]}")
         return figure
 
     drawn: dict[str, Callable[[], Figure]] = {

@@ -1,5 +1,6 @@
-"""Any causal language model of transformers: a folder, or a name in the local hub cache."""
+"""Any causal language model of transformers: a folder, a GGUF file, or a name in the local hub cache."""
 
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,24 +11,26 @@ from relax.data.hub_cache import cached
 from relax.data.processor import tokenizer_of
 from relax.errors import DataError, MachineError
 from relax.latent.rollouts import Rollout
-from relax.models.folder import not_a_folder
+from relax.models.folder import is_gguf, not_a_folder
 from relax.models.policy import load_policy
 
 
 def find_model(name: str) -> Path:
-    """The folder itself, or that of the hub's model in the local cache; no network is used.
+    """The folder or GGUF file itself, or the folder of the hub's model in the local cache; no network is used.
 
     Raises:
-        DataError: it is a file.
+        DataError: it is a file of another kind.
         MachineError: there is neither; the sentence says how to get one.
     """
     path = Path(name)
-    if path.is_dir():
+    if path.is_dir() or (path.is_file() and is_gguf(path)):
         return path
-    if path.is_file() or path.suffix.lower() == ".gguf":
+    if path.is_file():
         raise not_a_folder(path)
     if (folder := cached(name)) is not None:
         return folder
+    if is_gguf(path):
+        raise DataError(f"{path}: no such file; give the path of a GGUF file, or of a folder.")
     if name.startswith((".", "/", "~")) or name.count("/") != 1:  # no name that the hub could have
         raise MachineError(
             f"{name}: no such folder, and no model in the local hub cache; give the path of a folder, or a name "
@@ -44,13 +47,19 @@ def load_pretrained(name: str, folder: Path, dtype: str) -> tuple[PreTrainedMode
 
     Args:
         name: for messages.
-        folder: as :func:`find_model` gives it.
+        folder: as :func:`find_model` gives it. A GGUF file is dequantised for the time of loading.
         dtype: of the weights: ``auto`` (that of the checkpoint), ``float32`` or ``bfloat16``.
 
     Raises:
         DataError: transformers cannot load it.
         MachineError: it does not fit into the GPU's memory.
     """
+    if folder.is_file():
+        from relax.models.gguf import convert
+
+        with tempfile.TemporaryDirectory() as place:
+            convert(folder, Path(place) / "model")
+            return load_pretrained(name, Path(place) / "model", dtype)
     model, processing = load_policy(folder, "auto" if dtype == "auto" else getattr(torch, dtype), name)
     return model, tokenizer_of(processing)
 

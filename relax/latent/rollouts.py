@@ -134,12 +134,14 @@ def _inputs(
     """Prompts as a model takes them to generate, padded on the left; what images add is dropped with the batch."""
     tokenizer = tokenizer_of(processing)
     if not any(p.images for p in problems):
-        inputs = tokenizer([render(tokenizer, p.prompt, prompt) for p in problems], return_tensors="pt", padding=True)
+        inputs = tokenizer(
+            [render(tokenizer, p.prompt, prompt, p.subset) for p in problems], return_tensors="pt", padding=True
+        )
         # Token type ids, which some tokenizers add, are not for causal models.
         return {name: inputs[name].to(model.device) for name in ("input_ids", "attention_mask")}
     if not isinstance(processing, ProcessorMixin):
         raise DataError(f"problem {problems[0].id} has images, and the policy is a model of text; take one that sees.")
-    texts = [render_images(processing, p.prompt, len(p.images), prompt) for p in problems]
+    texts = [render_images(processing, p.prompt, len(p.images), prompt, p.subset) for p in problems]
     images = [pictures(p.images) for p in problems]
     inputs = processing(images=images, text=texts, return_tensors="pt", padding=True)
     return {name: tensor.to(model.device) for name, tensor in inputs.items()}

@@ -10,7 +10,7 @@ from transformers import PreTrainedModel
 from relax.data.processor import tokenizer_of
 from relax.koopman import Dictionary, TrajectoryStatistics, project, shuffle_time, trajectory_statistics
 from relax.latent.rollouts import Rollout, images_of
-from relax.models.policy import Processing, check_tokens
+from relax.models.policy import Processing, check_tokens, end_tokens
 from relax.progress import Progress
 
 BATCH = 64
@@ -32,12 +32,14 @@ def response_states(
         rollouts: responses, of this policy or another.
         processing: its tokenizer, whose padding is masked, or its processor, which reads the images.
         batch: responses at a time.
-        position: ``"response"``, the states at the response's tokens, or ``"predicting"``, one to the left.
+        position: ``"response"``, the states at the response's tokens, ``"predicting"``, one to the left, or
+            ``"text"``, at its tokens without the one that ended it.
 
     Yields:
         (hidden, mask): (B, T, d) in the model's precision, T the longest response of the batch, right
-        padded, and (B, T).
+        padded, and (B, T), which says where there is a state.
     """
+    ends = end_tokens(model, processing)
     # Without them a model counts padding on the left as positions; those that have none do not take them.
     takes_positions = "position_ids" in inspect.signature(model.base_model.forward).parameters
     for start in range(0, len(rollouts), batch):
@@ -50,6 +52,7 @@ def response_states(
             inputs["position_ids"] = (attention.cumsum(1) - 1).clamp(min=0)
         moved = {name: tensor.to(model.device) for name, tensor in inputs.items()}
         output = model.base_model(**moved, use_cache=False)
+        mask = state_mask(mask, tokens[:, -mask.shape[1] :], ends, position)
         yield completion_states(output.last_hidden_state, mask.shape[1], position), mask.to(model.device)
 
 
@@ -71,7 +74,32 @@ def padded(rollouts: Sequence[Rollout], pad: int) -> tuple[Tensor, Tensor, Tenso
 
 def completion_states(hidden: Tensor, length: int, position: str) -> Tensor:
     """The states of the last ``length`` tokens of (B, T, d), or of the tokens before them (``"predicting"``)."""
-    return hidden[:, -length:] if position == "response" else hidden[:, -length - 1 : -1]
+    return hidden[:, -length - 1 : -1] if position == "predicting" else hidden[:, -length:]
+
+
+def state_mask(mask: Tensor, tokens: Tensor, ends: Sequence[int], position: str) -> Tensor:
+    """The mask of responses as the mask of their states: for ``"text"`` without the token that ended a response.
+
+    Args:
+        mask: (B, T), non-zero at the tokens of responses.
+        tokens: (B, T).
+        ends: tokens that end a response.
+        position: see :func:`response_states`.
+
+    Returns:
+        (B, T) of the mask's kind.
+    """
+    if position != "text":
+        return mask
+    there = mask.bool()
+    last = there & (there.cumsum(1) == there.sum(1, keepdim=True))
+    return mask * ~(last & torch.isin(tokens, torch.tensor(ends, dtype=tokens.dtype, device=tokens.device)))
+
+
+def state_count(rollout: Rollout, ends: Sequence[int], position: str) -> int:
+    """States of a response's trajectory."""
+    tokens = rollout.response_ids
+    return len(tokens) - (position == "text" and bool(tokens) and tokens[-1] in ends)
 
 
 def statistics_of(

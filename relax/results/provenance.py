@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from relax.progress import duration
@@ -107,11 +108,16 @@ def _distinct(values: list[str]) -> str:
 
 
 def about_policy(results: Results, policy: str) -> str:
-    """``tiny: made from scratch, 0.1 M parameters``, or the name on the hub and its commit."""
+    """``tiny: made from scratch, 0.1 M parameters``; or where the policy is from: the name on the hub and its commit, a
+    file or folder by its name, a file of a wheel."""
     given = results.config.get("policies", {}).get(policy, {})
     size, source = size_of(results, policy), given.get("hub")
     if source:
         return f"{policy}: {source['repo']} at {source['revision'][:12]}"
+    if wheel := given.get("wheel"):
+        return f"{policy}: {Path(wheel['file']).name} of {wheel['package']} {wheel['version']}"
+    if place := given.get("path") or given.get("gguf"):
+        return f"{policy}: {Path(place).name}"
     return f"{policy}: made from scratch" * ("scratch" in given) + f", {size}" * bool(size) or policy
 
 

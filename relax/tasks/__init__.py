@@ -23,7 +23,9 @@ def _found() -> dict[str, Task]:
 #: Name -> task, in the order of the files' names.
 TASKS: dict[str, Task] = _found()
 #: Those whose problems have a verifier of their own.
-VERIFIED = tuple(name for name, task in TASKS.items() if task.verify is not None)
+VERIFIED = tuple(name for name, task in TASKS.items() if task.verify is not None or task.check is not None)
+#: Those whose scores are given by subset too.
+BY_SUBSET = tuple(name for name, task in TASKS.items() if name in VERIFIED or task.by_subset)
 
 
 def warm_up_task(source: str, sees: bool) -> Task:

@@ -40,6 +40,8 @@ class Task:
         settings: keys and values below ``data.<key>``.
         verify: whether a response solves the problem of a prompt; None where the answer is compared with the gold
             answer by the general grader.
+        check: whether the boxed answer of a response is right, given the gold answer; in place of ``verify`` where the
+            gold answer holds more than a text to compare with.
         answer_to: the answer of a prompt, None where the prompt is none of this task; goes with ``verify``.
         metrics: numbers of its own, logged in training, from the prompts and responses of a step; their names begin
             with ``strategy/`` or with :attr:`key` and a slash.
@@ -47,6 +49,10 @@ class Task:
         alphabet: every character of them; a policy made from scratch has a token for each.
         context: tokens of the longest prompt and response together, from the task's own settings and ``digits``.
         drawn: the same as ``demonstrations`` with a picture, for a policy that sees.
+        by_subset: scores are given by subset too, as they are for every task with a verifier of its own; the subsets of
+            others may be dozens.
+        subset_of: the subset of a demonstrated problem, by its prompt, since ``prompt.shots`` may be those of a subset;
+            None where problems have none.
         texts: prompts and responses that together hold every word and sign of ``drawn``.
     """
 
@@ -54,6 +60,7 @@ class Task:
     problems: Problems | None = None
     settings: type[Settings] | None = None
     verify: Callable[[str, str], bool] | None = None
+    check: Callable[[str, str], bool] | None = None
     answer_to: Callable[[str], str | None] | None = None
     metrics: Callable[[Sequence[str], Sequence[str]], dict[str, float]] | None = None
     demonstrations: Demonstrations | None = None
@@ -61,6 +68,8 @@ class Task:
     context: Callable[[Mapping[str, Any]], int] = short
     drawn: Drawn | None = None
     texts: Callable[[], Iterator[str]] | None = None
+    by_subset: bool = False
+    subset_of: Callable[[str], str] | None = None
 
     @property
     def key(self) -> str:

@@ -1,9 +1,11 @@
 """What a trainer refuses before it starts: each check says what was found and how to mend it."""
 
+import contextlib
 import functools
 import inspect
+import logging
 import math
-from collections.abc import Iterable, Sequence, Sized
+from collections.abc import Sequence, Sized
 from typing import Any
 
 import torch
@@ -11,6 +13,7 @@ from torch import Tensor, nn
 
 from relax.errors import ConfigError, NumericsError
 
+logger = logging.getLogger("relax")
 #: TRL keeps rewards in float32: what is larger becomes infinite there.
 LARGEST = torch.finfo(torch.float32).max
 
@@ -57,6 +60,25 @@ def check_trainable(model: nn.Module, backbone: nn.Module) -> int:
     return check_backbone(model, backbone)
 
 
+def warn_of_length(lengths: Tensor, m: int) -> None:
+    """Warn where half of the first responses have too few states for a dictionary of m functions.
+
+    A linear map of m functions nearly fits any trajectory of so few states, and DSD then tells its length.
+
+    Args:
+        lengths: (N,) states T of responses.
+        m: functions of the dictionary.
+    """
+    median = torch.quantile(lengths.double(), 0.5).item()
+    if median <= 2 * m:
+        logger.warning(
+            "the first responses have T = %g states (median), which is at most 2m = %d: their DSD says more about "
+            "length than about dynamics; take a smaller koopman_dim, or let responses be longer.",
+            median,
+            2 * m,
+        )
+
+
 def check_dataset(dataset: Any) -> int:
     """The number of prompts of a data set that dynamic sampling can draw from by index.
 
@@ -81,7 +103,7 @@ def check_batch(batch: dict[str, Any]) -> None:
 
 
 def checked_reward(function: Any, name: str) -> Any:
-    """The reward function, refusing what is no number in float32; a reward model as it is.
+    """The reward function, refusing all but one number in float32 for each completion; a reward model as it is.
 
     TRL reads NaN as None, "not scored", and gives such a completion no gradient: a reward that divides by
     zero would train on fewer and fewer completions without a word. Of an infinite one the whole group has none.
@@ -99,13 +121,13 @@ def checked_reward(function: Any, name: str) -> Any:
 
         @functools.wraps(function)
         async def awaited(*args: Any, **kwargs: Any) -> list[float | None]:
-            return _checked(await function(*args, **kwargs), name)
+            return _checked(await function(*args, **kwargs), name, kwargs.get("completions"))
 
         return awaited
 
     @functools.wraps(function)
     def rewards(*args: Any, **kwargs: Any) -> list[float | None]:
-        return _checked(function(*args, **kwargs), name)
+        return _checked(function(*args, **kwargs), name, kwargs.get("completions"))
 
     return rewards
 
@@ -125,12 +147,23 @@ def check_rewards(rewards: Tensor, functions: Sequence[Any], names: Sequence[str
     _checked((rewards * weights.to(rewards.device)).nansum(dim=1).tolist(), "of all functions, weighted,")
 
 
-def _checked(values: Iterable[float | None], name: str) -> list[float | None]:
-    rewards = list(values)
+def _checked(values: Any, name: str, completions: Sequence[Any] | None = None) -> list[float | None]:
+    try:
+        rewards: list[float | None] = list(values)
+    except TypeError:
+        raise ConfigError(
+            f"the reward {name} returned {values!r}, expected a list with one number for each completion."
+        ) from None
+    if completions is not None and len(rewards) != len(completions):
+        raise ConfigError(
+            f"the reward {name} returned {len(rewards)} values for {len(completions)} completions; return one number "
+            "for each completion."
+        )
+    numbers = [_number(value, f"the reward {name} is", i) for i, value in enumerate(rewards)]
     # Not "larger than": NaN is neither larger nor smaller.
-    bad = next((i for i, value in enumerate(rewards) if not abs(_number(value)) <= LARGEST), None)
+    bad = next((i for i, value in enumerate(numbers) if not abs(value) <= LARGEST), None)
     if bad is not None:
-        value = _number(rewards[bad])
+        value = numbers[bad]
         raise NumericsError(
             f"the reward {name} is {'NaN' if math.isnan(value) else value} for completion {bad} of {len(rewards)}; "
             "return a number that float32 holds, or None for a completion that cannot be scored."
@@ -138,9 +171,11 @@ def _checked(values: Iterable[float | None], name: str) -> list[float | None]:
     return rewards
 
 
-def _number(value: Any) -> float:
-    """A reward as TRL will read it: any scalar; what is none TRL refuses itself, and None is not scored."""
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        return 0.0
+def _number(value: Any, what: str, place: int) -> float:
+    """A reward as TRL will read it: any scalar; None is not scored."""
+    with contextlib.suppress(TypeError, ValueError):
+        if not isinstance(value, str):
+            return 0.0 if value is None else float(value)
+    raise ConfigError(
+        f"{what} {value!r} for completion {place}, expected a number, or None for a completion that cannot be scored."
+    )

@@ -4,7 +4,7 @@ Knows nothing of TRL: it is handed hidden states and batches, and tells numbers 
 equations are in :mod:`relax.training.objective`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -23,7 +23,9 @@ from relax.koopman import (
     project,
     trajectory_statistics,
 )
+from relax.latent.states import state_mask
 from relax.training import objective
+from relax.training.checks import warn_of_length
 from relax.training.relax_config import ReLaXConfig
 
 Note = Callable[[str, float], None]
@@ -37,6 +39,7 @@ class Exploration:
         width: d, width of the model's hidden states.
         accelerator: its device and its ``gather``.
         note: takes a name and a value for the next log line.
+        ends: tokens that end a response.
 
     Attributes:
         dictionary: the frozen dictionary, None before the first rollouts where none was given.
@@ -50,11 +53,14 @@ class Exploration:
         ConfigError: the dictionary is for another width.
     """
 
-    def __init__(self, args: ReLaXConfig, width: int, accelerator: Accelerator, note: Note) -> None:
-        self.args, self.width, self.accelerator, self.note = args, width, accelerator, note
+    def __init__(
+        self, args: ReLaXConfig, width: int, accelerator: Accelerator, note: Note, ends: Sequence[int]
+    ) -> None:
+        self.args, self.width, self.accelerator, self.note, self.ends = args, width, accelerator, note, ends
         self.dictionary: Dictionary | None = None
         self.xi = None if isinstance(args.xi, str) else args.xi
         self.matched_length = args.matched_length
+        self._settled = False
         if args.dictionary is not None:
             self.use(Dictionary.load(args.dictionary))
 
@@ -97,12 +103,20 @@ class Exploration:
         """Which states trajectories are; the dictionary's word counts."""
         return self.args.position if self.dictionary is None else self.dictionary.settings.position
 
+    def mask(self, mask: Tensor, tokens: Tensor) -> Tensor:
+        """Where a completion's tokens (B, T) have a state in its trajectory."""
+        return state_mask(mask, tokens, self.ends, self.position)
+
     @property
     def weighs(self) -> bool:
         """Whether every trajectory's DSD is needed before the first forward with gradient."""
-        adaptive = self.args.own_kl and self.args.kl_term == "adaptive"
         unknown = self.dictionary is None or (isinstance(self.args.xi, str) and self.xi is None)
-        return self.args.alpha > 0 or adaptive or unknown
+        return self._acts or unknown
+
+    @property
+    def _acts(self) -> bool:
+        """Whether DSD decides anything of the loss."""
+        return self.args.alpha > 0 or (self.args.own_kl and self.args.kl_term == "adaptive")
 
     def state(self) -> dict[str, Any]:
         """What a checkpoint keeps beside W."""
@@ -130,6 +144,7 @@ class Exploration:
         if saved is not None:
             self.use(saved)
         self.xi, self.matched_length = state["xi"], state["matched_length"]
+        self._settled = True
 
     def _identity(self) -> dict[str, Any]:
         given = None if self.dictionary is None else self.dictionary.settings
@@ -193,6 +208,10 @@ class Exploration:
         there = everywhere > 0
         if not there.any():
             return
+        if not self._settled and self.dictionary is not None:
+            self._settled = True
+            if self.accelerator.is_main_process and self._acts and self.args.dsd_window is None:
+                warn_of_length(everywhere[there], self.dictionary.settings.koopman_dim)
         if dsd_values is not None and self.dictionary is not None and isinstance(self.args.xi, str) and self.xi is None:
             share = int(self.args.xi.removeprefix("q")) / 100
             self.xi = torch.quantile(self.accelerator.gather(dsd_values)[there], share).item()
@@ -264,7 +283,7 @@ class Exploration:
 
         Args:
             hidden: (B, T, d) with gradient.
-            mask: (B, T).
+            mask: (B, T), where there are states.
             logps: (B, T) with gradient.
             inputs: the micro-batch, with what :meth:`weigh` added.
             group_size: R of the phase, training or evaluation.
@@ -274,7 +293,7 @@ class Exploration:
         if self.args.alpha > 0:
             term = term + self.args.alpha * self._surrogate(hidden, mask, inputs)
         if self.args.own_kl:
-            term = term + self.args.beta * self._kl(mask, logps, inputs, group_size, step_batch)
+            term = term + self.args.beta * self._kl(inputs["completion_mask"], logps, inputs, group_size, step_batch)
         return term
 
     def _surrogate(self, hidden: Tensor, mask: Tensor, inputs: dict[str, Any]) -> Tensor:

@@ -15,7 +15,7 @@ from datasets import Dataset
 from transformers import ProcessorMixin
 
 from relax.data.processor import forbidden_tokens, image_inputs, pictures
-from relax.data.prompt import conversation, render
+from relax.data.prompt import check_shots, conversation, render
 from relax.tasks.problem import Problem
 from relax.training.dynamic_sampling import Batch
 from relax.training.relax_config import ReLaXConfig
@@ -40,13 +40,17 @@ def training_set(problems: Sequence[Problem], processing: Any, settings: dict[st
         ConfigError: problems with images and no chat template.
     """
     rows = [{"problem": p.prompt, "answer": p.answer, "source": p.source} for p in problems]
+    check_shots(settings, (p.subset for p in problems))
     if not any(p.images for p in problems):
         return Dataset.from_list(
-            [{"prompt": render(processing, p.prompt, settings), **row} for p, row in zip(problems, rows, strict=True)]
+            [
+                {"prompt": render(processing, p.prompt, settings, p.subset), **row}
+                for p, row in zip(problems, rows, strict=True)
+            ]
         )
     conversation(problems[0].prompt, len(problems[0].images), settings)  # what is wrong with the settings is said now
     shown = [
-        {"prompt": p.prompt, **row, "images": list(p.images), ROW: number}
+        {"prompt": p.prompt, **row, "images": list(p.images), "subset": p.subset, ROW: number}
         for number, (p, row) in enumerate(zip(problems, rows, strict=True))
     ]
 
@@ -54,8 +58,8 @@ def training_set(problems: Sequence[Problem], processing: Any, settings: dict[st
         columns = dict(columns)
         if "prompt" in columns and "images" in columns:
             columns["prompt"] = [
-                conversation(text, len(paths), settings)
-                for text, paths in zip(columns["prompt"], columns["images"], strict=True)
+                conversation(text, len(paths), settings, subset)
+                for text, paths, subset in zip(columns["prompt"], columns["images"], columns["subset"], strict=True)
             ]
         if "images" in columns:
             columns["images"] = [pictures(paths) for paths in columns["images"]]

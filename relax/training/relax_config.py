@@ -5,7 +5,9 @@ import functools
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 
+import torch
 from pydantic import Field, ValidationError, create_model
+from transformers.utils import is_torch_xla_available
 from trl import GRPOConfig
 
 from relax.config.latent import DictionaryFit
@@ -37,6 +39,9 @@ class ReLaXConfig(GRPOConfig):
     The paper's values (Table 3) are the defaults where the paper gives one. ``alpha`` and ``xi`` belong to a spectrum:
     DSD of singular values is one to two orders of magnitude larger. The arguments below that are keys of
     ``methods`` or ``dictionary`` too mean what the configuration says of these keys.
+
+    On a machine without an accelerator ``use_cpu`` is set, and ``bf16`` is False unless it is given. TRL refuses its
+    own defaults there.
 
     Raises:
         ConfigError: a value that its key of the configuration refuses, one that contradicts another, or one that TRL
@@ -105,11 +110,20 @@ class ReLaXConfig(GRPOConfig):
                 self.xi = float(self.xi)
         _check_values(self)
         _check_terms(self)
+        self._choose_cpu()
         try:
             super().__post_init__()
         except ValueError as error:  # batch sizes that do not divide, no GPU, and the like
             raise ConfigError(f"TRL refuses the training arguments: {error}") from error
         _check_sampling(self)
+
+    def _choose_cpu(self) -> None:
+        """Train on the CPU where there is nothing else. TRL's default, bfloat16 on a GPU, is an error there."""
+        if self.use_cpu or torch.accelerator.is_available() or is_torch_xla_available():
+            return
+        self.use_cpu = True
+        if self.bf16 is None:  # most processors have no arithmetic for it
+            self.bf16 = False
 
     @property
     def kl_term(self) -> str:

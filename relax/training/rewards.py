@@ -1,8 +1,11 @@
 """The verifiable rewards, in the form TRL calls: one number a completion."""
 
+import functools
+import inspect
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from relax.config.own_code import blamed, load
 from relax.errors import DataError
 from relax.grading.answers import boxes, last_box
 from relax.grading.grader import Grade, Status, grade_many, grade_response, unreadable
@@ -61,6 +64,32 @@ def boxed_format(completions: Sequence[Any], **_: object) -> list[float]:
         completions: texts or lists of messages.
     """
     return [float(_is_formatted(_text(completion))) for completion in completions]
+
+
+def own_reward(name: str) -> Callable[..., Any]:
+    """A reward function of the user's own, as TRL takes it; what it raises is said in one sentence.
+
+    Args:
+        name: ``module:function``. Its mean is logged by the function's name.
+
+    Raises:
+        ConfigError: it cannot be imported, or is no function (:func:`relax.config.own_code.load`).
+    """
+    function = load(name)
+
+    @functools.wraps(function)
+    def reward(**given: Any) -> Any:
+        with blamed("reward", name):
+            return function(**given)
+
+    @functools.wraps(function)
+    async def awaited(**given: Any) -> Any:
+        with blamed("reward", name):
+            return await function(**given)
+
+    made = awaited if inspect.iscoroutinefunction(function) else reward
+    made.__name__ = name.partition(":")[2]
+    return made
 
 
 def check_golds(answers: Iterable[str], sources: Iterable[str]) -> None:

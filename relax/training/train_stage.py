@@ -5,7 +5,7 @@ import json
 import logging
 import os
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -38,13 +38,12 @@ from relax.training.resume import StopSafely, sole_user
 from relax.training.rewards import check_golds
 from relax.training.sample import FILE, RolloutSample
 from relax.training.trainer import ReLaXTrainer
-from relax.training.trl_arguments import reward_functions, trainer_arguments
+from relax.training.trl_arguments import CORRECTNESS, refusals_told, reward_functions, trainer_arguments
 
 logger = logging.getLogger("relax")
 
-#: TRL's names of what the record keeps, and ours.
+#: TRL's names of what the record keeps, and ours; the rewards are in :func:`names_of`.
 SERIES = {
-    "rewards/correctness/mean": "reward",
     "entropy": "entropy",
     "completions/mean_length": "length",
     "loss": "loss",
@@ -117,9 +116,10 @@ def train_stage(
         trainer, probes, start = _trainer(settings, seed, read_problems(data), base, Path(dictionary), folder)
         if tell is not None and ranks.is_main_process:
             tell(start)
-            trainer.add_callback(_Tell(tell))
-        _run(trainer, probes, found[0], settings.training, label, stop)
-        rows = [start, *_series(trainer.state.log_history)]
+            trainer.add_callback(_Tell(tell, names_of(settings.training)))
+        with refusals_told(settings.method):
+            _run(trainer, probes, found[0], settings.training, label, stop)
+        rows = [start, *_series(trainer.state.log_history, names_of(settings.training))]
         _save_model(trainer, out / "model")
         if ranks.is_main_process:
             sample, frozen = trainer.sample, trainer.exploration.dictionary
@@ -157,26 +157,28 @@ def _trainer(
             f"make one with `relax dictionary --koopman-dim {asked}`."
         )
     arguments = trainer_arguments(settings, seed, folder, dictionary)
-    check_golds((p.answer for p in problems), (p.source for p in problems))
+    if CORRECTNESS in (settings.training.rewards or [CORRECTNESS]):
+        check_golds((p.answer for p in problems), (p.source for p in problems))
     distinct(((f"problem {p.id!r}", p) for p in problems), agree)  # a contradiction stops here; copies may be meant
     needed = arguments.generation_batch_size // arguments.num_generations
     if len(problems) < needed:
         raise DataError(f"{len(problems)} problems to train on, one batch of rollouts takes {needed}.")
     rollouts = read_rollouts(dictionary / "probes.jsonl")
     arguments.matched_length = max(2, int(statistics.median(len(r.response_ids) for r in rollouts)))
-    trainer = ReLaXTrainer(
-        model=model,
-        reward_funcs=reward_functions(settings),
-        args=arguments,
-        train_dataset=training_set(problems, processing, settings.prompt.recorded()),
-        processing_class=processing,
-    )
+    with refusals_told(settings.method):
+        trainer = ReLaXTrainer(
+            model=model,
+            reward_funcs=reward_functions(settings),
+            args=arguments,
+            train_dataset=training_set(problems, processing, settings.prompt.recorded()),
+            processing_class=processing,
+        )
     if trainer.accelerator.is_main_process:
         training = settings.training
         trainer.sample = RolloutSample(
             training.steps,
             training.probe_every,
-            training.updates_per_generation,
+            training.updates_per_generation * arguments.num_iterations,
             training.rollouts_per_prompt,
             tokenizer_of(processing),
             trainer.reward_func_names,
@@ -230,8 +232,8 @@ def _run(
 
 
 class _Tell(TrainerCallback):
-    def __init__(self, tell: Callable[[dict[str, float]], None]) -> None:
-        self.tell = tell
+    def __init__(self, tell: Callable[[dict[str, float]], None], names: Mapping[str, str]) -> None:
+        self.tell, self.names = tell, names
 
     def on_log(
         self,
@@ -241,17 +243,24 @@ class _Tell(TrainerCallback):
         logs: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
-        for row in _series([{"step": state.global_step, **(logs or {})}]):
+        for row in _series([{"step": state.global_step, **(logs or {})}], self.names):
             self.tell(row)
 
 
-def _series(history: list[dict[str, Any]]) -> list[dict[str, float]]:
+def names_of(training: Training) -> dict[str, str]:
+    """TRL's names of what the record keeps, and ours: the first reward is ``reward``, the user's others stand below it
+    by their names."""
+    first, *others = (name.partition(":")[2] for name in training.rewards or [CORRECTNESS])
+    return {**SERIES, f"rewards/{first}/mean": "reward"} | {f"rewards/{x}/mean": f"reward/{x}" for x in others}
+
+
+def _series(history: list[dict[str, Any]], names: Mapping[str, str] = SERIES) -> list[dict[str, float]]:
     """TRL's log as one row a step under the names of the records."""
     rows = []
     for entry in history:
         if "grad_norm" not in entry:  # TRL's closing summary; the reward stands on steps that generated
             continue
-        row = {SERIES[name]: float(value) for name, value in entry.items() if name in SERIES}
+        row = {names[name]: float(value) for name, value in entry.items() if name in names}
         row |= {name: float(value) for name, value in entry.items() if name.startswith(OWN)}
         rows.append({"step": entry["step"], **row})
     return rows

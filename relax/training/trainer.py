@@ -29,7 +29,7 @@ from trl import GRPOTrainer
 from relax.data.processor import tokenizer_of
 from relax.errors import NumericsError
 from relax.latent.states import completion_states
-from relax.models.policy import Processing
+from relax.models.policy import Processing, end_tokens
 from relax.training import checks
 from relax.training.checkpoints import load_renamed, load_state, resumable, save_state, sealed
 from relax.training.dynamic_sampling import Batch, PromptCursor, Resampling, Rows, informative_groups, take_rows
@@ -91,7 +91,8 @@ class ReLaXTrainer(GRPOTrainer):
             self._resampling = Resampling(self.train_dataset, args, self._cursor, pad, self.accelerator)
         if args.token_method == "kl_cov":  # its tokens are held by the penalty instead
             self.epsilon_low = self.epsilon_high = float("inf")
-        self.exploration = Exploration(args, width, self.accelerator, self.note)
+        ends = end_tokens(policy, self.processing_class)
+        self.exploration = Exploration(args, width, self.accelerator, self.note, ends)
         self.pictures = Pictures(self.train_dataset, self.processing_class)
         self.sample: RolloutSample | None = None
         self._listener: Callable[[Tensor, Tensor], None] | None = None
@@ -121,7 +122,7 @@ class ReLaXTrainer(GRPOTrainer):
         listener, given = self._listener, (model, input_ids, attention_mask, logits_to_keep, *args)
         if listener is None or model is not self._listens_to:
             return super()._get_per_token_logps_and_entropies(*given, **named)
-        masks = attention_mask[:, -logits_to_keep:]
+        masks = self.exploration.mask(attention_mask[:, -logits_to_keep:], input_ids[:, -logits_to_keep:])
         row = 0
 
         def hear(_module: nn.Module, _inputs: tuple[Any, ...], output: Any) -> None:

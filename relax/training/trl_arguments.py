@@ -1,13 +1,20 @@
 """From the configuration's keys to TRL's arguments and reward functions."""
 
+import contextlib
 import os
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import torch
+import trl
+from pydantic import TypeAdapter, ValidationError
+from trl import GRPOConfig
 from trl.rewards import get_soft_overlong_punishment
 
+from relax.config.faults import nearest, shown
 from relax.config.methods import Method
 from relax.config.stage_settings import TrainSettings
 from relax.errors import ConfigError
@@ -15,12 +22,31 @@ from relax.models.precision import format_here
 from relax.reading import read_json_object, reading
 from relax.settings import Settings
 from relax.training.relax_config import ReLaXConfig
-from relax.training.rewards import boxed_format, correctness
+from relax.training.rewards import boxed_format, own_reward
+
+#: Where TRL is installed.
+TRL = Path(trl.__file__).parent
+#: Words for the kinds of most arguments of TRL.
+_KINDS = {int: "a whole number", float: "a number such as 1.0e-3", bool: "true or false", str: "a text"}
+#: The reward where the configuration names none.
+CORRECTNESS = "relax.training.rewards:correctness"
 
 
-def reward_functions(settings: TrainSettings) -> list[Callable[..., list[float]]]:
-    """The reward functions of a run, ``correctness`` first; their weights are in :func:`trainer_arguments`."""
-    return [correctness, *(function for function, _ in _further_rewards(settings))]
+def reward_functions(settings: TrainSettings) -> list[Callable[..., Any]]:
+    """The reward functions of a run, those of ``training.rewards`` first; their weights are in
+    :func:`trainer_arguments`.
+
+    Raises:
+        ConfigError: one of them cannot be imported, or is no function.
+    """
+    named = settings.training.rewards or [CORRECTNESS]
+    return [*map(own_reward, named), *(function for function, _ in _further_rewards(settings))]
+
+
+def _weights(settings: TrainSettings) -> list[float]:
+    named = settings.training.rewards or [CORRECTNESS]
+    weights = settings.training.reward_weights or [1.0] * len(named)
+    return [*weights, *(weight for _, weight in _further_rewards(settings))]
 
 
 def _further_rewards(settings: TrainSettings) -> list[tuple[Callable[..., list[float]], float]]:
@@ -55,6 +81,41 @@ def _as_they_are(*parts: Settings) -> dict[str, Any]:
     return arguments
 
 
+def passed_on(method: Method) -> dict[str, Any]:
+    """The arguments that a method passes on to TRL as they are, ``methods.<name>.trl``.
+
+    Raises:
+        ConfigError: TRL has no such argument, or it takes another kind of value.
+    """
+    known: dict[str, Any] = {field.name: field.type for field in fields(GRPOConfig)}
+    for name, value in method.trl.items():
+        if name not in known:
+            raise ConfigError(f"trl: TRL has no argument {name!r}; {nearest(name, list(known))}.")
+        try:
+            TypeAdapter(known[name]).validate_python(value, strict=True)
+        except ValidationError as error:
+            wanted = _KINDS.get(known[name], str(known[name]))
+            raise ConfigError(f"trl: {name} is {shown(value)}, TRL expects {wanted}.") from error
+    return dict(method.trl)
+
+
+@contextlib.contextmanager
+def refusals_told(method: Method) -> Iterator[None]:
+    """Within the block TRL may refuse a value that a method passes on; TRL looks at some of them at the first step.
+
+    Raises:
+        ConfigError: it did.
+    """
+    try:
+        yield
+    except ValueError as error:
+        raised_in = Path(traceback.extract_tb(error.__traceback__)[-1].filename)
+        if not method.trl or TRL not in raised_in.parents:
+            raise
+        names = ", ".join(method.trl)
+        raise ConfigError(f"TRL refuses what `trl` of the method passes on ({names}): {error}") from error
+
+
 def trainer_arguments(settings: TrainSettings, seed: int, folder: Path, dictionary: Path) -> ReLaXConfig:
     """TRL's arguments; whatever TRL would choose by itself and a number depends on is set.
 
@@ -68,7 +129,8 @@ def trainer_arguments(settings: TrainSettings, seed: int, folder: Path, dictiona
         dictionary: folder of the ``dictionary`` stage.
 
     Raises:
-        ConfigError: batches that do not divide, or a method that contradicts itself.
+        ConfigError: batches that do not divide, a method that contradicts itself, or one that passes on what TRL does
+            not take.
         DataError: the initial policy's DSD, which a percentile needs, cannot be read.
     """
     training, method = settings.training, settings.method
@@ -81,19 +143,23 @@ def trainer_arguments(settings: TrainSettings, seed: int, folder: Path, dictiona
         )
     accumulation = batch // (micro * devices)
     vllm = training.rollouts != "transformers"
+    chosen = {
+        "top_k": 0,
+        "repetition_penalty": 1.0,
+        "lr_scheduler_type": "constant_with_warmup",
+        "weight_decay": 0.0,
+        **passed_on(method),
+    }
     return ReLaXConfig(
         **_as_they_are(training, method),
+        **chosen,
         output_dir=str(folder),
         seed=seed,
         per_device_train_batch_size=micro,
         gradient_accumulation_steps=accumulation,
         steps_per_generation=accumulation * training.updates_per_generation,
-        top_k=0,
-        repetition_penalty=1.0,
-        lr_scheduler_type="constant_with_warmup",
-        weight_decay=0.0,
         epsilon=method.epsilon or training.epsilon,
-        reward_weights=[1.0, *(weight for _, weight in _further_rewards(settings))],
+        reward_weights=_weights(settings),
         xi=_limit(method, dictionary),
         dictionary=str(dictionary / "dictionary.safetensors"),
         ridge=settings.ridge,

@@ -15,8 +15,9 @@ from snakemake_executor_plugin_slurm.validation import validate_slurm_extra
 from relax import config
 from relax.cluster import slurm
 from relax.cluster.preflight import minutes, preflight, submission
-from relax.cluster.resources import RULES, SNAKEMAKE_MB, disk_gb, gpus, needs, parameters
+from relax.cluster.resources import RULES, SNAKEMAKE_MB, disk_gb, gpus, needs
 from relax.cluster.site import NAMES, Site, read_site, variable
+from relax.data.policy_files import billions
 from relax.errors import ConfigError, MachineError
 from tests.conftest import REPOSITORY
 from tests.workflow.workflow_fixture import run
@@ -126,7 +127,7 @@ def test_a_policy_from_scratch_needs_no_gpu_unless_told(tmp_path) -> None:
 
 def test_the_size_of_a_policy_decides_no_output(paper) -> None:
     twice = config.merge(paper.recorded(), {"policies": {"qwen2.5-3b": {"hub": {"parameters": 6.18}}}})
-    assert parameters(config.check(twice), "qwen2.5-3b") == 2 * parameters(paper, "qwen2.5-3b")
+    assert billions(config.check(twice), "qwen2.5-3b") == 2 * billions(paper, "qwen2.5-3b")
     before, after = (config.base_settings(one, "qwen2.5-3b") for one in (paper, config.check(twice)))
     assert config.digest(after) == config.digest(before)
 

@@ -127,7 +127,7 @@ def test_shipped_configurations_load(path: Path) -> None:
         ("paper:\n  columns:\n    AIME24: {benchmark: noisy-sum, metric: pass@1}\n", 3, ["does not fit"]),
         ("benchmarks:\n  new:\n    tsk: gsm8k\n", 3, ["unknown key 'tsk'", "did you mean 'task'"]),
         ("benchmarks:\n  new:\n    greedy: true\n", 2, ["benchmarks.new lacks the key 'task'"]),
-        ("policies:\n  new: {}\n", 2, ["policies.new has neither scratch nor hub"]),
+        ("policies:\n  new: {}\n", 2, ["policies.new has none of scratch, hub, path, gguf and wheel"]),
         ("methods:\n  relax sv: {}\n", 2, ["'relax sv' is no name for an entry of methods"]),
         ("ablations:\n  a:\n    title: x\n    arms: {0.1: relax, b: grpo}\n", 4, ["0.1 is no name", "put quotes"]),
         ("resources:\n  trian: {minutes: 1}\n", 2, ["unknown name 'trian' in resources", "did you mean 'train'"]),

@@ -208,7 +208,8 @@ def test_an_empty_cell_or_one_that_is_no_text_is_named_with_its_row(changes: dic
 def load(monkeypatch, rows: list[tuple[str, dict]], entries: int = 1, run: Run | None = None, **changes: object):
     """Of as many entries that all have these rows."""
     monkeypatch.setattr(hub, "load_split", lambda *_: rows)
-    settings = {"datasets": [SOURCE | {"where": {}}] * entries, "test_problems": 1, "instruction": None, **changes}
+    settings = {"source": "hub", "datasets": [SOURCE | {"where": {}}] * entries, "test_problems": 1}
+    settings |= {"instruction": None, **changes}
     return hub.load_problems(settings, Path(), run, agree)
 
 
@@ -250,7 +251,7 @@ def test_equal_words_below_other_pictures_are_other_problems() -> None:
 def test_two_entries_of_one_repository_have_ids_of_their_own(monkeypatch) -> None:
     parts = iter([rows(), rows(problem=["c", "d"])])
     monkeypatch.setattr(hub, "load_split", lambda *_: next(parts))
-    settings = {"datasets": [SOURCE | {"where": {}}] * 2, "test_problems": 1, "instruction": None}
+    settings = {"source": "hub", "datasets": [SOURCE | {"where": {}}] * 2, "test_problems": 1, "instruction": None}
     train, test = hub.load_problems(settings, Path())
     assert sorted(p.id for p in (*train, *test)) == ["lab/math#2/0", "lab/math#2/1", "lab/math/0", "lab/math/1"]
     assert (len(train), len(test)) == (3, 1)
@@ -325,7 +326,7 @@ def test_what_is_not_in_the_local_cache_names_the_fetch(tmp_path, monkeypatch) -
         snapshot({"repo": "lab/model", "revision": "0" * 40})
     with pytest.raises(ConfigError, match="not pinned"):
         snapshot({"repo": "lab/model", "revision": "unpinned"})
-    settings = {"datasets": [SOURCE], "test_problems": 1, "instruction": None}
+    settings = {"source": "hub", "datasets": [SOURCE], "test_problems": 1, "instruction": None}
     with pytest.raises(MachineError, match=r"lab/math at 0{12}, split train: not in the local cache"):
         hub.load_problems(settings, tmp_path)
 

@@ -2,56 +2,24 @@
 
 import json
 import random
-import subprocess
-import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
+from scipy.stats import ttest_1samp
 
 from relax.koopman import ROBUST_RIDGE, SPECTRA, Dictionary
-from relax.koopman import dsd as koopman_dsd
 from relax.koopman.operator import RIDGE
 from relax.tasks import noisy_sum
-from tests.conftest import REPOSITORY
-from tests.latent.dsd_fixture import M, relax_dsd, rows, usual_options, write_rows
+from tests.latent.dsd_fixture import M, oracle, relax_dsd, rows, value_of, write_rows
 
 FILES = {
     "trajectories.parquet", "trajectories.csv", "eigenvalues.parquet", "dictionary.safetensors", "responses.jsonl",
     "summary.json", "run.json",
     *(f"{name}.{kind}" for name in ("eigenvalues", "dsd_length", "pseudospectrum") for kind in ("png", "svg")),
 }  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def options(tiny_policy: Path, tmp_path_factory: pytest.TempPathFactory) -> list[object]:
-    return usual_options(tiny_policy, tmp_path_factory.mktemp("prompts") / "problems.jsonl")
-
-
-@pytest.fixture(scope="module")
-def done(tmp_path_factory: pytest.TempPathFactory, options: list[object]) -> tuple[Path, str]:
-    """Folder and terminal of one run, in a process of its own."""
-    out = tmp_path_factory.mktemp("done") / "out"
-    command = [sys.executable, "-m", "relax", "dsd", *map(str, options), "--out", str(out)]
-    ended = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=300, check=False)
-    assert ended.returncode == 0, ended.stderr
-    return out, ended.stderr
-
-
-def oracle(folder: Path, prompt_ids: list[int], response_ids: list[int], dtype: str = "float32") -> torch.Tensor:
-    """States (1, T, d) at the response tokens by transformers' own means, one sequence, no padding."""
-    from transformers import AutoModelForCausalLM
-
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=getattr(torch, dtype)).eval()
-    with torch.no_grad():
-        output = model(torch.tensor([prompt_ids + response_ids]), output_hidden_states=True)
-    return output.hidden_states[-1][:, len(prompt_ids) :]
-
-
-def value_of(states: torch.Tensor, dictionary: Dictionary, spectrum: str, ridge: float) -> float:
-    mask = torch.ones(states.shape[:2], dtype=torch.bool)
-    return koopman_dsd(states, dictionary.weight, mask, spectrum, ridge).item()
 
 
 # What comes out ---------------------------------------------------------------------------------
@@ -65,7 +33,9 @@ def test_all_outputs_are_there_and_recorded(done: tuple[Path, str], options: lis
     assert str(options[3]) in record["inputs"]
     assert (record["verb"], record["settings"]["koopman_dim"], record["seeds"]) == ("dsd", M, {"dsd": 3})
     table = pd.read_parquet(out / "trajectories.parquet")
-    assert record["metrics"]["dsd_eigenvalues/mean"] == pytest.approx(table.dsd_eigenvalues.mean())
+    held_out = table[table.dictionary == "held out"]
+    assert record["metrics"]["dsd_eigenvalues/mean"] == pytest.approx(held_out.dsd_eigenvalues.mean())
+    assert (record["metrics"]["responses"], record["metrics"]["shown"]) == (len(table), len(held_out))
     assert record["dictionary_hash"] == Dictionary.load(out / "dictionary.safetensors").hash
     for name in FILES:
         if name.endswith(".png"):
@@ -111,16 +81,29 @@ def test_tables_agree_with_each_other(done: tuple[Path, str]) -> None:
 def test_the_terminal_and_the_summary_say_what_was_found(done: tuple[Path, str]) -> None:
     out, terminal = done
     table = pd.read_parquet(out / "trajectories.parquet")
+    total, table = len(table), table[table.dictionary == "held out"]
     summary = json.loads((out / "summary.json").read_text())
+    assert (summary["responses"], summary["shown"]) == (total, len(table))
     assert summary["table"]["length"]["mean"] == pytest.approx(table.length.mean())
     assert f"{table.length.mean():.3g}" in next(line for line in terminal.splitlines() if line.startswith("states T"))
+    assert f"rows and figures: the {len(table)} responses that W was not fitted on" in terminal
     quality = summary["dictionary"]
-    assert (quality["fitted_on"], quality["held_out"]) == (len(table) - -(-len(table) // 4), -(-len(table) // 4))
+    assert (quality["fitted_on"], quality["held_out"]) == (total - -(-total // 4), -(-total // 4))
     assert quality["residual_q50"] != quality["random_residual_q50"]
     assert f"dictionary fitted on {quality['fitted_on']} of these responses" in terminal
     short = int((table.length <= 2 * M).sum())
     assert 0 < short == summary["short"]
     assert f"warning: {short} of {len(table)} responses have T <= 2m = 12 states" in terminal
+    assert summary["longest"] in set(table.id)
+    singular = np.isinf(table.condition)
+    assert 0 < singular.sum() == summary["singular"] < len(table)
+    assert summary["table"]["condition"]["mean"] == pytest.approx(table.condition[~singular].mean())
+    assert f"the Gram matrix of {singular.sum()} of {len(table)} responses is singular" in terminal
+    interval = ttest_1samp(table.dsd_eigenvalues, 0).confidence_interval(0.95)
+    within = summary["within"]["dsd_eigenvalues"]
+    assert within == pytest.approx((interval.high - interval.low) / 2)
+    assert f"warning: the numbers are of {len(table)} of {total} responses, those that W was not fitted on" in terminal
+    assert f"{table.dsd_eigenvalues.mean():.3g} +- {within:.2g} (95 % interval over responses)" in terminal
     assert "dsd: sampling: " in terminal
     assert "Traceback" not in terminal
 

@@ -6,12 +6,7 @@ import pytest
 
 from relax.errors import NumericsError
 from relax.koopman import Dictionary
-from tests.latent.dsd_fixture import M, relax_dsd, usual_options, write_rows
-
-
-@pytest.fixture(scope="module")
-def options(tiny_policy: Path, tmp_path_factory: pytest.TempPathFactory) -> list[object]:
-    return usual_options(tiny_policy, tmp_path_factory.mktemp("prompts") / "problems.jsonl")
+from tests.latent.dsd_fixture import M, refused, relax_dsd, write_rows
 
 
 @pytest.mark.parametrize(
@@ -68,6 +63,9 @@ def test_bad_dictionary_model_and_folder(options: list[object], tmp_path: Path) 
     refused(relax_dsd(*options, "--dictionary", file, "--out", out), 2, said, out)
     said = "this dictionary has m = 6, but --koopman-dim is 7"
     refused(relax_dsd(*options, "--koopman-dim", 7, "--dictionary", file, "--out", out), 2, said, out)
+    said = "this dictionary has position = response, but --position is text"
+    Dictionary.random(32, M).save(file)
+    refused(relax_dsd(*options, "--position", "text", "--dictionary", file, "--out", out), 2, said, out)
     said = "someone/none: neither a folder nor a model in the local hub cache; fetch it with `huggingface-cli download"
     refused(relax_dsd("--model", "someone/none", *rest, out), 4, said, out)
     refused(relax_dsd("--model", "/no/such/folder", *rest, out), 4, "give the path of a folder", out)
@@ -93,15 +91,6 @@ def test_bad_dictionary_model_and_folder(options: list[object], tmp_path: Path) 
 )
 def test_bad_options(option: str, value: object, said: str, options: list[object], tmp_path: Path) -> None:
     refused(relax_dsd(*options, option, value, "--out", tmp_path / "out"), 2, said, tmp_path / "out")
-
-
-def refused(ended: tuple[int, str], code: int, said: str, out: Path) -> None:
-    """One sentence, the exit code of its class, no traceback, nothing written."""
-    assert ended[0] == code, ended[1]
-    last = ended[1].strip().splitlines()[-1]
-    assert said in last
-    assert "Traceback" not in ended[1]
-    assert not out.exists() or list(out.iterdir()) == []
 
 
 def test_a_failure_at_the_very_end_leaves_what_was_there(

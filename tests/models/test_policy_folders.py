@@ -263,14 +263,10 @@ def test_a_data_set_without_what_is_never_fetched_is_whole(cache: Path, tmp_path
 @pytest.mark.parametrize(
     ("given", "code", "said"),
     [
-        (
-            "model.gguf",
-            3,
-            "model.gguf: GGUF files cannot be read yet; give a folder of the same model with",
-        ),
-        ("none.gguf", 3, "none.gguf: GGUF files cannot be read yet"),
+        ("model.gguf", 3, "model.gguf: its header is cut off or no GGUF file's; fetch or copy it again."),
+        ("none.gguf", 3, "none.gguf: no such file; give the path of a GGUF file, or of a folder."),
         ("policy/model.safetensors", 3, "model.safetensors: is a file, expected a policy's folder"),
-        ("quantised", 3, "no policy there (config.json is missing; GGUF files cannot be read yet)"),
+        ("quantised", 3, "no policy there (config.json is missing; for a GGUF file give the file itself, "),
         ("no/such/folder", 4, "no such folder, and no model in the local hub cache; give the path of a folder"),
     ],
 )
@@ -295,7 +291,11 @@ def test_a_path_in_place_of_a_repository(tiny_policy: Path, tmp_path: Path, monk
     monkeypatch.chdir(tmp_path)
     copy_of(tiny_policy, tmp_path / "models" / "tiny")
     for repo, code, said in (
-        (str(tiny_policy), 2, "no name of a repository on the hub, expected owner/name; a path cannot stand there"),
+        (
+            str(tiny_policy),
+            2,
+            "expected a name on the hub such as owner/model; for a model on this machine write `path: ",
+        ),
         ("models/tiny", 4, "a folder of that name is here, but `repo` is a name on the hub"),
     ):
         policies = {"matrix": {"policies": ["p"]}, "policies": {"p": {"hub": {**hub, "repo": repo}}}}

@@ -64,7 +64,7 @@ def versions() -> dict[str, str]:
         ("evaluation/metrics.py", "CONFIDENCE = 0.95", "CONFIDENCE = 0.9", {"evaluate"}),
         ("evaluation/questions.py", "def _gsm8k(", "def _gsm8k(more=0, *", {"generate", "overlap"}),
         ("evaluation/tasks/_base.yaml", "top_p: 1.0", "top_p: 0.9", {"generate", "overlap"}),
-        ("data/prompt.py", 'turns = [{"role": "user"', 'turns = [{"role": "human"',
+        ("data/prompt.py", '{"role": "user", "content": problem}', '{"role": "human", "content": problem}',
          {"dictionary", "train", "extract", "generate"}),
         ("koopman/spectrum.py", "def singular_values(", "def singular_values(more=0, *", {"koopman"}),
         # What decides nothing.

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 from transformers import HfArgumentParser
+from trl import GRPOConfig
 
 from relax import ReLaXConfig
 from relax.config.latent import DictionaryFit
@@ -71,8 +72,24 @@ def test_what_trl_refuses_is_said_in_its_words_and_after_the_own_checks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("transformers.training_args.is_torch_bf16_gpu_available", lambda: False)
+    monkeypatch.setattr("torch.accelerator.is_available", lambda: True)
     with pytest.raises(ConfigError, match=r"^TRL refuses the training arguments: Your setup doesn't support bf16/gpu"):
         ReLaXConfig(output_dir=str(tmp_path))
     with pytest.raises(ConfigError, match=r"^alpha is -1"):
         ReLaXConfig(output_dir=str(tmp_path), alpha=-1)
     assert ReLaXConfig(output_dir=str(tmp_path), use_cpu=True, bf16=False).xi is None
+
+
+def test_without_an_accelerator_it_trains_on_the_cpu_where_trl_refuses_its_own_defaults(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.accelerator.is_available", lambda: False)
+    monkeypatch.setattr("transformers.training_args.is_torch_bf16_gpu_available", lambda: False)
+    with pytest.raises(ValueError, match="You need to assign use_cpu"):
+        GRPOConfig(output_dir=str(tmp_path))
+    chosen = ReLaXConfig(output_dir=str(tmp_path))
+    assert (chosen.use_cpu, chosen.bf16, str(chosen.device)) == (True, False, "cpu")
+    assert ReLaXConfig(output_dir=str(tmp_path), bf16=True).bf16
+    # What is said keeps TRL's meaning.
+    said, trl = (kind(output_dir=str(tmp_path), use_cpu=True) for kind in (ReLaXConfig, GRPOConfig))
+    assert (said.use_cpu, said.bf16) == (trl.use_cpu, trl.bf16) == (True, True)

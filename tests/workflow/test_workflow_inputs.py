@@ -38,6 +38,26 @@ def test_a_cut_benchmark_file_reruns_what_reads_it(smoke, tmp_path) -> None:
 
 
 @pytest.mark.slow
+def test_a_changed_file_of_a_policy_makes_the_policy_again(clone, tiny_policy) -> None:
+    shutil.copytree(tiny_policy, clone / "mine")
+    options = overlay(clone, "mine.yaml", "name: mine\nmatrix: {policies: [p]}\npolicies: {p: {path: mine}}\n")
+    target = ("--", "results/mine/base/p/run.json")
+    made = snakemake(clone, "--cores", "1", *options, *target)
+    assert made.returncode == 0, made.stderr
+    assert planned(clone, *options, *target) == {}
+    weights = clone / "mine" / "model.safetensors"
+    record = json.loads((clone / "results" / "mine" / "base" / "p" / "run.json").read_text())
+    assert record["inputs"]["mine/model.safetensors"] == digest_path(weights)
+    os.utime(weights, (0, 0))  # an older file, as `cp -p` brings one
+    assert planned(clone, *options, *target) == {"base": 1}
+    shutil.rmtree(clone / "mine")
+    gone = snakemake(clone, "-n", *options, *target)
+    assert gone.returncode == 3
+    assert "mine.yaml, line 3: mine: no such folder" in gone.stderr
+    assert "Traceback" not in gone.stderr
+
+
+@pytest.mark.slow
 def test_local_files_are_inputs_of_rules_and_records(clone) -> None:
     problems = [{"q": f"What is {i} plus {i + 1}?", "a": str(2 * i + 1)} for i in range(200)]
     questions = [

@@ -169,7 +169,9 @@ def data_settings(wildcards):
 
 
 def base_settings(wildcards):
-    return settings.digest(settings.base_settings(CONFIG, wildcards.policy))
+    """With the sizes and times of the policy's own files: weights are too large to be hashed by every job."""
+    own = settings.base_settings(CONFIG, wildcards.policy)
+    return " ".join([settings.digest(own), *([settings.local_state(own)] if settings.local_files(own) else [])])
 
 
 def dictionary_settings(wildcards):
@@ -191,6 +193,10 @@ def koopman_settings(wildcards):
 
 def generate_settings(wildcards):
     return settings.digest(settings.generate_settings(CONFIG))
+
+
+def grade_settings(wildcards):
+    return settings.digest(settings.grade_settings(CONFIG))
 
 
 def evaluate_settings(wildcards):
@@ -215,6 +221,11 @@ def local_files(stage):
 def local_content(stage):
     """A rule's local files as a parameter, by content."""
     return lambda wildcards: settings.local_content(stage(CONFIG))
+
+
+def policy_files(wildcards):
+    """A rule's input: the files that the configuration names of a policy on this machine."""
+    return settings.local_files(settings.base_settings(CONFIG, wildcards.policy))
 
 
 def results_settings(wildcards):

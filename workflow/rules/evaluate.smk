@@ -68,6 +68,7 @@ rule grade:
         config=configfiles,
         responses=subpath(input[0], parent=True),
         out=subpath(output[0], parent=True),
+        settings=grade_settings,
         code=code("grade"),
     message:
         "grades of {wildcards.policy}, {wildcards.method}, seed {wildcards.seed}"

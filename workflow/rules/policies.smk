@@ -27,6 +27,7 @@ rule data:
 rule base:
     input:
         f"{ROOT}/data/run.json",
+        policy_files,
     output:
         model=directory(f"{ROOT}/base/{{policy}}/model"),
         record=f"{ROOT}/base/{{policy}}/run.json",
