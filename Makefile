@@ -40,7 +40,7 @@ demo-multimodal: setup
 
 demo-lm: setup
 	@relax fetch --configfile config/config.yaml config/demo_lm.yaml
-	@snakemake --cores all --quiet host reason progress --configfile config/demo_lm.yaml
+	@snakemake --cores all --quiet host reason --configfile config/demo_lm.yaml
 
 # Seed by seed: if the time runs out, seeds count in their order (docs/study.md). A training that ends in non-finite
 # numbers is a result too and keeps no other run from starting; without the trap an interrupt would end one seed only.

@@ -125,12 +125,12 @@ class Outlook(logging.Handler):
     def _seconds(self, rule: str) -> float:
         if measured := self.measured.get(rule):
             return sum(measured) / len(measured)
-        if rule not in self.expected:
-            return math.nan if rule == "train" else USUAL
-        seen = [(sum(found), self.expected[name] * len(found)) for name, found in self.measured.items()
-                if name in self.expected]  # fmt: skip
-        took, thought = (sum(column) for column in zip((TRIAL, TRIAL), *seen, strict=True))
-        return self.expected[rule] * took / thought
+        if rule == "train" and rule not in self.expected:
+            return math.nan
+        known = {name: found for name, found in self.measured.items() if name in self.expected}
+        took = TRIAL + sum(map(sum, known.values()))
+        thought = TRIAL + sum(self.expected[name] * len(found) for name, found in known.items())
+        return self.expected.get(rule, USUAL) * took / thought
 
 
 # Cost ---------------------------------------------------------------------------------------------

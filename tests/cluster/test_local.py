@@ -25,7 +25,7 @@ def test_a_containers_limit_counts_and_no_limit_does_not(tmp_path: Path) -> None
 
 def test_two_trainings_of_the_language_model_share_16_gb_and_not_8(tmp_path: Path) -> None:
     # Its size is read from its file, which is not here; that of the hub's is written in.
-    text = f"{{hub: {{repo: a/b, revision: {'0' * 40}, parameters: 0.1345}}}}"
+    text = f"{{hub: {{repo: a/b, revision: {'a' * 40}, parameters: 0.1345}}}}"
     (tmp_path / "hub.yaml").write_text(f"matrix: {{policies: [hub]}}\npolicies: {{hub: {text}}}\n")
     files = [REPOSITORY / "config" / name for name in ("config.yaml", "demo_lm.yaml")]
     loaded = config.load([*files, tmp_path / "hub.yaml"])

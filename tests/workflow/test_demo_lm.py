@@ -25,7 +25,7 @@ analysis: {prompts: 4, responses_per_prompt: 1}
 evaluation: {batch_size: 6, max_response_length: 16}
 benchmarks: {held-out: {samples: 2}}
 """
-OPTIONS = ("--cores", "2", "--quiet", "host", "reason", "progress", "--configfile", "config/demo_lm.yaml", "small.yaml")
+OPTIONS = ("--cores", "2", "--quiet", "host", "reason", "--configfile", "config/demo_lm.yaml", "small.yaml")
 STAGES = ["data", "overlap", "base", "dictionary", "train", "extract", "koopman", "generate", "grade", "evaluate",
           "tables", "figures", "report", "track"]  # fmt: skip
 JOBS = 8 + 2 + 5 * 3  # once; train; five for the initial policy and the two trained ones

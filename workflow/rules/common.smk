@@ -17,7 +17,6 @@ from relax.config.command_line import load_with, overlay_file, overlay_of
 from relax.records.code import code_of
 from relax.errors import MachineError, RelaxError
 from relax.files import lock, writable_folder
-from snakemake.logging import logger
 
 
 def is_main_process():
