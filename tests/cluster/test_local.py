@@ -49,7 +49,8 @@ class Run:
     """An outlook with a clock that the test moves, and what it says."""
 
     def __init__(self, jobs: list[str], expected: dict[str, float], side_by_side: int = 2) -> None:
-        self.now, self.said = 0.0, []
+        self.now = 0.0
+        self.said: list[str] = []
         self.outlook = Outlook("demo_lm", jobs, expected, side_by_side, lambda: self.now, self.said.append)
 
     def log(self, **facts: object) -> None:

@@ -1,12 +1,13 @@
 """``precision: auto`` is what the machine multiplies by itself, decides what is kept, and stands in the record."""
 
 from pathlib import Path
+from typing import Literal
 
 import pytest
 import torch
 
 from relax.config.evaluation import Evaluation
-from relax.evaluation.backends import load_backend
+from relax.evaluation.backends import HuggingFace, load_backend
 from relax.models.precision import format_here
 from tests.training.trainer_fixture import trainer, weights
 
@@ -34,8 +35,11 @@ def test_auto_follows_the_instructions(known: dict, expected: str, monkeypatch: 
 @pytest.mark.parametrize(("precision", "expected"), [
     (None, torch.float32), ("float32", torch.float32), ("bfloat16", torch.bfloat16),
 ])  # fmt: skip
-def test_an_evaluation_loads_the_policy_in_its_precision(tiny_policy: Path, precision, expected) -> None:
+def test_an_evaluation_loads_the_policy_in_its_precision(
+    tiny_policy: Path, precision: Literal["float32", "bfloat16"] | None, expected: torch.dtype
+) -> None:
     backend = load_backend(Evaluation(precision=precision, batch_size=2), tiny_policy)
+    assert isinstance(backend, HuggingFace)
     assert backend.model.dtype is expected
 
 

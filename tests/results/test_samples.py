@@ -2,12 +2,13 @@
 
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any, cast
 
 import pandas as pd
 import pytest
 
-from relax.results.model import Matrix
-from relax.results.report.samples import CHARACTERS, PROMPTS, samples
+from relax.results.model import Matrix, Results
+from relax.results.report.samples import CHARACTERS, PROMPTS, Samples, samples
 
 MATRIX = Matrix("m", ("lm",), ("grpo", "relax"), (1, 2), ("b",))
 
@@ -28,6 +29,10 @@ def write(root: Path, method: str, seed: int, answers: dict[str, str]) -> dict:
     return {"verb": "extract", "identity": identity, "folder": str(folder.relative_to(root))}
 
 
+def of(records: list[dict[str, Any]], root: Path) -> Samples | None:
+    return samples(cast(Results, SimpleNamespace(records=records, matrix=MATRIX)), root, "lm")
+
+
 def test_the_first_response_of_each_policy_to_the_first_prompts(tmp_path: Path) -> None:
     asked = {f"test/{i}": "bad" for i in range(PROMPTS + 3)}
     records = [
@@ -36,7 +41,8 @@ def test_the_first_response_of_each_policy_to_the_first_prompts(tmp_path: Path) 
         write(tmp_path, "grpo", 1, asked | {"test/1": "good"}),
         {"verb": "train", "identity": {}, "folder": "train"},
     ]
-    shown = samples(SimpleNamespace(records=records, matrix=MATRIX), tmp_path, "lm")
+    shown = of(records, tmp_path)
+    assert shown is not None
     assert (shown.policy, shown.seed, shown.writers) == ("lm", 1, ["initial", "grpo"])
     assert [prompt for prompt, _ in shown.rows] == [f"What is test/{i}?" for i in range(PROMPTS)]
     assert shown.rows[1][1] == [("bad 0", False), ("good 0", True)]
@@ -47,14 +53,17 @@ def test_long_texts_lose_their_middle_and_a_missing_answer_is_said(tmp_path: Pat
         write(tmp_path, "initial", 0, {"a": "x" * CHARACTERS + "end", "b": "bad"}),
         write(tmp_path, "relax", 1, {"a": "good"}),
     ]
-    rows = samples(SimpleNamespace(records=records, matrix=MATRIX), tmp_path, "lm").rows
-    text, _ = rows[0][1][0]
+    shown = of(records, tmp_path)
+    assert shown is not None
+    (_, [long, *_]), (_, second) = shown.rows
+    assert long is not None
+    text, _ = long
     assert " [...] " in text
     assert text.endswith("end 0")
-    assert rows[1][1] == [("bad 0", False), None]
+    assert second == [("bad 0", False), None]
 
 
 @pytest.mark.parametrize("method", ["initial", "grpo"])
 def test_nothing_is_shown_before_both_are_there(tmp_path: Path, method: str) -> None:
     record = write(tmp_path, method, 0 if method == "initial" else 1, {"a": "good"})
-    assert samples(SimpleNamespace(records=[record], matrix=MATRIX), tmp_path, "lm") is None
+    assert of([record], tmp_path) is None
