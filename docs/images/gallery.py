@@ -13,6 +13,7 @@ import torch
 
 from relax.cli.logs import set_up
 from relax.config.latent import DictionaryFit
+from relax.files import writable_folder
 from relax.grading import grade
 from relax.latent.dictionary_stage import fit_dictionary
 from relax.latent.pretrained import find_model, load_pretrained
@@ -45,10 +46,11 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=HERE, help="folder of the pictures (docs/images)")
     arguments = parser.parse_args()
     set_up(None)
+    out = writable_folder(arguments.out)
     torch.manual_seed(SEED)
     from gallery_figures import draw
 
-    draw(measure(arguments.model), arguments.out)
+    draw(measure(arguments.model), out)
 
 
 def measure(name: str) -> dict[str, object]:
