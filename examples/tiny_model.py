@@ -8,6 +8,7 @@ from relax.models.scratch import make_tokenizer
 def tiny_model(folder: str = "results/examples/tiny") -> str:
     """Write the model and its tokenizer, with random weights; returns the folder."""
     tokenizer = make_tokenizer("".join(map(chr, range(32, 127))), context=128)
+    tokenizer.chat_template = "{% for message in messages %}{{ message['content'] }}{% endfor %}"
     set_seed(0)
     config = Qwen2Config(
         vocab_size=len(tokenizer),

@@ -162,8 +162,8 @@ def repetition(found: Found) -> Figure:
         axes.set(xlabel="share of repeated 4-grams", title=f"DSD of {spectrum.replace('_', ' ')}")
         said.append(f"{spectrum.replace('_', ' ')} {spearmanr(shares, values).statistic:+.2f}")
     for axes, spectrum in zip(below, SPECTRA, strict=True):
-        values = [both_of(rows, found["dictionary"])[0].dsd(spectrum, RIDGE) for rows in kinds.values()]
-        interval(axes, [kind.replace(" ", "\n", 1) for kind in kinds], values)
+        parts = [both_of(rows, found["dictionary"])[0].dsd(spectrum, RIDGE) for rows in kinds.values()]
+        interval(axes, [kind.replace(" ", "\n", 1) for kind in kinds], parts)
         axes.set(yscale="log", title=f"DSD of {spectrum.replace('_', ' ')}, responses that were altered")
         logarithmic(axes.yaxis)
     return captioned(

@@ -31,8 +31,8 @@ class CommonData(Settings):
     the same ones whatever the order of the rows; where a file has `held_out: true`, its problems are held out, and the
     number is not read."""
     instruction: str | None = key(None, paper="not stated")
-    """Text put below every problem of a data set of the hub or a file, on a line of its own. The problems of `visual`
-    and `elementary` get it too; those of the other tasks, whose checks know the whole prompt, do not.
+    """Text put below every problem of a data set of the hub or a file, on a line of its own. The problems of `visual`,
+    `elementary` and `reasoning-gym` get it too; those of the other tasks, whose checks know the whole prompt, do not.
     The tasks of the benchmarks say "Please reason step by step, and put your final answer within \\boxed{}."; a policy
     that is to box should be trained with the same words."""
     datasets: list[DataSet] = key([])

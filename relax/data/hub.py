@@ -41,7 +41,7 @@ def load_problems(
             used, two rows answer one problem differently, or nothing is left to train on.
         MachineError: a data set is not in the local cache.
     """
-    listed = settings["datasets"] if settings["source"] == "hub" else _as_data_sets(settings["files"])
+    listed = _as_data_sets(settings["files"]) if settings.get("source") == "file" else settings["datasets"]
     sources = list(_named(listed))
     rows = (row for prefix, source in sources for row in _read(source, prefix, out))
     problems, copies = distinct(rows, agree)

@@ -191,7 +191,8 @@ def _fitted(
     chosen = _bounded(rollouts, state_width(model), settings["seed"])
     fitted_on = frozenset(rollout.id for i, rollout in enumerate(chosen) if i % HELD_OUT)
     held_out = len(chosen) - len(fitted_on)
-    states = sum(len(rollout.response_ids) for rollout in chosen)
+    ends = end_tokens(model, tokenizer)
+    states = sum(state_count(rollout, ends, settings["position"]) for rollout in chosen)
     logger.info(
         "dsd: no --dictionary given, fitting W on %d of these %d responses, %d more held out (%d states in all)",
         len(fitted_on),

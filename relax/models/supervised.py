@@ -87,7 +87,7 @@ def supervise(folder: Path, settings: BaseSettings, accuracy: Accuracy, workdir:
     trainer.remove_callback(PrinterCallback)
     if not until.reached(0):
         trainer.train()
-    trainer.state.log_history += until.measured
+    trainer.state.log_history = sorted(trainer.state.log_history + until.measured, key=lambda entry: entry["step"])
     return trainer
 
 
@@ -109,7 +109,8 @@ def tokenised(
     pairs = task.demonstrations(own, warmup, f"demonstrations/{warmup['seed']}")
     ids: dict[str, list[list[int]]] = {"input_ids": [], "labels": []}
     for _, (problem, response) in zip(range(warmup["demonstrations"]), pairs, strict=False):
-        asked = tokenizer(render(tokenizer, problem, prompt))["input_ids"]
+        subset = "" if task.subset_of is None else task.subset_of(problem)
+        asked = tokenizer(render(tokenizer, problem, prompt, subset))["input_ids"]
         answered = [*tokenizer(response, add_special_tokens=False)["input_ids"], tokenizer.eos_token_id]
         ids["input_ids"].append([*asked, *answered])
         ids["labels"].append([-100] * len(asked) + answered)

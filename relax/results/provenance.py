@@ -157,9 +157,11 @@ def _data(results: Results) -> str:
 
 
 def data_sets(results: Results) -> list[str]:
-    """The data sets of the hub that the problems are from; empty for problems that are made."""
-    given = results.config.get("data", {}).get("datasets", [])
-    return [f"{found['repo']} at {found['revision'][:12]}" for found in given]
+    """The data sets of the hub or the files that the problems are from; empty for problems that are made."""
+    data = results.config.get("data", {})
+    if data.get("source") == "file":
+        return [f"the file {Path(found['path']).name}" for found in data.get("files", [])]
+    return [f"{found['repo']} at {found['revision'][:12]}" for found in data.get("datasets", [])]
 
 
 def source(results: Results) -> str:

@@ -2,11 +2,12 @@ r"""Elementary questions in English, for a small language model that was pretrai
 
 There are four kinds: a sum of three digits, a letter that is to be counted in a word, a number of two digits and one of
 one digit, and the largest of five numbers. The policy works the answer out in a few words and puts it into a box, as in
-``3 + 4 = 7 and 7 + 8 = 15. The answer is \boxed{15}.`` A model of 0.1 billion parameters that is shown a worked example
-of the same kind (``prompt.shots``) is right on a fifth to two fifths of its samples, and most groups of eight samples
-hold right and wrong ones: there is something to learn from. No file, no network: everything follows from a seed.
+``3 + 4 = 7. 7 + 8 = 15. The answer is \boxed{15}.`` A model of 0.1 billion parameters that is shown worked examples of
+the same kind (``prompt.shots``) is right on about a fifth of its samples, and at least half of all groups of eight
+samples hold right and wrong ones: there is something to learn from. No file, no network: everything follows from a
+seed.
 
-A worked example of each kind, as ``prompt.shots`` takes them, is in docs/use.md.
+A worked example of each kind, as ``prompt.shots`` takes them, is in docs/problems.md.
 """
 
 import random
@@ -200,21 +201,23 @@ def demonstrations(own: Mapping[str, Any], stage: Mapping[str, Any], seed: str) 
     """Endless pairs of a training prompt and a worked solution.
 
     Args:
-        own: ``kinds`` with their weights.
+        own: ``kinds`` with their weights, and ``instruction``, put below each question where there is one.
         stage: of the warm-up: ``error_rate``.
         seed: of the problems and of the mistakes.
     """
+    below = f"\n{own['instruction']}" if own.get("instruction") else ""
     for _, one in asked(own["kinds"], "train", seed, stage["error_rate"]):
-        yield one.question, one.solution
+        yield one.question + below, one.solution
 
 
 def subset_of(prompt: str) -> str:
     """The kind of a problem, by its text."""
-    if prompt.startswith("How many"):
+    question = prompt.partition("\n")[0]
+    if question.startswith("How many"):
         return "letter-count"
-    if prompt.startswith("What is the largest"):
+    if question.startswith("What is the largest"):
         return "maximum-of-five"
-    return "sum-of-three" if prompt.count("+") == 2 else "two-digit-sum"
+    return "sum-of-three" if question.count("+") == 2 else "two-digit-sum"
 
 
 def context(own: Mapping[str, Any]) -> int:

@@ -182,7 +182,7 @@ def _library() -> Any:
     except ImportError as error:
         raise MachineError(
             f"data.source is reasoning-gym, which needs the Python package {error.name or 'reasoning-gym'}; install "
-            "what envs/reasoning-gym.lock names (docs/use.md)."
+            "what envs/reasoning-gym.lock names (docs/problems.md)."
         ) from error
     return reasoning_gym
 

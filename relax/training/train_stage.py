@@ -42,8 +42,9 @@ from relax.training.trl_arguments import CORRECTNESS, refusals_told, reward_func
 
 logger = logging.getLogger("relax")
 
-#: TRL's names of what the record keeps, and ours; the rewards are in :func:`names_of`.
+#: TRL's names of what the record keeps, and ours; see :func:`names_of`.
 SERIES = {
+    "rewards/correctness/mean": "reward",
     "entropy": "entropy",
     "completions/mean_length": "length",
     "loss": "loss",
@@ -251,7 +252,8 @@ def names_of(training: Training) -> dict[str, str]:
     """TRL's names of what the record keeps, and ours: the first reward is ``reward``, the user's others stand below it
     by their names."""
     first, *others = (name.partition(":")[2] for name in training.rewards or [CORRECTNESS])
-    return {**SERIES, f"rewards/{first}/mean": "reward"} | {f"rewards/{x}/mean": f"reward/{x}" for x in others}
+    names = {trl: ours for trl, ours in SERIES.items() if ours != "reward"}
+    return {**names, f"rewards/{first}/mean": "reward"} | {f"rewards/{x}/mean": f"reward/{x}" for x in others}
 
 
 def _series(history: list[dict[str, Any]], names: Mapping[str, str] = SERIES) -> list[dict[str, float]]:

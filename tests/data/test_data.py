@@ -18,7 +18,7 @@ from relax.evaluation.grade_stage import grade_table
 from relax.grading.golds import agree
 from relax.grading.grader import grade_response
 from relax.records.record import Run
-from relax.tasks import VERIFIED, answer_prior, countdown, noisy_sum
+from relax.tasks import TASKS, VERIFIED, answer_prior, countdown, noisy_sum
 from relax.tasks.problem import Problem, split_of
 from relax.training.rewards import correctness
 
@@ -208,7 +208,7 @@ def test_an_empty_cell_or_one_that_is_no_text_is_named_with_its_row(changes: dic
 def load(monkeypatch, rows: list[tuple[str, dict]], entries: int = 1, run: Run | None = None, **changes: object):
     """Of as many entries that all have these rows."""
     monkeypatch.setattr(hub, "load_split", lambda *_: rows)
-    settings = {"source": "hub", "datasets": [SOURCE | {"where": {}}] * entries, "test_problems": 1}
+    settings = {"datasets": [SOURCE | {"where": {}}] * entries, "test_problems": 1}
     settings |= {"instruction": None, **changes}
     return hub.load_problems(settings, Path(), run, agree)
 
@@ -251,7 +251,7 @@ def test_equal_words_below_other_pictures_are_other_problems() -> None:
 def test_two_entries_of_one_repository_have_ids_of_their_own(monkeypatch) -> None:
     parts = iter([rows(), rows(problem=["c", "d"])])
     monkeypatch.setattr(hub, "load_split", lambda *_: next(parts))
-    settings = {"source": "hub", "datasets": [SOURCE | {"where": {}}] * 2, "test_problems": 1, "instruction": None}
+    settings = {"datasets": [SOURCE | {"where": {}}] * 2, "test_problems": 1, "instruction": None}
     train, test = hub.load_problems(settings, Path())
     assert sorted(p.id for p in (*train, *test)) == ["lab/math#2/0", "lab/math#2/1", "lab/math/0", "lab/math/1"]
     assert (len(train), len(test)) == (3, 1)
@@ -278,7 +278,7 @@ def test_the_problems_of_every_task_with_a_verifier_are_known_as_its_own() -> No
         *answer_prior.problems(40, "test", 7, 0.4, 0),
         *countdown.problems(40, "train", 3, 0),
     ]
-    assert set(VERIFIED) == {p.source for p in made}
+    assert {name for name in VERIFIED if TASKS[name].verify} == {p.source for p in made}
     for p in made:
         check_problem(p.source, p.prompt, p.answer)
 
@@ -319,6 +319,19 @@ def test_each_problem_of_a_mixed_file_is_graded_by_its_own_verifier() -> None:
     assert table.status.tolist() == ["correct", "wrong", "no_box", "correct"]
 
 
+def test_scores_are_given_by_subset_where_the_task_asks_for_it() -> None:
+    def columns(source: str) -> set[str]:
+        questions = pd.DataFrame(
+            {"id": ["1", "2"], "prompt": ["?", "?"], "golds": [["3"], ["3"]], "cluster": ["1", "2"],
+             "subset": ["a", "b"], "texts": [[], []], "tolerance": 0.0, "source": source}
+        )  # fmt: skip
+        responses = pd.DataFrame({"id": ["1", "2"], "decoding": "greedy", "sample": 0, "tokens": 2, "finish": "stop"})
+        return set(grade_table(questions, responses.assign(response=r"\boxed{3}")).columns)
+
+    assert columns("elementary") - columns("visual") == {"subset"}
+    assert columns("lab/math") == columns("visual")
+
+
 def test_what_is_not_in_the_local_cache_names_the_fetch(tmp_path, monkeypatch) -> None:
     from relax.models.hub import snapshot
 
@@ -326,7 +339,7 @@ def test_what_is_not_in_the_local_cache_names_the_fetch(tmp_path, monkeypatch) -
         snapshot({"repo": "lab/model", "revision": "0" * 40})
     with pytest.raises(ConfigError, match="not pinned"):
         snapshot({"repo": "lab/model", "revision": "unpinned"})
-    settings = {"source": "hub", "datasets": [SOURCE], "test_problems": 1, "instruction": None}
+    settings = {"datasets": [SOURCE], "test_problems": 1, "instruction": None}
     with pytest.raises(MachineError, match=r"lab/math at 0{12}, split train: not in the local cache"):
         hub.load_problems(settings, tmp_path)
 

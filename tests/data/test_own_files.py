@@ -127,7 +127,11 @@ def test_a_column_that_is_not_there_is_named_with_the_file(
 
 
 def test_a_file_that_is_missing_is_said_before_anything_runs(tmp_path: Path) -> None:
-    experiment(tmp_path, "[{path: nowhere.jsonl, prompt: q, answer: a}]")
+    asked = experiment(tmp_path, "[{path: nowhere.jsonl, prompt: q, answer: a}]")
+    with pytest.raises(
+        DataError, match=r"my\.yaml, line 5: nowhere\.jsonl: no such file; put it there, or name another"
+    ):
+        config.check_local_files(asked, [BASE, tmp_path / "my.yaml"])
     ended = relax("data", "--configfile", str(BASE), str(tmp_path / "my.yaml"), "--out", str(tmp_path / "out"))
-    one_sentence(ended, 3, "nowhere.jsonl: no such file; put it there, or name another")
+    one_sentence(ended, 3, "nowhere.jsonl: no such file or folder; it is an input of `relax data`.")
     assert not (tmp_path / "out").exists()

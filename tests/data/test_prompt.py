@@ -106,6 +106,9 @@ def test_every_stage_reads_the_same_tokens(chatty: Path, tmp_path: Path, shots: 
     rows = training_set(problems, own, asked)
     assert rows[0]["prompt"] == text
     assert (rows[8]["prompt"] == text) is not bool(shots)
+    if shots:
+        with pytest.raises(ConfigError, match="for the subset 'even', of which there is no training problem"):
+            training_set(problems[:8], own, asked)
     trainer = ReLaXTrainer(
         model=model, reward_funcs=shape, train_dataset=rows.select(range(8)),
         args=arguments(ReLaXConfig, tmp_path, dictionary=save_dictionary(tmp_path)), processing_class=own,

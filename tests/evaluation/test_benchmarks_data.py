@@ -94,7 +94,7 @@ def test_every_gold_of_mathverses_problems_is_found(tmp_path: Path) -> None:
 def test_the_catalogue_has_fifteen_benchmarks_and_the_papers_samples() -> None:
     own = {task.key for task in TASKS_OF_OURS.values()}
     assert [name for name in names() if name not in {"held-out", *own}] == BENCHMARKS
-    assert own == {"answer_prior", "countdown", "elementary", "hub", "noisy_sum", "visual"}
+    assert own == {"answer_prior", "countdown", "elementary", "file", "hub", "noisy_sum", "reasoning_gym", "visual"}
     assert [read_task(name)["task"] for name in sorted(own)] == sorted(own)
     samples = {name: find(name).samples for name in BENCHMARKS}
     assert {name for name, k in samples.items() if k == 32} == {"amc22", "amc23", "aime24", "aime25"}
@@ -102,6 +102,17 @@ def test_the_catalogue_has_fifteen_benchmarks_and_the_papers_samples() -> None:
     for name in BENCHMARKS:
         revision = find(name).revision
         assert revision == "unpinned" or (len(revision) == 40 and int(revision, 16) >= 0)
+
+
+def test_the_held_out_problems_are_asked_in_the_same_way_by_any_of_their_names() -> None:
+    held_out = read_task("held-out")
+    assert held_out.pop("task") == "held-out"
+    for name in ("noisy_sum", "hub", "file", "elementary", "reasoning_gym"):
+        assert {key: value for key, value in read_task(name).items() if key != "task"} == held_out
+    assert "repo" not in held_out["metadata"]
+    check_tasks({"mine": "held-out"})
+    with pytest.raises(ConfigError, match=r"no task 'held_out'; did you mean held-out\?"):
+        check_tasks({"mine": "held_out"})
 
 
 def test_an_unknown_name_is_refused_with_the_nearest_one() -> None:

@@ -47,6 +47,18 @@ def test_a_problem_in_the_training_set_is_found_below_its_instruction(settings: 
     assert (tmp_path / "out" / "run.json").exists()
 
 
+def test_a_worked_example_that_a_benchmark_asks_is_found(settings: dict, tmp_path: Path) -> None:
+    for name, text in (("train", OTHER), ("test", "What is 1 + 1?")):
+        write_problems(tmp_path / f"{name}.jsonl", [Problem(f"{name}/0", text, "1", "lab/math")])
+    shots = [{"problem": "Hello?", "response": "Yes."}, {"problem": f"{UNSEEN}\n{BOXED}", "response": "So \\boxed{1}."}]
+    asked = OverlapSettings(**settings, shots=shots)
+    out = tmp_path / "out"
+    overlap_stage(asked, tmp_path / "train.jsonl", tmp_path / "test.jsonl", out, Run("overlap", {}, asked.recorded()))
+    math, _ = json.loads((out / "overlap.json").read_text())["overlaps"]
+    assert math["duplicates"] == [["q1", "prompt.shots, entry 2"]]
+    assert "shots" not in OverlapSettings(**settings).recorded()
+
+
 def test_rendered_problems_are_the_same_by_their_facts_and_not_by_their_words(settings: dict, tmp_path: Path) -> None:
     words = "What is the sum of the heights of all the bars in this picture?"
     for name, clusters in (("train", ("bars/1/2-3", "bars/1/4-5")), ("test", ("bars/1/4-5", "bars/1/2-2"))):

@@ -96,3 +96,5 @@ def test_the_state_of_the_end_token_is_left_out_where_asked(
     fitted = relax_dsd(*options, "--position", "text", "--out", tmp_path / "fitted")
     assert fitted[0] == 0, fitted[1]
     assert Dictionary.load(tmp_path / "fitted" / "dictionary.safetensors").settings.position == "text"
+    states = pd.read_parquet(tmp_path / "fitted" / "trajectories.parquet").length.sum()
+    assert json.loads((tmp_path / "fitted" / "summary.json").read_text())["dictionary"]["states"] == states

@@ -255,7 +255,7 @@ def test_a_data_set_without_what_is_never_fetched_is_whole(cache: Path, tmp_path
         "where": {},
     }
     for file in ("rows.jsonl", None):
-        settings = {"datasets": [{**source, "file": file}], "test_problems": 1, "instruction": None}
+        settings = {"source": "hub", "datasets": [{**source, "file": file}], "test_problems": 1, "instruction": None}
         train, test = load_problems(settings, tmp_path)
         assert sorted(problem.answer for problem in train + test) == ["0", "2", "4", "6"]
 

@@ -96,18 +96,18 @@ def test_demonstrations_stand_behind_the_prompts_of_training(tmp_path: Path) -> 
 @pytest.mark.slow
 def test_a_policy_becomes_better_by_its_demonstrations(tmp_path: Path) -> None:
     """From the command line, measured by the sampler and the grader of training."""
-    small = {"hidden_size": 64, "warmup": {"steps": 40, "batch_size": 32, "demonstrations": 2000}}
-    data = {"digits": 2, "train_problems": 20, "test_problems": 9}
+    small = {"hidden_size": 64, "warmup": {"steps": 60, "batch_size": 64, "demonstrations": 4000}}
+    data = {"digits": 3, "train_problems": 200, "test_problems": 50}
     first = files(tmp_path, {"scratch": small}, data=data)
     ended, terminal = relax("base", "--configfile", *first, "--policy", "p", "--out", tmp_path / "made")
     assert ended == 0, terminal
-    warmup = {"steps": 400, "check_every": 50, "batch_size": 32, "learning_rate": 0.003, "until": 0.8}
+    warmup = {"steps": 200, "check_every": 25, "batch_size": 64, "learning_rate": 0.003, "until": 0.25}
     more = files(tmp_path, {"path": str(tmp_path / "made" / "model"), "warmup": warmup}, data=data)
     ended, terminal = relax("base", "--configfile", *more, "--policy", "p", "--out", tmp_path / "out")
     assert ended == 0, terminal
     log = [json.loads(line) for line in (tmp_path / "out" / "metrics.jsonl").read_text().splitlines()]
     found = [entry["accuracy"] for entry in log if "accuracy" in entry]
-    assert found[0] < 0.8 <= found[-1]
+    assert max(found[:-1]) < 0.25 <= found[-1]
 
 
 def test_a_warm_up_without_demonstrations_is_refused(tiny_policy: Path, tmp_path: Path) -> None:
@@ -117,3 +117,30 @@ def test_a_warm_up_without_demonstrations_is_refused(tiny_policy: Path, tmp_path
         config.load(files(tmp_path, policy, data={"source": "hub", "datasets": [rows]}))
     with pytest.raises(ConfigError, match=r"policies\.p is made from scratch, and its warm-up is scratch\.warmup"):
         config.load(files(tmp_path, {"scratch": {"warmup": {}}, "warmup": {}}))
+
+
+def test_worked_examples_of_a_subset_stand_before_its_demonstrations(tmp_path: Path) -> None:
+    save_chat_policy(tmp_path / "chat")
+    shots = [
+        {"problem": "What is 1 + 1 + 1?", "response": "THREE", "subset": "sum-of-three"},
+        {"problem": "What is 10 + 1?", "response": "ELEVEN", "subset": "two-digit-sum"},
+    ]
+    prompt = {"chat_template": True, "shots": shots}
+    settings = settings_of(
+        tmp_path,
+        {"path": str(tmp_path / "chat"), "warmup": {"demonstrations": 20}},
+        prompt=prompt,
+        data={"source": "elementary", "elementary": {"kinds": {"sum-of-three": 1, "two-digit-sum": 1}}},
+    )
+    assert settings.sampling is not None
+    assert settings.policy.warmup is not None
+    tokenizer = load_policy(tmp_path / "chat")[1]
+    how = settings.sampling.recorded()["prompt"]
+    texts = [
+        tokenizer.decode(row["input_ids"])
+        for row in tokenised(settings, settings.policy.warmup.recorded(), how, tokenizer)
+    ]
+    for text in texts:
+        three = text.rsplit("user: ", 1)[1].split("?")[0].count("+") == 2
+        assert ("THREE" in text, "ELEVEN" in text) == (three, not three)
+    assert len({"THREE" in text for text in texts}) == 2

@@ -57,6 +57,7 @@ def vision_trainer(
     kind: type = ReLaXTrainer,
     dtype: torch.dtype = torch.float32,
     reward: Any = spoken,
+    prompt: dict[str, Any] = PROMPT,
     **options: Any,
 ) -> Any:
     config = ReLaXConfig if issubclass(kind, ReLaXTrainer) else GRPOConfig
@@ -67,7 +68,7 @@ def vision_trainer(
         model=AutoModelForImageTextToText.from_pretrained(policy, dtype=dtype),
         reward_funcs=reward,
         args=arguments(config, folder, **options),
-        train_dataset=training_set(problems, processor, PROMPT),
+        train_dataset=training_set(problems, processor, prompt),
         processing_class=processor,
     )
     made.remove_callback(PrinterCallback)

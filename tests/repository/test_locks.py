@@ -29,6 +29,14 @@ def test_both_locks_satisfy_what_the_project_asks_for() -> None:
             assert requirement.specifier.contains(pins[name]), f"{kind}.lock: {requirement} but {pins[name]}"
 
 
+def test_the_lock_of_reasoning_gym_holds_what_the_extra_asks_for_and_nothing_of_the_other_locks() -> None:
+    pins = lock("reasoning-gym")
+    (asked,) = requirements("reasoning-gym")[-1:]
+    assert asked.name == "reasoning-gym"
+    assert asked.specifier.contains(pins["reasoning-gym"])
+    assert not pins.keys() & lock("cuda").keys()
+
+
 def test_what_both_hold_is_the_same_version() -> None:
     cpu, cuda = lock("cpu"), lock("cuda")
     differing = {

@@ -100,7 +100,7 @@ def test_the_workflow_plans_the_example(clone: Path) -> None:
 
     jobs = planned(clone, "--configfile", "examples/pipeline/mine.yaml")
     assert (jobs["train"], jobs["grade"]) == (3, 4)
-    (clone / "nowhere.yaml").write_text("training: {rewards: [nowhere:short]}\n")
+    (clone / "nowhere.yaml").write_text("training: {rewards: [nowhere:short], reward_weights: null}\n")
     refused = run(clone, "snakemake", "-n", "--configfile", "examples/pipeline/mine.yaml", "nowhere.yaml")
     assert refused.returncode != 0
     assert "nowhere.yaml, line 1: nowhere:short: there is no module 'nowhere'" in refused.stderr + refused.stdout
@@ -115,9 +115,9 @@ def test_the_python_of_the_page_is_a_program_that_trains(page: Path, tmp_path: P
 
     program = "\n".join(blocks(page, "python"))
     for said, small in (
-        ('"HuggingFaceTB/SmolLM2-135M-Instruct"', repr(tiny_model(str(tmp_path / "tiny")))),
+        ('"Qwen/Qwen2.5-0.5B-Instruct"', repr(tiny_model(str(tmp_path / "tiny")))),
         ("max_steps=100", 'max_steps=1, report_to="none"'),
-        ("max_completion_length=128", "max_completion_length=16"),
+        ("max_completion_length=256", "max_completion_length=16"),
     ):
         assert program.count(said) == 1
         program = program.replace(said, small)

@@ -26,7 +26,7 @@ README = REPOSITORY / "README.md"
 DEVELOP = DOCS / "develop.md"
 PAGES = sorted({README, REPOSITORY / "CONTRIBUTING.md", *REPOSITORY.glob("*/README.md"), *DOCS.glob("*.md")})
 #: Pages whose blocks of YAML are whole: each lies over the demo's configuration.
-WHOLE = [DOCS / "quickstart.md", DOCS / "use.md", DOCS / "visual.md", DOCS / "tracking.md"]
+WHOLE = [DOCS / "quickstart.md", DOCS / "use.md", DOCS / "visual.md", DOCS / "tracking.md", DOCS / "problems.md"]
 
 
 def name_of(page: Path) -> str:

@@ -105,6 +105,10 @@ def test_the_instruction_stands_below_every_problem(tmp_path: Path) -> None:
     problems = read_problems(tmp_path / "data" / "train.jsonl")
     assert len(problems) == 30
     assert all(p.prompt.endswith("?\nBox it.") for p in problems)
+    own = {"kinds": dict.fromkeys(KINDS, 1), "instruction": "Box + it."}
+    shown = [prompt for prompt, _ in itertools.islice(elementary.demonstrations(own, {"error_rate": 0.0}, "0"), 40)]
+    assert all(prompt.endswith("?\nBox + it.") for prompt in shown)
+    assert {elementary.subset_of(prompt) for prompt in shown} == set(KINDS)
 
 
 @pytest.mark.parametrize(

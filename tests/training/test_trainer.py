@@ -80,8 +80,9 @@ def test_the_accumulated_gradient_is_that_of_the_whole_batch(
         {"steps_per_generation": 4},
         {"num_iterations": 2},
         {"position": "predicting", "dictionary": None, "koopman_dim": 6, "dictionary_objective": "random"},
+        {"position": "text", "dictionary": None, "koopman_dim": 6, "dictionary_objective": "random"},
     ],
-    ids=["LoRA", "reentrant", "not reentrant", "several updates", "several iterations", "predicting states"],
+    ids=["LoRA", "reentrant", "not reentrant", "several updates", "several iterations", "predicting states", "text"],
 )
 def test_the_gradient_is_exact_whatever_trl_does_beside(tiny_policy: Path, tmp_path: Path, options: dict) -> None:
     gradients = []
@@ -116,13 +117,15 @@ def test_in_bfloat16_the_gradient_is_that_of_the_same_autocast(tiny_policy: Path
     assert relative_error(term, {n: expected[n] for n in term if n in expected}) < 2**-6
 
 
-def test_the_adaptive_kl_is_that_of_the_whole_batch(tiny_policy: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("position", ["response", "text"])
+def test_the_adaptive_kl_is_that_of_the_whole_batch(tiny_policy: Path, tmp_path: Path, position: str) -> None:
     gradients = []
     for beta in (0.0, 0.5):
         made = trainer(
             tiny_policy, tmp_path, Recorder, dtype=torch.float64, alpha=1.0, beta=beta,
-            kl_mode="adaptive" if beta else "none", xi="q50", ridge=1e-2, dictionary=save_dictionary(tmp_path),
-            per_device_train_batch_size=4, gradient_accumulation_steps=4,
+            kl_mode="adaptive" if beta else "none", xi="q50", ridge=1e-2, position=position,
+            dictionary=save_dictionary(tmp_path, position=position), per_device_train_batch_size=4,
+            gradient_accumulation_steps=4,
         )  # fmt: skip
         generator = torch.Generator().manual_seed(1)
         with torch.no_grad():  # away from the reference, where the KL has a gradient
@@ -164,7 +167,7 @@ def test_bad_arguments_are_refused_before_training(tiny_policy: Path, tmp_path: 
         ({"kl_mode": "gated"}, "kl_mode is 'gated', expected one of none, adaptive, uniform"),
         ({"beta": 0.1, "kl_mode": "none"}, "kl_mode is 'none' but beta is 0.1"),
         ({"xi": "q100"}, "xi is 'q100', which does not fit .*: a number, or a percentile"),
-        ({"position": "prompt"}, "position is 'prompt', expected one of response, predicting"),
+        ({"position": "prompt"}, "position is 'prompt', expected one of response, predicting, text"),
         ({"num_generations": 3}, r"generation_batch_size \(8\) must be divisible by num_generations \(3\)"),
     ):
         with pytest.raises(ConfigError, match=words):

@@ -13,6 +13,8 @@ from relax import ReLaXTrainer
 from relax.data.processor import VISION_TOKENS, forbidden_tokens, image_inputs, load_processor, pictures
 from relax.data.prompt import conversation
 from relax.errors import ConfigError
+from relax.evaluation import generate_stage
+from relax.evaluation.questions import Question
 from relax.koopman import dsd
 from relax.latent.rollouts import Rollout, read_rollouts, sample, write_rollouts
 from relax.latent.states import response_states
@@ -123,6 +125,33 @@ def test_every_response_is_scored_with_its_own_image(policy: Path, problems: lis
     others = next(k for k in range(1, 8) if (batch[ROW].roll(k) != batch[ROW]).any())
     made._compute_loss(made.model_wrapped, {**batch, ROW: batch[ROW].roll(others)})
     assert (made._logps - right).abs().max() > 1e-2
+
+
+def test_worked_examples_stand_before_the_pictures_in_training_analysis_and_evaluation(
+    policy: Path, problems: list, tmp_path: Path
+) -> None:
+    kinds = sorted({p.subset for p in problems})
+    shots = [{"problem": next(p.prompt for p in problems if p.subset == kind), "response": f"{n}+1={n + 1}",
+              "subset": kind} for n, kind in enumerate(kinds)]  # fmt: skip
+    asked = {**PROMPT, "shots": shots}
+    made = vision_trainer(policy, problems, tmp_path, prompt=asked)
+    model, processor = load_policy(policy)
+    seen = set()
+    for batch in micro_batches(made)[:2]:
+        for i, row in enumerate(batch[ROW].tolist()):
+            ids = batch["prompt_ids"][i][batch["prompt_mask"][i].bool()].tolist()
+            (rollout,) = sample(model, processor, [problems[row]], 1, 1, 1.0, 0, "test", prompt=asked)
+            assert ids == rollout.prompt_ids
+            (plain,) = sample(model, processor, [problems[row]], 1, 1, 1.0, 0, "test", prompt=PROMPT)
+            assert ids[-len(plain.prompt_ids) :] == plain.prompt_ids
+            kind = problems[row].subset
+            question = Question("q", problems[row].prompt, ("1",), "q", kind, images=problems[row].images)
+            text = generate_stage._prompt(processor, question, asked)
+            assert [shot["subset"] for shot in shots if shot["response"] in text] == [kind]
+            inputs = processor(images=[pictures(problems[row].images)], text=[text], return_tensors="pt")
+            assert ids == inputs["input_ids"][0].tolist()
+            seen.add(kind)
+    assert len(seen) > 1
 
 
 @pytest.mark.parametrize(("micro", "accumulation"), [(2, 8), (4, 4), (8, 2), (16, 1)])

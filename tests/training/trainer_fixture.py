@@ -17,9 +17,9 @@ from relax.training import objective
 GROUP = 4
 
 
-def save_dictionary(folder: Path, width: int = 32, m: int = 6) -> str:
+def save_dictionary(folder: Path, width: int = 32, m: int = 6, position: str = "response") -> str:
     path = folder / "dictionary.safetensors"
-    Dictionary.random(width, m, seed=3, ridge=1e-2).save(path)
+    Dictionary.random(width, m, seed=3, ridge=1e-2, position=position).save(path)
     return str(path)
 
 
@@ -132,7 +132,10 @@ def direct_gradient(made: Recorder, reference: torch.nn.Module | None) -> dict[s
         return shifted, logps.gather(2, batch["completion_ids"][..., None])[..., 0]
 
     hidden, logps = forward(made.model)
-    values = dsd(hidden, made.exploration.weight, mask, args.spectrum, args.ridge)
+    # In a response of the fixtures the end token stands at its end alone.
+    end = made.processing_class.eos_token_id
+    states = mask * (batch["completion_ids"] != end) if args.position == "text" else mask
+    values = dsd(hidden, made.exploration.weight, states, args.spectrum, args.ridge)
     factor = objective.exploration_factor(
         batch["advantages"].double(), values.detach(), args.advantage_shaping, made.exploration.xi
     )

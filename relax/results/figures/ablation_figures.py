@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 
 from relax.results.figures.captions import named, runs_shown, smoothing_window
 from relax.results.figures.style import Drawing, look, panels
-from relax.results.figures.training_curves import draw_dynamics, dynamics_caption, steps_of
+from relax.results.figures.training_curves import draw_dynamics, dynamics_caption, reward_title, steps_of
 from relax.results.intervals import summarise
 from relax.results.model import BASELINE, Ablation, Results
 
@@ -34,7 +34,7 @@ def ablation_curves(results: Results, policy: str, ablation: Ablation) -> Drawin
     if sum(len(part) > 0 for part in parts) < 2:
         return None
     labelled, methods = pd.concat(parts, ignore_index=True), list(ablation.arms.values())
-    canvas, _ = draw_dynamics(labelled, list(ablation.arms))
+    canvas, _ = draw_dynamics(labelled, list(ablation.arms), reward_title(results))
     words = dynamics_caption(results, methods, smoothing_window(int(labelled.step.max())))
     caption = f"{_title(ablation)} ({_arms(ablation)}). {words} {runs_shown(results, policy, methods)}"
     name = named(results, policy, f"ablation_curves-{ablation.name}")

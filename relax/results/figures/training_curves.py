@@ -30,12 +30,21 @@ def steps_of(results: Results, policy: str) -> pd.DataFrame:
     return results.series[(results.series.policy == policy) & (results.series.step > 0)]
 
 
-def draw_dynamics(series: pd.DataFrame, methods: Sequence[str]) -> tuple[Canvas, list[str]]:
-    """Six panels along training; ``methods`` in the order of their looks. Returns who was drawn."""
+def reward_title(results: Results) -> str:
+    """Of the panel of the reward, which is a share unless the experiment names reward functions of its own."""
+    return "reward" if results.config.get("training", {}).get("rewards") else QUANTITIES["reward"]
+
+
+def draw_dynamics(
+    series: pd.DataFrame, methods: Sequence[str], reward: str = QUANTITIES["reward"]
+) -> tuple[Canvas, list[str]]:
+    """Six panels along training; ``methods`` in the order of their looks, ``reward`` the title of its panel. Returns
+    who was drawn."""
     window = smoothing_window(int(series.step.max()))
     canvas, grid = panels(2, 3, 2.1 if len(methods) <= 6 else 2.6, sharex=True)
     drawn: set[str] = set()
-    for ax, (column, title) in zip((ax for row in grid for ax in row), QUANTITIES.items(), strict=True):
+    titles = {**QUANTITIES, "reward": reward}
+    for ax, (column, title) in zip((ax for row in grid for ax in row), titles.items(), strict=True):
         drawn |= set(curves(ax, series, column, methods, window))
         ax.set_title(title)
         if column.startswith("dsd") and ax.lines:
@@ -67,7 +76,7 @@ def dynamics_figure(results: Results, policy: str) -> Drawing | None:
     series = steps_of(results, policy)
     if series.empty:
         return None
-    canvas, _ = draw_dynamics(series, results.matrix.methods)
+    canvas, _ = draw_dynamics(series, results.matrix.methods, reward_title(results))
     words = dynamics_caption(results, results.matrix.methods, smoothing_window(int(series.step.max())))
     caption = (
         f"{words} {runs_shown(results, policy)} The paper's Figure 8 has validation accuracy where this has the reward "

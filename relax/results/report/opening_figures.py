@@ -6,7 +6,7 @@ from matplotlib.figure import Figure as Canvas
 from relax.results.claims.parts import accuracy
 from relax.results.figures.captions import named, smoothing_window
 from relax.results.figures.style import Drawing, curves, legend, look, plain_log
-from relax.results.figures.training_curves import steps_of
+from relax.results.figures.training_curves import reward_title, steps_of
 from relax.results.intervals import summarise
 from relax.results.model import INITIAL, Results
 
@@ -29,7 +29,8 @@ def training(results: Results, policy: str) -> Drawing | None:
     window = smoothing_window(int(series.step.max()))
     canvas = Canvas(figsize=(WIDE, HEIGHT))
     drawn: set[str] = set()
-    for ax, (column, title) in zip(canvas.subplots(2, 2, sharex=True).flat, SHOWN.items(), strict=True):
+    titles = {**SHOWN, "reward": reward_title(results)}
+    for ax, (column, title) in zip(canvas.subplots(2, 2, sharex=True).flat, titles.items(), strict=True):
         drawn |= set(curves(ax, series, column, methods, window))
         ax.set_title(title)
         if column.startswith("dsd") and ax.lines:
