@@ -39,8 +39,10 @@ class Probes:
             (hidden, mask): (B, T, d) and (B, T), batch by batch, in order.
         """
         processing, device = self.trainer.processing_class, self.trainer.accelerator.device
-        for start in range(0, len(self.rollouts), BATCH):
-            rows = self.rollouts[start : start + BATCH]
+        # No more than a micro-batch: its logits are the largest thing in memory where a vocabulary is large.
+        batch = min(BATCH, self.trainer.args.per_device_train_batch_size)
+        for start in range(0, len(self.rollouts), batch):
+            rows = self.rollouts[start : start + batch]
             tokens, attention, mask = padded(rows, tokenizer_of(processing).pad_token_id)
             tokens, attention = tokens.to(device), attention.to(device)
             seen = images_of(processing, rows, tokens)
