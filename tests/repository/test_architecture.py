@@ -1,6 +1,9 @@
 """The house: who imports whom, how long files are, what is light, which names are public."""
 
 import ast
+import contextlib
+import importlib.metadata
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -117,6 +120,43 @@ def test_help_and_configuration_load_no_heavy_library() -> None:
     result = subprocess.run([sys.executable, "-c", program], cwd=REPOSITORY, capture_output=True, text=True)
     assert result.returncode == 0, f"loaded: {result.stderr}"
     assert "exit codes:" in result.stdout
+
+
+def test_the_workflow_needs_no_library_that_comes_without_snakemake() -> None:
+    """Where every rule runs in a container, there is nothing outside but Snakemake's own environment."""
+    files = [REPOSITORY / "workflow" / "rules" / name for name in ("common.smk", "slurm.smk")]
+    lines = [line for file in files for line in file.read_text().splitlines()]
+    program = [
+        "import sys",
+        *(line for line in lines if line.startswith(("import ", "from "))),
+        "settings.load(['config/config.yaml'])",
+        "print(*{name.partition('.')[0] for name in sys.modules})",
+    ]
+    done = subprocess.run(
+        [sys.executable, "-c", "\n".join(program)], cwd=REPOSITORY, capture_output=True, text=True, check=True
+    )
+    homes = importlib.metadata.packages_distributions()
+    loaded = {_plain(home) for name in done.stdout.split() for home in homes.get(name, [])}
+    assert "pydantic" in loaded
+    assert loaded - _required_by("snakemake", "snakemake-executor-plugin-slurm") <= {"relax-rl", "setuptools"}
+
+
+def _required_by(*names: str) -> set[str]:
+    """Distributions that these bring along, extras left out."""
+    found: set[str] = set()
+    new = list(names)
+    while new:
+        if (name := _plain(new.pop())) in found:
+            continue
+        found.add(name)
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):  # one for another system
+            needs = importlib.metadata.requires(name) or []
+            new += [re.split("[^A-Za-z0-9._-]", need)[0] for need in needs if "extra ==" not in need]
+    return found
+
+
+def _plain(name: str) -> str:
+    return re.sub("[-_.]+", "-", name).lower()
 
 
 def test_public_names() -> None:
