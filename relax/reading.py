@@ -10,6 +10,23 @@ import yaml
 
 from relax.errors import ConfigError, DataError, RelaxError
 
+#: Words for kinds of values, as the tables of config/README.md have them.
+KINDS = {
+    "object": "keys and values",
+    "array": "a list",
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+    "string": "a text",
+    "null": "nothing (null)",
+}
+_OF_PYTHON = {dict: "object", list: "array", int: "integer", float: "number", bool: "boolean", str: "string"}
+
+
+def kind(value: object) -> str:
+    """What a value is, in a word: ``a list``."""
+    return "nothing (null)" if value is None else KINDS.get(_OF_PYTHON.get(type(value), ""), type(value).__name__)
+
 
 @contextlib.contextmanager
 def reading(path: str | Path, mend: str) -> Iterator[None]:
@@ -46,7 +63,7 @@ def read_json_object(path: str | Path, mend: str) -> dict[str, Any]:
     with reading(path, mend):
         content = json.loads(Path(path).read_text(encoding="utf-8"))
     if not isinstance(content, dict):
-        raise DataError(f"{path}: expected a JSON object, found {type(content).__name__}; {mend}.")
+        raise DataError(f"{path}: expected a JSON object, found {kind(content)}; {mend}.")
     return content
 
 
@@ -197,7 +214,7 @@ def json_lines(
         where = f"{name}, line {number}"
         row = parse_json(line, where, as_written)
         if not isinstance(row, dict):
-            raise DataError(f"{where}: expected a JSON object, found {type(row).__name__}.")
+            raise DataError(f"{where}: expected a JSON object, found {kind(row)}.")
         yield where, number, row
     if empty:
         raise DataError(f"{name}: holds no {what}; expected one JSON object a line.")

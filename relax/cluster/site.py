@@ -11,10 +11,10 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from relax.config.faults import kind, shown
+from relax.config.faults import shown
 from relax.config.tracking_uri import uri_fault
 from relax.errors import ConfigError
-from relax.reading import read_yaml
+from relax.reading import kind, read_yaml
 
 #: Below the folder that Snakemake runs in.
 FOLDER = Path("profiles/slurm")

@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from relax import tasks
-from relax.config.faults import kind
 from relax.errors import ConfigError
-from relax.reading import YAMLLoader, read_yaml
+from relax.reading import YAMLLoader, kind, read_yaml
 
 #: lm-eval task files, one a benchmark.
 TASKS = Path(str(files("relax") / "evaluation" / "tasks"))

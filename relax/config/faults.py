@@ -8,25 +8,10 @@ from typing import Any
 
 import yaml
 
+from relax.reading import KINDS
+
 #: A place in a configuration: names of keys, and positions in lists from 0.
 Key = Sequence[str | int]
-
-#: Words for kinds of values, as the tables of config/README.md have them.
-KINDS = {
-    "object": "keys and values",
-    "array": "a list",
-    "integer": "a whole number",
-    "number": "a number",
-    "boolean": "true or false",
-    "string": "a text",
-    "null": "nothing (null)",
-}
-_OF_PYTHON = {dict: "object", list: "array", int: "integer", float: "number", bool: "boolean", str: "string"}
-
-
-def kind(value: object) -> str:
-    """What a value is, in a word: ``a list``."""
-    return "nothing (null)" if value is None else KINDS.get(_OF_PYTHON.get(type(value), ""), type(value).__name__)
 
 
 def shown(value: object) -> str:

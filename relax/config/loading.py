@@ -8,9 +8,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from relax.config.experiment import Experiment
-from relax.config.faults import kind, nearest, where
+from relax.config.faults import nearest, where
 from relax.errors import ConfigError
-from relax.reading import read_yaml
+from relax.reading import kind, read_yaml
 
 #: The configuration that all others are overlays of.
 BASE = Path("config/config.yaml")

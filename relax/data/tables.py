@@ -19,11 +19,11 @@ import pyarrow
 import pyarrow.parquet
 
 from relax.errors import DataError
-from relax.reading import Written, json_lines, parse_json, read_text
+from relax.reading import Written, json_lines, kind, parse_json, read_text
 
 Row = Mapping[str, Any]
-#: Kinds of files by their endings.
-KINDS = {".jsonl": "json", ".json": "json", ".csv": "csv", ".parquet": "parquet"}
+#: Formats of files by their endings.
+FORMATS = {".jsonl": "json", ".json": "json", ".csv": "csv", ".parquet": "parquet"}
 
 csv.field_size_limit(2**31 - 1)  # images in base64 are longer than the module's own limit
 
@@ -38,29 +38,29 @@ def read_rows(path: str | Path, what: str) -> Iterator[tuple[str, Row]]:
     Raises:
         DataError: the file cannot be read, has another ending, holds no row, or a row is broken; names file and place.
     """
-    kind = KINDS.get(Path(path).suffix)
-    if kind is None:
+    form = FORMATS.get(Path(path).suffix)
+    if form is None:
         raise DataError(f"{path}: expected a file in JSON lines (.jsonl), CSV (.csv) or Parquet (.parquet).")
-    return read_file(Path(path), kind, str(path), what)
+    return read_file(Path(path), form, str(path), what)
 
 
 def read_file(
-    path: Path, kind: str, name: str, what: str, field: str | None = None, separator: str = ","
+    path: Path, form: str, name: str, what: str, field: str | None = None, separator: str = ","
 ) -> Iterator[tuple[str, Row]]:
-    """As :func:`read_rows`, of a file whose kind is known.
+    """As :func:`read_rows`, of a file whose format is known.
 
     Args:
         path: of the file.
-        kind: ``json``, ``csv`` or ``parquet``.
+        form: ``json``, ``csv`` or ``parquet``.
         name: of the file, for the messages.
         what: as for :func:`read_rows`.
         field: of JSON, the key of one object that holds the list of rows.
         separator: of CSV, between cells.
     """
-    if kind == "parquet":
+    if form == "parquet":
         return _parquet(path, name, what)
     text = read_text(path, what)
-    if kind == "csv":
+    if form == "csv":
         return _csv(text, name, what, separator)
     if field is None and not text.lstrip().startswith("["):
         return ((where, row) for where, _, row in json_lines(text, name, what, as_written=True))
@@ -101,7 +101,7 @@ def _listed(text: str, name: str, what: str, field: str | None) -> Iterator[tupl
         raise DataError(f"{name}: holds no {what}; expected a list of JSON objects.")
     for number, row in enumerate(rows, 1):
         if not isinstance(row, dict):
-            raise DataError(f"{name}, row {number}: expected a JSON object, found {type(row).__name__}.")
+            raise DataError(f"{name}, row {number}: expected a JSON object, found {kind(row)}.")
         yield f"{name}, row {number}", row
 
 

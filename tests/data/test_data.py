@@ -113,7 +113,7 @@ def test_a_problem_file_survives_the_round_trip(tmp_path) -> None:
         ('{"id": "1", "prompt": "", "answer": "2", "source": "s"}\n', ["line 1", "'prompt'", "non-empty"]),
         ('{"id": "1", "prompt": " ", "answer": "2", "source": "s"}\n', ["line 1", "'prompt'", "non-empty"]),
         ('{"id": "1", "prompt": "p", "answer": "\\n", "source": "s"}\n', ["line 1", "'answer'", "non-empty"]),
-        ("[1]\n", ["line 1", "expected a JSON object, found list"]),
+        ("[1]\n", ["line 1", "expected a JSON object, found a list"]),
         (
             '{"id": "1", "prompt": "p", "answer": "2", "source": "s"}\n' * 2,
             ["line 2", "'1' stands there twice"],

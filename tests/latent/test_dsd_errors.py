@@ -17,7 +17,7 @@ from tests.latent.dsd_fixture import M, refused, relax_dsd, write_rows
         ('{"text": "12:"}\n', "line 1: 'prompt' must be non-empty text, it is missing"),
         ('{"prompt": ""}\n', "line 1: 'prompt' must be non-empty text, found ''"),
         ('\n{"prompt": \n', "line 2: not JSON"),
-        ("[1]\n", "line 1: expected a JSON object, found list"),
+        ("[1]\n", "line 1: expected a JSON object, found a list"),
         ('{"prompt": "1:", "id": "a"}\n{"prompt": "2:", "id": "a"}\n', "line 2: id 'a' is that of"),
         ('{"prompt": "1:", "id": [1]}\n', "line 1: 'id' must be text or a whole number, found [1]"),
         ('{"prompt": "abc"}\n', "prompt '1': none of its characters is in the vocabulary"),

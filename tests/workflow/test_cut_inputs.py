@@ -320,7 +320,7 @@ def test_half_a_record_under_a_pipeline(finished: Path, monkeypatch) -> None:
 @pytest.mark.parametrize(
     ("content", "words"),
     [(None, "no such file; mend it."), (b'{"a": ', "cannot be read (Expecting value: line 1 column 7"),
-     (b"\xff", "cannot be read ('utf-8' codec"), (b"[1]", "expected a JSON object, found list; mend it.")],
+     (b"\xff", "cannot be read ('utf-8' codec"), (b"[1]", "expected a JSON object, found a list; mend it.")],
 )  # fmt: skip
 def test_a_broken_json_file_is_named_with_what_to_do(content: bytes | None, words: str, tmp_path: Path) -> None:
     path = tmp_path / "file.json"
