@@ -150,7 +150,7 @@ def test_offline_is_said_and_so_are_a_path_and_a_full_disk(
 ) -> None:
     online("http://127.0.0.1:1")
     path = json.loads(json.dumps(POLICY).replace("lab/tiny", "/models/tiny"))
-    refused(fetch(path, tmp_path), "repo '/models/tiny': no name of a repository on the hub, expected owner/name", 2)
+    refused(fetch(path, tmp_path), "expected a name on the hub such as owner/model; for a model on this machine", 2)
 
     def full(*_: object, **__: object) -> str:
         raise OSError(errno.ENOSPC, "No space left on device")
