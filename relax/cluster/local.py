@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from relax.config import Experiment
 from relax.progress import duration
@@ -105,12 +106,13 @@ class Outlook(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Hear of a job's begin or end, as Snakemake logs them."""
-        event = getattr(record, "event", None)
-        if event == "job_info" and record.rule_name in self.waiting:  # type: ignore[attr-defined]
-            self.waiting.remove(record.rule_name)  # type: ignore[attr-defined]
-            self.running[record.jobid] = (record.rule_name, self.clock())  # type: ignore[attr-defined]
-        elif event == "job_finished" and record.job_id in self.running:  # type: ignore[attr-defined]
-            rule, start = self.running.pop(record.job_id)  # type: ignore[attr-defined]
+        said: Any = record  # Snakemake's entries carry attributes that the type of a record does not have
+        event = getattr(said, "event", None)
+        if event == "job_info" and said.rule_name in self.waiting:
+            self.waiting.remove(said.rule_name)
+            self.running[said.jobid] = (said.rule_name, self.clock())
+        elif event == "job_finished" and said.job_id in self.running:
+            rule, start = self.running.pop(said.job_id)
             self.measured.setdefault(rule, []).append(self.clock() - start)
             done = self.total - len(self.waiting) - len(self.running)
             self.say(f"{self.name}: {done} of {self.total} jobs, {duration(self.clock() - self.start)}{self._left()}")
