@@ -40,13 +40,13 @@ def test_a_cut_benchmark_file_reruns_what_reads_it(smoke, tmp_path) -> None:
 @pytest.mark.slow
 def test_a_changed_file_of_a_policy_makes_the_policy_again(clone, tiny_policy) -> None:
     shutil.copytree(tiny_policy, clone / "mine")
-    options = overlay(clone, "mine.yaml", "name: mine\nmatrix: {policies: [p]}\npolicies: {p: {path: mine}}\n")
-    target = ("--", "results/mine/base/p/run.json")
+    options = overlay(clone, "mine.yaml", "name: own_policy\nmatrix: {policies: [p]}\npolicies: {p: {path: mine}}\n")
+    target = ("--", "results/own_policy/base/p/run.json")
     made = snakemake(clone, "--cores", "1", *options, *target)
     assert made.returncode == 0, made.stderr
     assert planned(clone, *options, *target) == {}
     weights = clone / "mine" / "model.safetensors"
-    record = json.loads((clone / "results" / "mine" / "base" / "p" / "run.json").read_text())
+    record = json.loads((clone / "results" / "own_policy" / "base" / "p" / "run.json").read_text())
     assert record["inputs"]["mine/model.safetensors"] == digest_path(weights)
     os.utime(weights, (0, 0))  # an older file, as `cp -p` brings one
     assert planned(clone, *options, *target) == {"base": 1}
