@@ -41,6 +41,15 @@ class Training(Settings):
     micro_batch: AtLeastOne | None = key(None, unit="responses", paper="not stated")
     """Responses per forward pass and device; null: all of a step. Lower the number when memory runs out. It must divide
     the responses of a step. The result changes by rounding only, except with `loss_type: bnpo`."""
+    tokens_per_micro_batch: AtLeastOne | None = key(None, unit="tokens", late=True, trl="tokens_per_micro_batch")
+    """Tokens per forward pass and device, prompts and padding included, in place of `micro_batch`; null: passes have
+    `micro_batch` responses. Memory is then bounded by tokens, and short responses share a pass. A longer response has a
+    pass of its own. The policy must be whole on each device."""
+    length_order: bool = key(True, late=True, trl="length_order")
+    """Whether responses of like length share a forward pass, which is cut to its longest. The result changes by
+    rounding only. Without it every pass is as wide as the longest response of a generation, as in TRL. Responses keep
+    their order where the loss depends on which of them share a pass: with `token_method`, and with `loss_type:
+    bnpo`."""
     learning_rate: Positive = key(0.0001, paper="0.000001 (Table 3)", trl="learning_rate")
     """Learning rate of AdamW. The rate is constant after the warm-up. The tiny policy breaks above about
     0.0003."""
@@ -112,6 +121,12 @@ class Training(Settings):
                 "micro_batch",
                 "prompts_per_step",
                 "rollouts_per_prompt",
+            )
+        if self.micro_batch and self.tokens_per_micro_batch:
+            raise contradiction(
+                "training.micro_batch and training.tokens_per_micro_batch are both set; leave one of them out.",
+                "micro_batch",
+                "tokens_per_micro_batch",
             )
         names = [name.partition(":")[2] for name in self.rewards or []]
         if twice := next((name for name in names if names.count(name) > 1), None):

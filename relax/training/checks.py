@@ -9,6 +9,7 @@ from collections.abc import Sequence, Sized
 from typing import Any
 
 import torch
+from accelerate import Accelerator, DistributedType
 from torch import Tensor, nn
 
 from relax.errors import ConfigError, NumericsError
@@ -76,6 +77,19 @@ def warn_of_length(lengths: Tensor, m: int) -> None:
             "length than about dynamics; take a smaller koopman_dim, or let responses be longer.",
             median,
             2 * m,
+        )
+
+
+def check_token_budget(budget: int | None, accelerator: Accelerator) -> None:
+    """Refuse micro-batches by tokens where every process must make as many passes as the others.
+
+    Raises:
+        ConfigError: the policy is sharded.
+    """
+    if budget is not None and accelerator.distributed_type in (DistributedType.FSDP, DistributedType.DEEPSPEED):
+        raise ConfigError(
+            "tokens_per_micro_batch gives each process a number of passes of its own, which a sharded policy does not "
+            "admit; leave it out and set per_device_train_batch_size, or keep a whole policy on each device."
         )
 
 

@@ -77,9 +77,11 @@ class Exploration:
         self.weight = dictionary.weight.to(self.accelerator.device)
 
     def fit(self, states: list[tuple[Tensor, Tensor]]) -> None:
-        """Fit on (hidden, mask) of the first rollouts of one process; all get its W. Nothing where none has any."""
-        rows = [pair for hidden, mask in states for pair in zip(hidden, mask.bool(), strict=True)]
-        trajectories = [hidden[mask] for hidden, mask in rows if mask.sum() > 1]
+        """Fit on (T, d) states and (T,) masks of the first rollouts of one process; all get its W.
+
+        Nothing where none has any.
+        """
+        trajectories = [hidden[mask.bool()] for hidden, mask in states if mask.sum() > 1]
         found = self.accelerator.gather(torch.tensor([len(trajectories)], device=self.accelerator.device))
         if not found.any():
             return
@@ -310,22 +312,13 @@ class Exploration:
         return objective.exploration_surrogate(values, factor, inputs["relax_weight"])
 
     def _kl(self, mask: Tensor, logps: Tensor, inputs: dict[str, Any], group_size: int, step_batch: int) -> Tensor:
-        kl = objective.trajectory_kl(logps, inputs["ref_per_token_logps"], mask)
-        gate = inputs["relax_gate"] if "relax_gate" in inputs else torch.ones_like(kl)
-        penalty = objective.kl_penalty(kl, gate, self.args.kl_reduction, group_size, step_batch)
-        there = mask.bool().any(dim=1)
+        gate = inputs["relax_gate"] if "relax_gate" in inputs else logps.new_ones(len(logps))
+        rows = gate.nonzero().squeeze(1)  # of the others the reference has not been asked
+        kl = objective.trajectory_kl(logps[rows], inputs["ref_per_token_logps"][rows], mask[rows])
+        there = mask[rows].bool().any(dim=1)
         if there.any():
             self.note("kl", kl.detach()[there].mean().item())
+        kl = kl.new_zeros(len(gate)).index_copy(0, rows, kl)
+        penalty = objective.kl_penalty(kl, gate, self.args.kl_reduction, group_size, step_batch)
         self.note("relax/kl", penalty.detach().item())
         return penalty
-
-
-def first_rows(chunks: list[tuple[Tensor, Tensor]], rows: int) -> list[tuple[Tensor, Tensor]]:
-    """The leading chunks that hold the first ``rows`` trajectories (with PEFT the reference's follow)."""
-    seen, kept = 0, []
-    for chunk in chunks:
-        if seen >= rows:
-            break
-        kept.append(chunk)
-        seen += len(chunk[0])
-    return kept

@@ -111,6 +111,16 @@ class Pictures:
             batch.pop(name, None)
         batch[ROW] = torch.tensor([row[ROW] for row in inputs], device=batch["prompt_ids"].device)
 
+    @staticmethod
+    def there(batch: Batch) -> bool:
+        """Whether a batch has images, made anew or TRL's own."""
+        return ROW in batch or Pictures.stay(batch)
+
+    @staticmethod
+    def stay(batch: Batch) -> bool:
+        """Whether images are in a batch, whose rows are then not to be parted."""
+        return any(name in batch for name in (*FOLLOWS, *OTHERS))
+
     def of(self, batch: Batch) -> dict[str, Any]:
         """What the model takes beside the tokens of a micro-batch.
 

@@ -12,12 +12,14 @@ from trl import GRPOConfig
 
 from relax.config.latent import DictionaryFit
 from relax.config.methods import Method
+from relax.config.training import Training
 from relax.errors import ConfigError
 from relax.settings import Settings, sentences
 
 #: The keys of the configuration that are also fields of :class:`ReLaXConfig`, by their names.
 _KEYS = {**Method.model_fields, **DictionaryFit.model_fields}
 _KEYS["dictionary_objective"] = _KEYS["objective"]
+_KEYS |= {name: Training.model_fields[name] for name in ("length_order", "tokens_per_micro_batch")}
 
 
 def _values(name: str) -> tuple[str, ...]:
@@ -103,6 +105,19 @@ class ReLaXConfig(GRPOConfig):
         ),
     )
     dynamic_sampling_rounds: int = field(default=10, metadata=_help("dynamic_sampling_rounds"))
+    length_order: bool = field(
+        default=True,
+        metadata=_help(
+            "length_order", "Without it and with `alpha` and `beta` 0 the trainer is GRPOTrainer bit for bit."
+        ),
+    )
+    tokens_per_micro_batch: int | None = field(
+        default=None,
+        metadata=_help(
+            "tokens_per_micro_batch",
+            "`per_device_train_batch_size` is then the responses that are divided up, all of a step for example.",
+        ),
+    )
 
     def __post_init__(self) -> None:
         if isinstance(self.xi, str):  # a number too comes as text from a command line
@@ -136,6 +151,22 @@ class ReLaXConfig(GRPOConfig):
     def own_kl(self) -> bool:
         """Whether the KL is one of :mod:`relax.training.objective`, which then stands in place of TRL's."""
         return self.beta != 0 and self.kl_term != "trl"
+
+    @property
+    def gates_reference(self) -> bool:
+        """Whether the reference is asked only for the responses that the adaptive KL holds back."""
+        return self.own_kl and self.kl_term == "adaptive"
+
+    @property
+    def shares_rows(self) -> str | None:
+        """What makes the loss of a micro-batch depend on which responses share it; None where nothing does."""
+        reasons = {
+            f"token_method {self.token_method!r}": self.token_method != "none",
+            "loss_type 'bnpo'": self.loss_type == "bnpo",
+            "top_entropy_quantile": self.top_entropy_quantile < 1,
+            "the entropy bonus": bool(self.entropy_coef) or self.use_adaptive_entropy,
+        }
+        return next((reason for reason, holds in reasons.items() if holds), None)
 
 
 # Every field is described once, by its help.
@@ -207,6 +238,14 @@ def _check_terms(args: ReLaXConfig) -> None:
 
 
 def _check_sampling(args: ReLaXConfig) -> None:
+    if args.tokens_per_micro_batch is not None and (args.shares_rows or not args.length_order):
+        reason = (
+            "length_order is off" if not args.length_order else f"the loss under {args.shares_rows} depends on which do"
+        )
+        raise ConfigError(
+            f"tokens_per_micro_batch chooses which responses share a micro-batch, but {reason}; "
+            "set per_device_train_batch_size alone."
+        )
     updates = args.steps_per_generation * args.num_iterations / args.gradient_accumulation_steps
     if args.token_method == "kl_cov" and updates <= 1:
         raise ConfigError(

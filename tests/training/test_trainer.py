@@ -37,7 +37,10 @@ def test_without_its_terms_it_is_trl_bit_for_bit(tiny_policy: Path, tmp_path: Pa
     runs = {}
     for kind, options in (
         (GRPOTrainer, {}),
-        (ReLaXTrainer, {"alpha": 0.0, "kl_mode": "none", "dictionary": save_dictionary(tmp_path)}),
+        (
+            ReLaXTrainer,
+            {"alpha": 0.0, "kl_mode": "none", "dictionary": save_dictionary(tmp_path), "length_order": False},
+        ),
     ):
         made = trainer(tiny_policy, tmp_path / kind.__name__, kind, max_steps=5, beta=0.0, **common, **options)
         made.train()
