@@ -12,7 +12,7 @@ from relax.training import length_order
 from tests.training.trainer_fixture import Scripted, relative_error, save_dictionary, trainer
 
 #: Of two groups of four, and of four; the longest is four times the mean.
-HEAVY = [12, 2, 3, -1, 2, 5, 2, 1]
+HEAVY = (12, 2, 3, -1, 2, 5, 2, 1)
 
 
 def rows_of(lengths: list[tuple[int, int]]) -> tuple[torch.Tensor, torch.Tensor]:
@@ -54,13 +54,13 @@ def test_processes_are_dealt_as_many_rows_and_nearly_as_many_tokens() -> None:
 class Plain(GRPOTrainer):
     """TRL's trainer on the responses of :class:`Scripted`."""
 
-    lengths = [HEAVY]
+    lengths = (HEAVY,)
     _generate_single_turn = Scripted._generate_single_turn
     gradient = Scripted.gradient
 
 
 class Heavy(Scripted):
-    lengths = [HEAVY]
+    lengths = (HEAVY,)
     asked: int = 0
 
     def _get_per_token_logps_and_entropies(self, model: Any, input_ids: torch.Tensor, *given: Any, **seen: Any) -> Any:
@@ -115,8 +115,8 @@ def test_the_rows_of_a_step_are_in_the_order_of_their_length(tiny_policy: Path, 
     made = trainer(tiny_policy, tmp_path, Heavy, alpha=1.0, beta=0.0, dictionary=save_dictionary(tmp_path), **given)
     made.gradient()
     counts = [batch["completion_mask"].sum(1).tolist() for batch in made._buffered_inputs]
-    steps = [sum(counts[:2], []), sum(counts[2:], [])]
+    steps = [[*counts[0], *counts[1]], [*counts[2], *counts[3]]]
     assert all(step == sorted(step, reverse=True) for step in steps)
-    assert sorted(sum(steps, [])) == sorted(abs(length) for length in HEAVY)
+    assert sorted([*steps[0], *steps[1]]) == sorted(abs(length) for length in HEAVY)
     made = trainer(tiny_policy, tmp_path, Heavy, alpha=1.0, beta=0.0, loss_type="bnpo", **given)
     assert not made._orders
