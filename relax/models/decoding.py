@@ -1,4 +1,4 @@
-"""A loop for transformers' ``generate`` that computes nothing it throws away: equal prompts once, ended rows no more."""
+"""A loop for transformers' ``generate`` that reads a prompt once for all its responses, and ended responses no more."""
 
 import copy
 from collections.abc import Callable, Mapping
@@ -98,11 +98,12 @@ def decode(
     logits, model_kwargs = _read_prompts(model, input_ids, model_kwargs)
     length = width
     while True:
-        scores = logits_processor(tokens[rows, :length], logits)
+        # transformers names types of tensors that torch's functions do not return
+        scores = logits_processor(tokens[rows, :length], logits)  # type: ignore[arg-type]
         chosen = _choose(scores, rows, batch, bool(generation_config.do_sample))
         tokens[rows, length] = torch.where(writing[rows], chosen, tokens[rows, length]) if padded else chosen
         length += 1
-        writing &= ~stopping_criteria(tokens[:, :length], None)  # type: ignore[arg-type]
+        writing &= ~stopping_criteria(tokens[:, :length], None)
         left = int(writing.sum())
         if not left:
             return tokens[:, :length].contiguous()
@@ -159,7 +160,7 @@ def _choose(scores: Tensor, rows: Tensor, batch: int, sampled: bool) -> Tensor:
 
 def _selectable(model_kwargs: dict[str, Any]) -> bool:
     """Whether rows of the cache can be chosen: layers of other kinds hold states that choosing leaves as they are."""
-    layers = getattr(model_kwargs.get("past_key_values"), "layers", None)
+    layers = getattr(model_kwargs.get("past_key_values"), "layers", [])
     return bool(layers) and all(type(layer) in (DynamicLayer, DynamicSlidingWindowLayer) for layer in layers)
 
 
