@@ -43,7 +43,8 @@ class StopWords(StoppingCriteria):
         writing = ~ended & (responses[:, -1] != self.tokenizer.pad_token_id)
         responses = responses.cpu()
         for row in writing.nonzero().squeeze(1).tolist():
-            if row in self.found or any(word in self._text(responses[row, -self.window :]) for word in self.words):
+            recent = self._text(responses[row, -self.window :])
+            if row in self.found or any(word in recent for word in self.words):
                 self.found.add(row)
                 ended[row] = self._is_certain(self._text(responses[row]))
 
