@@ -263,7 +263,7 @@ class Passes(ExactResume):
         if not self.args.length_order:
             return super()._generate_single_turn(*given, **named)
         policy: Any = self.accelerator.unwrap_model(self.model)
-        plain = policy.generate
+        plain, own = policy.generate, vars(policy).get("generate")
 
         def generate(*args: Any, **asked: Any) -> Any:
             return plain(*args, **asked, custom_generate=None if args else loop_for(policy, asked))
@@ -273,6 +273,8 @@ class Passes(ExactResume):
             return super()._generate_single_turn(*given, **named)
         finally:
             del policy.generate
+            if own is not None:  # somebody else's
+                policy.generate = own
 
     def _prepare_inputs(self, generation_batch: Rows | Batch) -> Batch:
         before = self._buffered_inputs
