@@ -12,7 +12,8 @@ from tests.conftest import REPOSITORY
 
 @pytest.mark.long
 @pytest.mark.parametrize(
-    ("name", "least"), [("koopman", 10), ("training", 6), ("grading", 4), ("images", 1), ("generation", 1)]
+    ("name", "least"),
+    [("koopman", 10), ("training", 6), ("grading", 4), ("images", 1), ("generation", 1), ("analysis", 6)],
 )
 def test_the_benchmark_runs_and_writes_its_numbers(tmp_path: Path, name: str, least: int) -> None:
     command = [sys.executable, f"benchmarks/{name}.py", "--quick", "--out", str(tmp_path / "bench.json")]
@@ -27,4 +28,4 @@ def test_the_benchmark_runs_and_writes_its_numbers(tmp_path: Path, name: str, le
         assert line["name"] in ended.stdout
         assert line["value"] is not None or line["detail"]["skipped"]
     on_gpu = any(line["name"].startswith("GPU") for line in written["results"])
-    assert on_gpu == (name not in ("grading", "images", "generation"))
+    assert on_gpu == (name not in ("grading", "images", "generation", "analysis"))
