@@ -14,6 +14,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from difflib import get_close_matches
 from functools import cache, partial
+from importlib import metadata
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -184,6 +185,16 @@ def _library() -> Any:
             "what envs/reasoning-gym.lock names (docs/problems.md)."
         ) from error
     return reasoning_gym
+
+
+def library_version() -> str:
+    """The version of the library.
+
+    Raises:
+        MachineError: it is not installed, or a package that it needs is not.
+    """
+    _library()
+    return metadata.version(NAME)
 
 
 def _said(error: Exception) -> str:
