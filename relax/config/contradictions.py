@@ -96,9 +96,9 @@ def _held_out(experiment: Experiment) -> Iterator[Fault]:
             if getattr(asked, key) is not None and asks_held_out(asked.task):
                 yield (
                     [["benchmarks", name, key], ["benchmarks", name, "task"]],
-                    f"benchmarks.{name}.{key} is not read, as the task {asked.task} asks the held-out problems of data; "
-                    "leave it out, hold a file out with data.files[].held_out, or name a task with questions of its "
-                    "own.",
+                    f"benchmarks.{name}.{key} is not read, as the task {asked.task} asks the held-out problems of "
+                    "data; leave it out, hold a file out with data.files[].held_out, or name a task with questions of "
+                    "its own.",
                 )
 
 

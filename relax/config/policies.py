@@ -136,8 +136,8 @@ class Hub(Settings):
     def _is_no_path(self) -> Self:
         if "://" in self.repo:
             raise contradiction(
-                f"{{key}}.repo is {self.repo!r}, expected a name on the hub such as owner/model; write the name without "
-                "the address.",
+                f"{{key}}.repo is {self.repo!r}, expected a name on the hub such as owner/model; write the name "
+                "without the address.",
                 "repo",
             )
         if self.repo.startswith(("/", ".", "~")) or self.repo.count("/") > 1:
