@@ -5,6 +5,7 @@ import gc
 import json
 import os
 import platform
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -85,6 +86,8 @@ def main(
 ) -> None:
     """The command line of a benchmark: run everything on one thread, print the table, write the JSON.
 
+    The exit code is 1 where a target was missed.
+
     Args:
         about: the benchmark's docstring.
         sizes: the full ones and the quick ones; a quick run judges nothing, targets are for the full sizes.
@@ -108,3 +111,5 @@ def main(
     if arguments.out:
         content = {"machine": described, "quick": arguments.quick, "sizes": chosen, "results": results}
         atomic_write(arguments.out, json.dumps(content, indent=1) + "\n")
+    if any(r["met"] is False for r in results):
+        sys.exit(1)

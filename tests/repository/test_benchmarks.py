@@ -11,7 +11,9 @@ from tests.conftest import REPOSITORY
 
 
 @pytest.mark.long
-@pytest.mark.parametrize(("name", "least"), [("koopman", 10), ("training", 6), ("grading", 4), ("images", 1)])
+@pytest.mark.parametrize(
+    ("name", "least"), [("koopman", 10), ("training", 6), ("grading", 4), ("images", 1), ("step", 14)]
+)
 def test_the_benchmark_runs_and_writes_its_numbers(tmp_path: Path, name: str, least: int) -> None:
     command = [sys.executable, f"benchmarks/{name}.py", "--quick", "--out", str(tmp_path / "bench.json")]
     ended = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=300, check=False)
@@ -24,4 +26,4 @@ def test_the_benchmark_runs_and_writes_its_numbers(tmp_path: Path, name: str, le
         assert {"name", "value", "target", "met", "detail"} == line.keys()
         assert line["name"] in ended.stdout
         assert line["value"] is not None or line["detail"]["skipped"]
-    assert any(line["name"].startswith("GPU") for line in written["results"]) == (name not in ("grading", "images"))
+    assert any(line["name"].startswith("GPU") for line in written["results"]) == (name in ("koopman", "training"))
