@@ -170,7 +170,10 @@ def gradients(folder: Path, sizes: Sizes = SMALL) -> list[Result]:
 
 
 def memory(sizes: Sizes) -> list[Result]:
-    """Peak of a step above what is held before, in a process for each trainer."""
+    """Peak of a step above what is held before, in a process for each trainer.
+
+    The step has the eight longest responses alone: its widest micro-batch decides, which is the same.
+    """
     peaks = {}
     # What is freed goes back to the system at once, or the next peak would hide in what is kept.
     environment = os.environ | {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "0"}
@@ -191,7 +194,7 @@ def memory_probe(sizes: Sizes) -> int:
     """Bytes at the peak of a step."""
 
     def step(sizes: Sizes) -> Callable[[], Seconds]:
-        bench = Bench(sizes, lengths(sizes), Path(folder))
+        bench = Bench(sizes, sorted(lengths(sizes))[-GROUP:], Path(folder))
         if sizes["arm"] == "by tokens":
             return bench.by_tokens().step
         return bench.trainer(TRL if sizes["arm"] == "trl" else ReLaX).step

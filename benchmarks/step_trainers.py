@@ -118,7 +118,8 @@ class Bench:
         self.optimizer = torch.optim.AdamW(self.policy.parameters(), lr=rate)
         self.dictionary = str(folder / "dictionary.safetensors")
         Dictionary.random(sizes["d"], sizes["m"]).save(self.dictionary)
-        width = max(len(row["prompt"]) for row in prompts())
+        self.prompts = prompts()[: len(lengths) // GROUP]
+        width = max(len(row["prompt"]) for row in self.prompts)
         #: Tokens of a micro-batch of the longest responses.
         self.tokens = MICRO * (width + max(lengths))
         # What a response that has ended is filled up with is the end token, which counts once.
@@ -134,7 +135,7 @@ class Bench:
         own = {**TERMS, "dictionary": self.dictionary} if ours else {"beta": 0.0}
         standard = {
             "output_dir": str(self.folder), "use_cpu": not self.sizes["cuda"], "bf16": self.sizes["cuda"], "seed": 1,
-            "per_device_train_batch_size": micro, "gradient_accumulation_steps": PROMPTS * GROUP // micro,
+            "per_device_train_batch_size": micro, "gradient_accumulation_steps": len(self.lengths) // micro,
             "num_generations": GROUP, "max_completion_length": max(self.lengths), "max_steps": 1, "logging_steps": 1,
             "save_strategy": "no", "report_to": "none", "disable_tqdm": True, "gradient_checkpointing": False,
             "generation_kwargs": {"suppress_tokens": [tokenizer.eos_token_id]},
@@ -143,7 +144,7 @@ class Bench:
             model=self.policy,
             reward_funcs=lambda completions, **_: [float(i % 2) for i in range(len(completions))],
             args=(ReLaXConfig if ours else GRPOConfig)(**{**standard, **own, **options}),
-            train_dataset=Dataset.from_list(prompts()),
+            train_dataset=Dataset.from_list(self.prompts),
             processing_class=tokenizer,
             optimizers=(self.optimizer, None),
         )
@@ -155,4 +156,4 @@ class Bench:
 
     def by_tokens(self) -> Timed:
         """ReLaXTrainer with micro-batches of as many tokens as the longest responses fill."""
-        return self.trainer(ReLaX, PROMPTS * GROUP, tokens_per_micro_batch=self.tokens)
+        return self.trainer(ReLaX, len(self.lengths), tokens_per_micro_batch=self.tokens)
