@@ -21,7 +21,7 @@ help:
 	@echo "make container       build the image relax:cpu with docker, podman or buildah (containers/README.md)"
 	@echo "make test-container  build and run the images for real (root, a quarter of an hour; docs/containers.md)"
 	@echo "make test-slurm  what goes wrong on a cluster, on a real Slurm started here (root; about half an hour on two cores)"
-	@echo "make bench   speed and memory of relax.koopman, a training step and the grader against targets (minutes, one thread)"
+	@echo "make bench   speed and memory of relax.koopman, a training step, generation and the grader against targets (minutes, one thread)"
 	@echo "make check   format and lint (ruff, snakefmt, snakemake --lint), types (mypy)"
 	@echo "make docs    build the documentation as a site in docs/_build/; any warning is an error (a minute)"
 	@echo "make report  the demo as one page for a reviewer, results/demo/snakemake-report.html"
@@ -74,11 +74,12 @@ test-slurm: setup
 	@echo "test-slurm: pytest -m slurm_trouble, about half an hour on two cores"
 	@python -m pytest -m slurm_trouble
 
-# A missed target does not keep the others from being measured.
 bench: setup
-	@code=0; for name in koopman training step grading images; do \
-		python benchmarks/$$name.py --out results/bench/$$name.json || code=1; \
-	done; python benchmarks/dry_run.py || code=1; exit $$code
+	@missed=0; \
+	for name in koopman training step generation grading images; do \
+	  python benchmarks/$$name.py --out results/bench/$$name.json || missed=1; \
+	done; \
+	python benchmarks/dry_run.py && exit $$missed
 
 check: setup
 	ruff check .

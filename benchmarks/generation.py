@@ -1,16 +1,19 @@
-"""What generation costs on a CPU: relax.models.decoding against transformers' own loop, ratios within one run.
+"""What generation costs on a CPU: the loop of relax.models.decoding against transformers' own, ratios within one run.
 
     python benchmarks/generation.py --out results/bench/generation.json
 
-A batch of 64 responses, eight to each of eight prompts, whose lengths are those of ``lengths.json``: they were drawn
-from a lognormal, and the longest is four times the mean. A response ends after as many tokens, whatever the policy
-writes, which has random weights and the sizes of SmolLM2-135M. The same for the answers of ``relax generate`` against
-lm-eval's ``hf``. One thread, CPU time, the smallest of several repeats taken in turns. ``--quick`` runs small sizes: it
-shows that the benchmark works.
+A batch has 64 responses, whose lengths are those of ``lengths.json``. They were drawn from a lognormal, and the longest
+is four times the mean. A response ends after so many tokens, whatever the policy writes; the policy has random weights
+and the sizes of SmolLM2-135M. The rollouts are eight to each of eight prompts, sampled; against them stands the same
+call of ``generate`` with transformers' loop. The answers of a benchmark are one to each of 64 prompts, greedy, as
+``relax generate`` has them made; against them stands lm-eval's ``hf``. One thread, CPU time, the smallest of several
+repeats taken in turns. ``--quick`` runs small sizes: it shows that the benchmark works.
 """
 
 import json
+import logging
 import os
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,13 +22,20 @@ from typing import Any
 os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = "1"
 
 import torch
-from common import Result, in_turns, result
+from common import Result, in_turns, main, result
+from lm_eval.models.huggingface import HFLM
+from random_policy import END, LENGTHS, PAD, Ended, model
 from torch import Tensor
-from transformers import LlamaConfig, LlamaForCausalLM, StoppingCriteria, StoppingCriteriaList
+from transformers import LlamaForCausalLM, StoppingCriteriaList
+from transformers.utils import logging as transformers_logging
 
+from relax.evaluation.backends import HuggingFace
+from relax.evaluation.response import instances
 from relax.models.decoding import loop_for
+from relax.models.policy import load_policy
+from relax.models.scratch import make_tokenizer
 
-#: layers, d, heads, heads of keys and values, width of the MLP, vocabulary; tokens of a prompt, R, share of the lengths.
+#: layers, d, heads, heads of keys and values, width of the MLP, vocabulary, tokens of a prompt, R; lengths are divided.
 FULL = {
     "layers": 30, "d": 576, "heads": 9, "kv_heads": 3, "mlp": 1536, "vocabulary": 49152, "prompt": 40, "R": 8,
     "shorter": 1, "repeats": 3,
@@ -35,34 +45,11 @@ QUICK = {
     "repeats": 1,
 }  # fmt: skip
 Sizes = dict[str, Any]
-LENGTHS = Path(__file__).with_name("lengths.json")
-PAD, END = 0, 1
-
-
-class Ended(StoppingCriteria):
-    """Ends each row after its own number of tokens."""
-
-    def __init__(self, lengths: list[int], width: int) -> None:
-        self.ends = width + torch.tensor(lengths)
-
-    def __call__(self, input_ids: Tensor, scores: Any, **_: Any) -> Tensor:
-        return input_ids.shape[1] >= self.ends
 
 
 def lengths(sizes: Sizes) -> list[int]:
     """Tokens of each response."""
     return [max(1, length // sizes["shorter"]) for length in json.loads(LENGTHS.read_text())]
-
-
-def model(sizes: Sizes) -> LlamaForCausalLM:
-    """A random policy."""
-    torch.manual_seed(0)
-    config = LlamaConfig(
-        vocab_size=sizes["vocabulary"], hidden_size=sizes["d"], num_hidden_layers=sizes["layers"],
-        num_attention_heads=sizes["heads"], num_key_value_heads=sizes["kv_heads"], intermediate_size=sizes["mlp"],
-        max_position_embeddings=2048, tie_word_embeddings=True, pad_token_id=PAD, eos_token_id=END, bos_token_id=None,
-    )  # fmt: skip
-    return LlamaForCausalLM(config).eval()
 
 
 def prompts(sizes: Sizes) -> dict[str, Tensor]:
@@ -76,42 +63,85 @@ def prompts(sizes: Sizes) -> dict[str, Tensor]:
     return {"input_ids": ids, "attention_mask": (ids != PAD).long()}
 
 
-def sampling(policy: LlamaForCausalLM, sizes: Sizes) -> dict[str, Callable[[], Tensor]]:
-    """A batch of rollouts as TRL asks for it, by either loop."""
-    own = lengths(sizes)
-    inputs = prompts(sizes)
+def timed(work: dict[str, Callable[[], list[Any]]], repeats: int) -> tuple[dict[str, float], dict[str, Any]]:
+    """Seconds of each piece of work, and how many of its responses are the same; `relax` is one of the two."""
+    written: dict[str, list[Any]] = {}
+
+    def kept(name: str) -> Callable[[], None]:
+        return lambda: written.update({name: work[name]()})
+
+    seconds = in_turns(repeats, **{name: kept(name) for name in work})
+    one, other = written.values()
+    same = sum(a == b for a, b in zip(one, other, strict=True))
+    return seconds, {"responses": len(one), "the_same": same, **{f"{name}_s": took for name, took in seconds.items()}}
+
+
+def rollouts(policy: LlamaForCausalLM, sizes: Sizes) -> Result:
+    """A batch of rollouts as TRL asks for it."""
+    own, inputs = lengths(sizes), prompts(sizes)
     asked: dict[str, Any] = {
         **inputs, "max_new_tokens": max(own), "do_sample": True, "temperature": 1.0, "top_k": 0, "top_p": 1.0,
         "suppress_tokens": [END], "stopping_criteria": StoppingCriteriaList([Ended(own, inputs["input_ids"].shape[1])]),
     }  # fmt: skip
+    loop = loop_for(policy, asked)
+    assert loop is not None
 
-    def generate(loop: Callable[..., Tensor] | None) -> Tensor:
+    def sampled(by: Callable[..., Tensor] | None) -> list[list[int]]:
         torch.manual_seed(0)
-        return policy.generate(**asked, custom_generate=loop)
+        return policy.generate(**asked, custom_generate=by).tolist()
 
-    ours = loop_for(policy, asked)
-    assert ours is not None
-    return {"transformers": lambda: generate(None), "relax": lambda: generate(ours)}
-
-
-def rollouts(policy: LlamaForCausalLM, sizes: Sizes) -> Result:
-    """The batch, and whether both loops write the same tokens."""
-    work = sampling(policy, sizes)
-    written: dict[str, Tensor] = {}
-
-    def kept(name: str) -> None:
-        written[name] = work[name]()
-
-    seconds = in_turns(sizes["repeats"], **{name: lambda name=name: kept(name) for name in work})
+    work = {"relax": lambda: sampled(loop), "transformers": lambda: sampled(None)}
+    seconds, detail = timed(work, sizes["repeats"])
     ratio = seconds["relax"] / seconds["transformers"]
-    same = (written["relax"] == written["transformers"]).all(dim=1)
-    return result(
-        "a batch of rollouts: times transformers' generate",
-        ratio,
-        "<= 0.5",
-        ratio <= 0.5,
-        relax_s=seconds["relax"],
-        transformers_s=seconds["transformers"],
-        rows=len(same),
-        rows_with_the_same_tokens=int(same.sum()),
-    )
+    return result("a batch of rollouts: times transformers' generate", ratio, "<= 0.5", ratio <= 0.5, **detail)
+
+
+def answers(policy: LlamaForCausalLM, sizes: Sizes, folder: Path) -> Result:
+    """The answers to a benchmark's questions, both engines with the same requests."""
+    letters = ["x", *(chr(0x20000 + number) for number in range(sizes["vocabulary"] - 3))]  # one for every token
+    policy.save_pretrained(folder)
+    make_tokenizer("".join(letters)).save_pretrained(folder)
+    own = lengths(sizes)
+    generator = torch.Generator().manual_seed(2)
+    drawn = torch.randint(0, len(letters), (len(own), sizes["prompt"]), generator=generator)
+    questions = ["".join(letters[token] for token in row) for row in drawn.tolist()]
+    asked = {"until": [], "do_sample": False, "temperature": 0.0, "max_gen_toks": max(own), "suppress_tokens": [END]}
+    model, tokenizer = load_policy(folder)
+    theirs = HFLM(pretrained=model, tokenizer=tokenizer, batch_size=len(own))
+    ours = HuggingFace(folder, len(own))
+    for engine in (theirs, ours):
+        engine.model.generate = ending(engine.model.generate, own)
+
+    def lm_eval() -> list[str]:
+        return theirs.generate_until(instances(questions, [asked | {"until": []}] * len(own)), disable_tqdm=True)
+
+    def relax() -> list[str]:
+        return [response.text for response in ours.answer(questions, asked | {"until": []}, [0] * len(own), 0)]
+
+    seconds, detail = timed({"relax": relax, "lm_eval": lm_eval}, sizes["repeats"])
+    ratio = seconds["lm_eval"] / seconds["relax"]
+    return result("answers a second of relax generate: times lm-eval's hf", ratio, ">= 2", ratio >= 2, **detail)
+
+
+def ending(generate: Callable[..., Tensor], own: list[int]) -> Callable[..., Tensor]:
+    """``generate`` whose rows end after their own numbers of tokens."""
+
+    def ended(**asked: Any) -> Tensor:
+        asked["stopping_criteria"].append(Ended(own, asked["input_ids"].shape[1]))
+        return generate(**asked)
+
+    return ended
+
+
+def everything(sizes: Sizes, quick: bool) -> list[Result]:
+    """Every row of the table."""
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
+    logging.getLogger("lm_eval").setLevel(logging.ERROR)
+    policy = model(sizes)
+    with tempfile.TemporaryDirectory() as folder:
+        return [rollouts(policy, sizes), answers(policy, sizes, Path(folder))]
+
+
+if __name__ == "__main__":
+    main(__doc__, (FULL, QUICK), everything, lambda sizes: None)

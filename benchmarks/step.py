@@ -27,7 +27,7 @@ os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = "1"
 
 import torch
 from common import Result, main, peak_above, result
-from generation import LENGTHS
+from random_policy import LENGTHS
 from step_trainers import GROUP, MICRO, PROMPTS, TERMS, TRL, Bench, ReLaX, Seconds, Sizes
 
 #: layers, d, heads, heads of keys and values, width of the MLP, vocabulary, m, times the lengths, turns.

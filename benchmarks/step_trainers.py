@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 from datasets import Dataset
-from generation import Ended, model
+from random_policy import Ended, model
 from torch import Tensor
 from transformers import PrinterCallback
 from trl import GRPOConfig, GRPOTrainer
@@ -124,7 +124,6 @@ class Bench:
         self.tokens = MICRO * (width + max(lengths))
         # What a response that has ended is filled up with is the end token, which counts once.
         ended = Ended([length - 1 for length in lengths], width)
-        ended.ends = ended.ends.to(self.policy.device)
         self.policy.generate = partial(self.policy.generate, stopping_criteria=[ended])
 
     def trainer(self, kind: type[Timed], micro: int = MICRO, **options: Any) -> Timed:

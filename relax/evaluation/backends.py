@@ -7,7 +7,10 @@ from typing import Any, Protocol
 import torch
 from lm_eval.models.hf_vlms import HFMultimodalLM
 from lm_eval.models.huggingface import HFLM
+from lm_eval.models.utils_hf import MultiTokenEOSCriteria
 from PIL import Image
+from torch import Tensor
+from transformers import StoppingCriteriaList
 
 from relax.config.evaluation import Evaluation
 from relax.data.images import picture
@@ -15,6 +18,8 @@ from relax.data.processor import forbidden_tokens, sees
 from relax.data.prompt import adds_bos
 from relax.errors import ConfigError, DataError, MachineError
 from relax.evaluation.response import Response, instances, marked, unmarked
+from relax.evaluation.stop_words import StopWords
+from relax.models.decoding import loop_for
 from relax.models.policy import end_tokens, load_policy
 from relax.models.precision import format_here
 
@@ -73,6 +78,18 @@ class HuggingFace(_Tells):
         super().__init__(pretrained=model, tokenizer=tokenizer, batch_size=batch_size)
         self.add_bos_token = adds_bos(self.tokenizer)
         self.know_ends()
+
+    def _model_generate(self, context: Tensor, max_length: int, stop: list[str], **kwargs: Any) -> Tensor:
+        """lm-eval's call of ``generate``, by the loop that leaves ended rows out, and each row ends by itself."""
+        if (loop := loop_for(self.model, kwargs)) is not None:
+            words = StopWords(self.tokenizer, stop, context.shape[1])
+
+            def by_row(model: Any, input_ids: Tensor, stopping_criteria: StoppingCriteriaList, **more: Any) -> Tensor:
+                own = [criterion for criterion in stopping_criteria if not isinstance(criterion, MultiTokenEOSCriteria)]
+                return loop(model, input_ids, stopping_criteria=StoppingCriteriaList([*own, words]), **more)
+
+            kwargs["custom_generate"] = by_row
+        return super()._model_generate(context, max_length, stop, **kwargs)
 
     def answer(
         self,

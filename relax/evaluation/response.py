@@ -7,6 +7,8 @@ from lm_eval.api.instance import Instance
 
 #: Between a response and its ending, on the way through lm-eval, which hands on text alone.
 MARK = "\x1e"
+#: The ending is written in characters of Unicode's private use, from this one on, among which no stop word is found.
+PRIVATE = 0xE000
 
 
 class Response(NamedTuple):
@@ -25,7 +27,7 @@ class Response(NamedTuple):
 
 def marked(text: str, tokens: int, finish: str) -> str:
     """A response as it travels through lm-eval."""
-    return f"{text}{MARK}{tokens}{MARK}{finish}"
+    return f"{text}{MARK}{_shifted(str(tokens), PRIVATE)}{MARK}{_shifted(finish, PRIVATE)}"
 
 
 def unmarked(text: str) -> Response:
@@ -35,7 +37,13 @@ def unmarked(text: str) -> Response:
     number of tokens not known (0).
     """
     parts = text.rsplit(MARK, 2)
-    return Response(parts[0], int(parts[1]), parts[2]) if len(parts) == 3 else Response(text, 0, "stop")
+    if len(parts) < 3:
+        return Response(text, 0, "stop")
+    return Response(parts[0], int(_shifted(parts[1], -PRIVATE)), _shifted(parts[2], -PRIVATE))
+
+
+def _shifted(text: str, by: int) -> str:
+    return "".join(chr(ord(character) + by) for character in text)
 
 
 def instances(prompts: Sequence[str], kwargs: Sequence[dict[str, Any]]) -> list[Instance]:

@@ -15,6 +15,7 @@ from relax.data.processor import forbidden_tokens, image_inputs, pictures, rende
 from relax.data.prompt import PLAIN, render
 from relax.errors import DataError, NumericsError
 from relax.files import atomic_write
+from relax.models.decoding import loop_for
 from relax.models.policy import Processing, check_tokens, end_tokens
 from relax.progress import Progress
 from relax.reading import read_json_lines
@@ -79,26 +80,27 @@ def sample(
     progress = Progress(label, len(prompts), unit="responses")
     rollouts: list[Rollout] = []
     for start in range(0, len(prompts), batch):
-        asked = prompts[start : start + batch]
-        inputs = _inputs(model, processing, [p for p, _ in asked], prompt)
-        check_tokens(model, inputs["input_ids"], f"{label}, prompts from {asked[0][0].id!r} on")
+        part = prompts[start : start + batch]
+        inputs = _inputs(model, processing, [p for p, _ in part], prompt)
+        check_tokens(model, inputs["input_ids"], f"{label}, prompts from {part[0][0].id!r} on")
         width = inputs["input_ids"].shape[1]
-        tick = _Tick(progress, len(rollouts), len(asked) / max_response_length, width)
+        tick = _Tick(progress, len(rollouts), len(part) / max_response_length, width)
+        asked: dict[str, Any] = {
+            **inputs,
+            "max_new_tokens": max_response_length,
+            "do_sample": True,
+            "temperature": temperature,
+            "top_p": 1.0,
+            "top_k": 0,
+            "repetition_penalty": 1.0,
+            "pad_token_id": tokenizer.pad_token_id,
+            "eos_token_id": ends or None,
+            "suppress_tokens": forbidden or None,
+            "stopping_criteria": StoppingCriteriaList([tick]),
+        }
         with _finite(label):
-            output = generator.generate(
-                **inputs,
-                max_new_tokens=max_response_length,
-                do_sample=True,
-                temperature=temperature,
-                top_p=1.0,
-                top_k=0,
-                repetition_penalty=1.0,
-                pad_token_id=tokenizer.pad_token_id,
-                eos_token_id=ends or None,
-                suppress_tokens=forbidden or None,
-                stopping_criteria=StoppingCriteriaList([tick]),
-            )
-        for (problem, k), tokens, mask in zip(asked, output, inputs["attention_mask"], strict=True):
+            output = generator.generate(**asked, custom_generate=loop_for(model, asked))
+        for (problem, k), tokens, mask in zip(part, output, inputs["attention_mask"], strict=True):
             response_ids = _until_end(tokens[width:].tolist(), ends)
             rollouts.append(
                 Rollout(

@@ -1,4 +1,4 @@
-"""A loop for transformers' ``generate`` that computes nothing it throws away: equal prompts once, ended rows no more."""
+"""A loop for transformers' ``generate`` that reads a prompt once for all its responses, and ended responses no more."""
 
 import copy
 from collections.abc import Callable, Mapping
@@ -97,21 +97,23 @@ def decode(
     writing = torch.ones(batch, dtype=torch.bool, device=input_ids.device)
     logits, model_kwargs = _read_prompts(model, input_ids, model_kwargs)
     length = width
-    while True:
-        scores = logits_processor(tokens[rows, :length], logits)
-        chosen = _choose(scores, rows, batch, bool(generation_config.do_sample))
-        tokens[rows, length] = torch.where(writing[rows], chosen, tokens[rows, length]) if padded else chosen
-        length += 1
-        writing &= ~stopping_criteria(tokens[:, :length], None)  # type: ignore[arg-type]
-        left = int(writing.sum())
-        if not left:
-            return tokens[:, :length].contiguous()
-        if leave and left <= LEAVE_AT * len(rows):
-            kept = writing[rows].nonzero().squeeze(1)
-            rows = rows[kept]
-            model_kwargs = _select(model_kwargs, kept)
-        inputs = model.prepare_inputs_for_generation(tokens[rows, :length], next_sequence_length=1, **model_kwargs)
-        logits, model_kwargs = _forward(model, inputs, model_kwargs)
+    with model._optimize_model_for_decode():  # experts have a way of their own for single tokens on a GPU
+        while True:
+            # transformers names types of tensors that torch's functions do not return
+            scores = logits_processor(tokens[rows, :length], logits)  # type: ignore[arg-type]
+            chosen = _choose(scores, rows, batch, bool(generation_config.do_sample))
+            tokens[rows, length] = torch.where(writing[rows], chosen, tokens[rows, length]) if padded else chosen
+            length += 1
+            writing &= ~stopping_criteria(tokens[:, :length], None)
+            left = int(writing.sum())
+            if not left:
+                return tokens[:, :length].contiguous()
+            if leave and left <= LEAVE_AT * len(rows):
+                kept = writing[rows].nonzero().squeeze(1)
+                rows = rows[kept]
+                model_kwargs = _select(model_kwargs, kept)
+            inputs = model.prepare_inputs_for_generation(tokens[rows, :length], next_sequence_length=1, **model_kwargs)
+            logits, model_kwargs = _forward(model, inputs, model_kwargs)
 
 
 def _read_prompts(model: Any, input_ids: Tensor, model_kwargs: dict[str, Any]) -> tuple[Tensor, dict[str, Any]]:
@@ -159,7 +161,7 @@ def _choose(scores: Tensor, rows: Tensor, batch: int, sampled: bool) -> Tensor:
 
 def _selectable(model_kwargs: dict[str, Any]) -> bool:
     """Whether rows of the cache can be chosen: layers of other kinds hold states that choosing leaves as they are."""
-    layers = getattr(model_kwargs.get("past_key_values"), "layers", None)
+    layers = getattr(model_kwargs.get("past_key_values"), "layers", [])
     return bool(layers) and all(type(layer) in (DynamicLayer, DynamicSlidingWindowLayer) for layer in layers)
 
 

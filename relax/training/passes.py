@@ -17,6 +17,7 @@ from trl.trainer.utils import use_adapter
 
 from relax.errors import NumericsError
 from relax.latent.states import completion_states
+from relax.models.decoding import loop_for
 from relax.training import checks, length_order
 from relax.training.dynamic_sampling import Batch, Rows, take_rows
 from relax.training.exact_resume import ExactResume
@@ -33,6 +34,8 @@ class Passes(ExactResume):
     ref_model: nn.Module | None
     #: Whether the rows of a generation are ordered by length.
     _orders: bool = False
+    #: Whether a pass scores its completions.
+    _scores: bool = True
     _listener: Listener | None = None
     _listens_to: nn.Module | None = None
 
@@ -102,7 +105,9 @@ class Passes(ExactResume):
         order, logps, entropies = [], [], []
         for rows in self._shared_passes(attention_mask, logits_to_keep, batch_size):
             part = length_order.cut(input_ids[rows], attention_mask[rows], logits_to_keep, self._counts_no_padding)
-            output, mask = self._cut_pass(model, part, rows, listener)
+            # The policy's pass for the weights of Eq. 11 is there for its hidden states alone.
+            asked = None if self._scores else torch.zeros_like(part.attention[:, -part.keep :]).bool()
+            output, mask = self._cut_pass(model, part, rows, listener, asked)
             order.append(rows)
             logps.append(self._at_tokens(output.log_probs, mask, logits_to_keep))
             if compute_entropy:
@@ -126,13 +131,15 @@ class Passes(ExactResume):
         return getattr(self._backbone().config.get_text_config(), "rope_parameters", None) is not None
 
     def _cut_pass(
-        self, model: nn.Module, part: length_order.Cut, rows: Tensor, listener: Listener | None
+        self, model: nn.Module, part: length_order.Cut, rows: Tensor, listener: Listener | None, asked: Tensor | None
     ) -> tuple[Any, Tensor]:
-        """TRL's fused head over one pass; what it scores is (1, tokens), and where they are (B, T)."""
-        mask = part.attention[:, -part.keep :].bool()
-        asked = mask
-        if not mask.any():  # TRL's head takes at least one token
-            asked = torch.zeros_like(mask)
+        """TRL's fused head over one pass; what it scores is (1, tokens), and where they are (B, T).
+
+        Args:
+            asked: (B, T) tokens to score, or None for all of the completions.
+        """
+        asked = part.attention[:, -part.keep :].bool() if asked is None else asked
+        if not asked.any():  # TRL's head takes at least one token
             asked[0, 0] = True
 
         def hook(output: Any) -> None:
@@ -185,8 +192,22 @@ class Passes(ExactResume):
 
     # Passes over a generation batch ---------------------------------------------------------------
 
+    def _hear_policy(self, batch: Batch, listener: Listener) -> None:
+        """Hand over the hidden states of a generation batch's completions; nobody asks for log-probabilities."""
+        self._scores = False
+        try:
+            with torch.no_grad():
+                self._pass_over(
+                    self.model,
+                    batch,
+                    torch.arange(len(batch["prompt_ids"]), device=batch["prompt_ids"].device),
+                    listener,
+                )
+        finally:
+            self._scores = True
+
     def _pass_over(self, model: nn.Module, batch: Batch, rows: Tensor, listener: Listener | None = None) -> Tensor:
-        """Log-probabilities (len(rows), C) of some rows under a model, without gradient of its own.
+        """Log-probabilities (len(rows), C) of some rows of a generation batch under a model.
 
         With images in chunks of a micro-batch, for which they are made anew.
         """
@@ -236,7 +257,22 @@ class Passes(ExactResume):
         with use_adapter(policy, adapter_name="ref" if "ref" in policy.peft_config else None):
             yield self.model
 
-    # The order of a generation ----------------------------------------------------------------------
+    # A generation, and its order ----------------------------------------------------------------------
+
+    def _generate_single_turn(self, *given: Any, **named: Any) -> tuple[Any, Any]:
+        if not self.args.length_order:
+            return super()._generate_single_turn(*given, **named)
+        policy: Any = self.accelerator.unwrap_model(self.model)
+        plain = policy.generate
+
+        def generate(*args: Any, **asked: Any) -> Any:
+            return plain(*args, **asked, custom_generate=None if args else loop_for(policy, asked))
+
+        policy.generate = generate  # TRL calls it by this name
+        try:
+            return super()._generate_single_turn(*given, **named)
+        finally:
+            del policy.generate
 
     def _prepare_inputs(self, generation_batch: Rows | Batch) -> Batch:
         before = self._buffered_inputs

@@ -151,8 +151,8 @@ class ReLaXTrainer(Passes):
             start, before = time.perf_counter(), self._dsd_seconds
             devices = [self.accelerator.device] if self.accelerator.device.type == "cuda" else []
             # A dropout in the pass must not change what TRL draws after it.
-            with torch.no_grad(), torch.random.fork_rng(devices):
-                self._pass_over(self.model, batch, torch.arange(len(counts), device=counts.device), listen)
+            with torch.random.fork_rng(devices):
+                self._hear_policy(batch, listen)
             self._dsd_seconds = before + time.perf_counter() - start
         order = torch.cat([rows for *_, rows in heard]).argsort()
         if first:

@@ -12,7 +12,8 @@ from tests.conftest import REPOSITORY
 
 @pytest.mark.long
 @pytest.mark.parametrize(
-    ("name", "least"), [("koopman", 10), ("training", 6), ("grading", 4), ("images", 1), ("step", 14)]
+    ("name", "least"),
+    [("koopman", 10), ("training", 6), ("step", 14), ("grading", 4), ("images", 1), ("generation", 1)],
 )
 def test_the_benchmark_runs_and_writes_its_numbers(tmp_path: Path, name: str, least: int) -> None:
     command = [sys.executable, f"benchmarks/{name}.py", "--quick", "--out", str(tmp_path / "bench.json")]
@@ -26,4 +27,5 @@ def test_the_benchmark_runs_and_writes_its_numbers(tmp_path: Path, name: str, le
         assert {"name", "value", "target", "met", "detail"} == line.keys()
         assert line["name"] in ended.stdout
         assert line["value"] is not None or line["detail"]["skipped"]
-    assert any(line["name"].startswith("GPU") for line in written["results"]) == (name in ("koopman", "training"))
+    on_gpu = any(line["name"].startswith("GPU") for line in written["results"])
+    assert on_gpu == (name in ("koopman", "training"))

@@ -1,4 +1,4 @@
-"""TRL's private names that relax/training/trainer.py wraps: a sentence about each that has moved."""
+"""TRL's private names that the trainer wraps: a sentence about each that has moved."""
 
 import inspect
 import re
@@ -6,13 +6,24 @@ import re
 import pytest
 from transformers import Trainer
 from trl import GRPOTrainer
+from trl.trainer.utils import add_fused_lm_head
 
 from tests.conftest import REPOSITORY
 
 #: Method -> parameters that the override passes on by name or position.
 WRAPPED = {
-    "_get_per_token_logps_and_entropies": ["model", "input_ids", "attention_mask", "logits_to_keep"],
+    "_get_per_token_logps_and_entropies": [
+        "model",
+        "input_ids",
+        "attention_mask",
+        "logits_to_keep",
+        "batch_size",
+        "compute_entropy",
+        "compute_aux_loss",
+    ],
     "_generate_and_score_completions": ["inputs"],
+    "_prepare_inputs": ["generation_batch"],
+    "_generate_single_turn": ["prompt_ids"],
     "_calculate_rewards": ["inputs", "prompts", "completions", "completion_ids_list"],
     "_tokenize_prompts": ["prompts"],
     "_compute_loss": ["model", "inputs"],
@@ -46,6 +57,12 @@ USED = {
     '"old_per_token_logps"': GRPOTrainer._generate_and_score_completions,
     "if self.beta != 0.0": GRPOTrainer._compute_loss,
     "fused_lm_head=True": GRPOTrainer._get_per_token_logps_and_entropies,
+    "shift_labels": add_fused_lm_head,
+    "hidden_states = backbone_outputs.last_hidden_state": add_fused_lm_head,
+    'adapter_name="ref" if "ref" in model.peft_config else None': GRPOTrainer._generate_and_score_completions,
+    "generation_batches = split_tensor_dict(generation_batch": GRPOTrainer._prepare_inputs,
+    "self.aux_loss_enabled": GRPOTrainer._compute_loss,
+    "prompt_completion_ids = unwrapped_model.generate(": GRPOTrainer._generate_single_turn,
     'output["pixel_values"] = forward_kwargs["pixel_values"]': GRPOTrainer._generate_and_score_completions,
     'pixel_values=inputs.get("pixel_values")': GRPOTrainer._compute_loss,
     "save_total_limit=self.args.save_total_limit": Trainer._save_checkpoint,
@@ -57,7 +74,7 @@ USED = {
 @pytest.mark.parametrize("name", WRAPPED)
 def test_a_wrapped_method_is_there_with_its_parameters(name: str) -> None:
     method = getattr(GRPOTrainer, name, None)
-    assert method is not None, f"TRL no longer has GRPOTrainer.{name}; relax/training/trainer.py wraps it."
+    assert method is not None, f"TRL no longer has GRPOTrainer.{name}; ReLaXTrainer wraps it."
     parameters = list(inspect.signature(method).parameters)[1:]
     missing = [p for p in WRAPPED[name] if p not in parameters]
     assert not missing, f"GRPOTrainer.{name} no longer takes {missing}; it takes {parameters}."
@@ -70,8 +87,9 @@ def test_what_the_overrides_rely_on_is_still_said(text: str) -> None:
 
 
 def test_no_other_private_name_is_used() -> None:
-    source = (REPOSITORY / "relax" / "training" / "trainer.py").read_text()
-    own = set(re.findall(r"def (_\w+)|self\.(_\w+)(?::| =)", source))
+    files = ("trainer", "passes", "exact_resume")
+    source = "".join((REPOSITORY / "relax" / "training" / f"{name}.py").read_text() for name in files)
+    own = set(re.findall(r"def (_\w+)|(?:self\.|^    )(_\w+)(?::| =)", source, flags=re.M))
     own_names = {name for pair in own for name in pair if name}
     used = set(re.findall(r"(?:self|super\(\))\.(_[a-z]\w+)", source))
     theirs = {name for name in used if hasattr(GRPOTrainer, name) or hasattr(Trainer, name)} | (used - own_names)
