@@ -30,6 +30,7 @@ class Timed(GRPOTrainer):
     """Adds up the seconds of a step by what they were spent on; generation is handed over unless it ``generates``."""
 
     lengths: list[int]
+    ended: Ended
     generates = False
 
     @contextlib.contextmanager
@@ -43,7 +44,10 @@ class Timed(GRPOTrainer):
     def _generate_single_turn(self, prompt_ids: list, *given: Any, **further: Any) -> tuple[list[list[int]], Any]:
         with self.clock("generation"):
             if self.generates:
-                return super()._generate_single_turn(prompt_ids, *given, **further)
+                self.model.generate = partial(type(self.model).generate, self.model, stopping_criteria=[self.ended])
+                found = super()._generate_single_turn(prompt_ids, *given, **further)
+                self.model.__dict__.pop("generate", None)
+                return found
             generator = torch.Generator().manual_seed(1)
             end, size = self.processing_class.eos_token_id, self.model.config.vocab_size
             drawn = [torch.randint(2, size, (n - 1,), generator=generator).tolist() for n in self.lengths]
@@ -123,8 +127,7 @@ class Bench:
         #: Tokens of a micro-batch of the longest responses.
         self.tokens = MICRO * (width + max(lengths))
         # What a response that has ended is filled up with is the end token, which counts once.
-        ended = Ended([length - 1 for length in lengths], width)
-        self.policy.generate = partial(self.policy.generate, stopping_criteria=[ended])
+        self.ended = Ended([length - 1 for length in lengths], width)
 
     def trainer(self, kind: type[Timed], micro: int = MICRO, **options: Any) -> Timed:
         """A trainer, whose ``train`` is one step."""
@@ -148,7 +151,8 @@ class Bench:
             optimizers=(self.optimizer, None),
         )
         made.remove_callback(PrinterCallback)
-        made.lengths, made.current_gradient_accumulation_steps = self.lengths, made.args.gradient_accumulation_steps
+        made.lengths, made.ended = self.lengths, self.ended
+        made.current_gradient_accumulation_steps = made.args.gradient_accumulation_steps
         if made.ref_model is not None:
             made.ref_model = self.reference = self.reference or made.ref_model
         return made
