@@ -76,7 +76,7 @@ test-slurm: setup
 
 bench: setup
 	@missed=0; \
-	for name in koopman training generation analysis grading images; do \
+	for name in koopman training step generation analysis grading images; do \
 	  python benchmarks/$$name.py --out results/bench/$$name.json || missed=1; \
 	done; \
 	python benchmarks/dry_run.py && exit $$missed

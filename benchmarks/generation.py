@@ -24,8 +24,9 @@ os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = "1"
 import torch
 from common import Result, in_turns, main, result
 from lm_eval.models.huggingface import HFLM
+from random_policy import END, LENGTHS, PAD, Ended, model
 from torch import Tensor
-from transformers import LlamaConfig, LlamaForCausalLM, StoppingCriteria, StoppingCriteriaList
+from transformers import LlamaForCausalLM, StoppingCriteriaList
 from transformers.utils import logging as transformers_logging
 
 from relax.evaluation.backends import HuggingFace
@@ -44,34 +45,11 @@ QUICK = {
     "repeats": 1,
 }  # fmt: skip
 Sizes = dict[str, Any]
-LENGTHS = Path(__file__).with_name("lengths.json")
-PAD, END = 0, 1
-
-
-class Ended(StoppingCriteria):
-    """Ends each row after its own number of tokens."""
-
-    def __init__(self, lengths: list[int], width: int) -> None:
-        self.ends = width + torch.tensor(lengths)
-
-    def __call__(self, input_ids: Tensor, scores: Any, **_: Any) -> Tensor:
-        return input_ids.shape[1] >= self.ends
 
 
 def lengths(sizes: Sizes) -> list[int]:
     """Tokens of each response."""
     return [max(1, length // sizes["shorter"]) for length in json.loads(LENGTHS.read_text())]
-
-
-def model(sizes: Sizes) -> LlamaForCausalLM:
-    """A random policy."""
-    torch.manual_seed(0)
-    config = LlamaConfig(
-        vocab_size=sizes["vocabulary"], hidden_size=sizes["d"], num_hidden_layers=sizes["layers"],
-        num_attention_heads=sizes["heads"], num_key_value_heads=sizes["kv_heads"], intermediate_size=sizes["mlp"],
-        max_position_embeddings=2048, tie_word_embeddings=True, pad_token_id=PAD, eos_token_id=END, bos_token_id=None,
-    )  # fmt: skip
-    return LlamaForCausalLM(config).eval()
 
 
 def prompts(sizes: Sizes) -> dict[str, Tensor]:

@@ -113,9 +113,17 @@ def losses(sizes: Sizes, folder: Path, arms: Sequence[str] = ARMS) -> dict[str, 
 def measured(one: ReLaXTrainer, inputs: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """DSD of the micro-batch, as a generation batch brings it along."""
     found: dict[str, torch.Tensor] = {}
-    with one._listening(one.model, lambda hidden, mask: found.update(one.exploration.measure(hidden, mask))):
-        one._policy_pass(inputs)
+    with one._listening(one.model, lambda hidden, mask, _: found.update(one.exploration.measure(hidden, mask))):
+        policy_pass(one, inputs)
     return found
+
+
+def policy_pass(one: ReLaXTrainer, inputs: dict[str, torch.Tensor]) -> None:
+    """The log-probabilities of a micro-batch."""
+    tokens, attention = (
+        torch.cat([inputs[f"prompt_{of}"], inputs[f"completion_{of}"]], dim=1) for of in ("ids", "mask")
+    )
+    one._get_per_token_logps_and_entropies(one.model, tokens, attention, inputs["completion_ids"].size(1))
 
 
 def loss(one: GRPOTrainer, inputs: dict[str, torch.Tensor]) -> None:
@@ -130,10 +138,10 @@ def passes(one: ReLaXTrainer, sizes: Sizes) -> dict[str, Callable[[], None]]:
 
     def alone() -> None:
         with torch.no_grad():
-            one._policy_pass(inputs)
+            policy_pass(one, inputs)
 
     def heard() -> None:
-        with one._listening(one.model, lambda hidden, mask: one.exploration.measure(hidden, mask)):
+        with one._listening(one.model, lambda hidden, mask, _: one.exploration.measure(hidden, mask)):
             alone()
 
     return {"pass": alone, "pass_heard": heard}

@@ -1,6 +1,7 @@
 """The benchmark runs and writes what it measured; what it measured is nobody's business here."""
 
 import json
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,15 @@ from tests.conftest import REPOSITORY
 @pytest.mark.long
 @pytest.mark.parametrize(
     ("name", "least"),
-    [("koopman", 10), ("training", 6), ("grading", 4), ("images", 1), ("generation", 1), ("analysis", 6)],
+    [
+        ("koopman", 10),
+        ("training", 6),
+        ("step", 14),
+        ("grading", 4),
+        ("images", 1),
+        ("generation", 1),
+        ("analysis", 6),
+    ],  # fmt: skip
 )
 def test_the_benchmark_runs_and_writes_its_numbers(tmp_path: Path, name: str, least: int) -> None:
     command = [sys.executable, f"benchmarks/{name}.py", "--quick", "--out", str(tmp_path / "bench.json")]
@@ -28,4 +37,18 @@ def test_the_benchmark_runs_and_writes_its_numbers(tmp_path: Path, name: str, le
         assert line["name"] in ended.stdout
         assert line["value"] is not None or line["detail"]["skipped"]
     on_gpu = any(line["name"].startswith("GPU") for line in written["results"])
-    assert on_gpu == (name not in ("grading", "images", "generation", "analysis"))
+    assert on_gpu == (name in ("koopman", "training"))
+
+
+@pytest.mark.parametrize(("gpu", "clock"), [(None, "cpu"), ("a GPU", "wall")])
+def test_the_figure_shows_the_seconds_of_either_trainer(gpu: str | None, clock: str) -> None:
+    rows = [{"name": "other", "detail": {}}]
+    for ratio, trl, relax in ((1, 2.0, 3.0), (4, 8.0, 4.0)):
+        detail = {"ratio": ratio, f"trl_{clock}_s": trl, f"relax_{clock}_s": relax}
+        rows.append({"name": f"step, {ratio}", "detail": detail})
+    draw = runpy.run_path(str(REPOSITORY / "benchmarks" / "step_figure.py"))["draw"]
+    (axes,) = draw({"machine": {"gpu": gpu}, "results": rows}).axes
+    drawn = [line.get_xydata().tolist() for line in axes.lines]
+    assert drawn == [[[1, 2], [4, 8]], [[1, 3], [4, 4]]]
+    assert [text.get_text().split("Trainer")[0] for text in axes.texts] == ["GRPO", "ReLaX"]
+    assert clock in axes.get_ylabel().lower()
