@@ -22,7 +22,7 @@ from tests.conftest import REPOSITORY
         ("images", 1),
         ("generation", 1),
         ("analysis", 6),
-    ],  # fmt: skip
+    ],
 )
 def test_the_benchmark_runs_and_writes_its_numbers(tmp_path: Path, name: str, least: int) -> None:
     command = [sys.executable, f"benchmarks/{name}.py", "--quick", "--out", str(tmp_path / "bench.json")]
