@@ -80,9 +80,12 @@ def check_local_files(experiment: Experiment, paths: Sequence[str | Path] = ()) 
     for name in experiment.matrix.policies:
         policy = experiment.policies[name]
         if policy.path is not None and not Path(policy.path).is_dir():
+            told, gguf = where([["policies", name, "path"]], paths), policy.path.lower().endswith(".gguf")
             raise DataError(
-                f"{where([['policies', name, 'path']], paths)}: {policy.path}: no such folder, expected one with "
-                "config.json and safetensors files; put it there, or name another."
+                f"{told}: {policy.path}: is a GGUF file, expected a policy's folder; write `gguf` in place of `path`."
+                if gguf and Path(policy.path).is_file()
+                else f"{told}: {policy.path}: no such folder, expected one with config.json and safetensors files; "
+                "put it there, or name another."
             )
         named += [(["policies", name, "gguf"], policy.gguf)] if policy.gguf is not None else []
     for key, path in named:

@@ -106,13 +106,17 @@ def apply_template(processing: Any, turns: list[dict[str, Any]], **options: Any)
     except TemplateSyntaxError as error:
         folder = getattr(processing, "tokenizer", processing).name_or_path
         raise DataError(
-            f"{folder}: its chat template is broken (line {error.lineno}: {error.message}); make or copy this policy "
-            "again."
+            f"{folder}: its chat template is broken (line {error.lineno}: {str(error.message).rstrip('.')}); make or "
+            "copy this policy again."
         ) from error
     except TemplateError as error:
+        # A conversation of the problem's turn alone has neither of the two: what is left is another policy.
+        keys = {"system": "prompt.system", "assistant": "prompt.shots"}
+        asked = [key for role, key in keys.items() if any(turn["role"] == role for turn in turns)]
+        leave = f"leave {' and '.join(asked)} out, or " if asked else ""
         raise ConfigError(
-            f"prompt: the policy's chat template refuses these turns ({error}); leave prompt.system out, or take a "
-            "policy whose template knows it."
+            f"prompt: the policy's chat template refuses these turns ({error}); {leave}take a policy whose template "
+            "knows them."
         ) from error
 
 

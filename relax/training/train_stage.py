@@ -262,8 +262,9 @@ def _series(history: list[dict[str, Any]], names: Mapping[str, str] = SERIES) ->
     for entry in history:
         if "grad_norm" not in entry:  # TRL's closing summary; the reward stands on steps that generated
             continue
-        row = {names[name]: float(value) for name, value in entry.items() if name in names}
-        row |= {name: float(value) for name, value in entry.items() if name.startswith(OWN)}
+        known = {name: value for name, value in entry.items() if value is not None}  # None: no completion was scored
+        row = {names[name]: float(value) for name, value in known.items() if name in names}
+        row |= {name: float(value) for name, value in known.items() if name.startswith(OWN)}
         rows.append({"step": entry["step"], **row})
     return rows
 

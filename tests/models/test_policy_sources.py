@@ -241,6 +241,10 @@ def test_slurm_jobs_grow_with_the_weights_of_a_file(tmp_path: Path) -> None:
             {"hub": {"repo": "a/b/c.gguf", "revision": "unpinned", "parameters": 1}},
             "write `gguf: a/b/c.gguf` in place of",
         ),
+        (
+            {"path": "empty.gguf"},
+            "empty.gguf: is a GGUF file, expected a policy's folder; write `gguf` in place of `path`",
+        ),
         ({"path": "none", "gguf": "none.gguf"}, "policies.p has path and gguf, expected one of them"),
     ],
 )
@@ -256,3 +260,22 @@ def test_a_policy_that_is_not_there_is_one_sentence(
     assert said in terminal.splitlines()[-1]
     assert "Traceback" not in terminal
     assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_named_as_a_repository_is_told_whether_it_is_pinned_or_not(
+    relax: Relax, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "lab" / "mine").mkdir(parents=True)
+    for revision, code in (("unpinned", 2), ("a" * 40, 4)):
+        entry = {"hub": {"repo": "lab/mine", "revision": revision, "parameters": 1}}
+        options = ("--configfile", *configuration(tmp_path, entry), "--policy", "p", "--out", tmp_path / "out")
+        ended, terminal = relax("base", *options)
+        assert (ended, terminal.count("\n")) == (code, 1), terminal
+        assert "a folder of that name is here, but `repo` is a name on the hub" in terminal
+
+
+def test_a_policy_is_placed_without_words_of_the_libraries(tiny_policy: Path, relax: Relax, tmp_path: Path) -> None:
+    files = configuration(tmp_path, {"path": str(copy_of(tiny_policy, tmp_path / "mine"))})
+    ended, terminal = relax("base", "--configfile", *files, "--policy", "p", "--out", tmp_path / "out")
+    assert (ended, terminal) == (0, "")

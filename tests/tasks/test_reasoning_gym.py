@@ -6,12 +6,14 @@ import inspect
 import json
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
 import pytest
 
 from relax import config
+from relax.cluster.doctor import _library
 from relax.data.data_stage import make_problems
 from relax.data.problem_files import read_problems
 from relax.errors import ConfigError, DataError, MachineError
@@ -29,6 +31,7 @@ needs_library = [
     pytest.mark.reasoning_gym,
     pytest.mark.skipif(MISSING, reason="reasoning-gym is not installed; `make test-reasoning-gym` brings it"),
 ]
+GYM = {"data": {"source": "reasoning-gym"}}
 SUM = {"name": "chain_sum", "weight": 1, "subset": None, "settings": {"min_terms": 3, "max_terms": 3}}
 
 
@@ -141,6 +144,21 @@ def test_every_verifier_that_runs_a_response_as_code_is_refused() -> None:
             running.add(name)
     assert running - set(reasoning_gym.EXECUTE) <= {"bitwise_arithmetic"}  # evaluates its own problem alone
     assert set(reasoning_gym.EXECUTE) <= running
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_the_doctor_looks_for_the_library(there: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "reasoning_gym", SimpleNamespace() if there else None)
+    monkeypatch.setattr(reasoning_gym.metadata, "version", {"reasoning-gym": "0.1.25"}.__getitem__)
+    other, asked = (config.load([BASE]), config.check(config.merge(config.load([BASE]).recorded(), GYM)))
+    assert list(_library(other)) == []
+    (found,) = _library(asked)
+    assert str(found) == (
+        "ok       reasoning-gym 0.1.25 makes and checks the problems"
+        if there
+        else "fault    data.source is reasoning-gym, which needs the Python package reasoning_gym; install what "
+        "envs/reasoning-gym.lock names (docs/problems.md)"
+    )
 
 
 @with_library

@@ -77,6 +77,12 @@ def test_the_record_keeps_the_first_as_the_reward_and_the_users_others_by_their_
     assert kept("rewards: [mine:slow, 'relax.training.rewards:correctness']") == {"reward": 1, "reward/correctness": 2}
 
 
+def test_a_step_without_a_scored_response_has_no_reward_in_the_records() -> None:
+    """TRL logs NaN where a function scores no completion of a step, and the log of transformers says None."""
+    history = [{"step": 1, "grad_norm": 1.0, "rewards/correctness/mean": None, "relax/term": 0.5}]
+    assert _series(history, {"rewards/correctness/mean": "reward"}) == [{"step": 1, "relax/term": 0.5}]
+
+
 def test_one_that_is_awaited_stays_one(own_folder: Path) -> None:
     (own_folder / "mine.py").write_text(REWARDS)
     function = checked_reward(own_reward("mine:slow"), "slow")

@@ -359,6 +359,21 @@ def test_a_chat_template_that_is_cut_or_refuses(template: str, kind: type, words
     assert kind is ConfigError or str(tiny_policy) in str(refusal.value)
 
 
+def test_a_chat_template_that_refuses_names_the_keys_whose_turns_it_was_given(tiny_policy: Path) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(tiny_policy)
+    tokenizer.chat_template = "{{ raise_exception('no') }}"
+    shots = [{"problem": "12:", "response": "=3", "subset": None}]
+    for changed, said in (
+        ({}, "(no); take a policy whose template knows them."),
+        ({"system": "Add."}, "leave prompt.system out, or take"),
+        ({"shots": shots}, "leave prompt.shots out, or take"),
+        ({"system": "Add.", "shots": shots}, "leave prompt.system and prompt.shots out, or take"),
+    ):
+        with pytest.raises(ConfigError) as refusal:
+            render(tokenizer, "1234:", {"chat_template": True, "system": None, "thinking": False, **changed})
+        assert said in str(refusal.value)
+
+
 def test_an_image_that_is_cut_within_its_header(tmp_path: Path) -> None:
     (tmp_path / "cut.png").write_bytes(b"\x89PNG\r\n")
     question = Question("q1", "What?", ("1",), "q1", images=(tmp_path / "cut.png",))
