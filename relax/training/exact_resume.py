@@ -75,6 +75,10 @@ class ExactResume(GRPOTrainer):
         # After a resume in several processes accelerate's layers hide the sampler from its own set_epoch.
         if self._order is not None:
             self._order.set_epoch(kwargs["epoch"])
+        if 0 < self.args.max_steps <= self.state.global_step:
+            # Killed after the last step: transformers asks only after a further one whether that was the last.
+            self.control.should_training_stop = True
+            return None
         return super()._run_epoch(*args, **kwargs)
 
     def _save_rng_state(self, output_dir: str) -> None:

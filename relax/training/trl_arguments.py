@@ -5,6 +5,7 @@ import os
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import fields
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +18,15 @@ from trl.rewards import get_soft_overlong_punishment
 from relax.config.faults import nearest, shown
 from relax.config.methods import Method
 from relax.config.stage_settings import TrainSettings
-from relax.errors import ConfigError
+from relax.errors import ConfigError, MachineError
 from relax.models.precision import format_here
 from relax.reading import read_json_object, reading
 from relax.settings import Settings
 from relax.training.relax_config import ReLaXConfig
 from relax.training.rewards import boxed_format, own_reward
 
-#: Where TRL is installed.
-TRL = Path(trl.__file__).parent
+#: Where TRL is installed, and the libraries that it hands its arguments on to.
+LIBRARIES = Path(trl.__file__).parents[1]
 #: Words for the kinds of most arguments of TRL.
 _KINDS = {int: "a whole number", float: "a number such as 1.0e-3", bool: "true or false", str: "a text"}
 #: The reward where the configuration names none.
@@ -101,7 +102,8 @@ def passed_on(method: Method) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def refusals_told(method: Method) -> Iterator[None]:
-    """Within the block TRL may refuse a value that a method passes on; TRL looks at some of them at the first step.
+    """Within the block TRL, or a library that it hands arguments on to, may refuse a value that a method passes on;
+    some of them are looked at in the first step.
 
     Raises:
         ConfigError: it did.
@@ -110,7 +112,7 @@ def refusals_told(method: Method) -> Iterator[None]:
         yield
     except ValueError as error:
         raised_in = Path(traceback.extract_tb(error.__traceback__)[-1].filename)
-        if not method.trl or TRL not in raised_in.parents:
+        if not method.trl or LIBRARIES not in raised_in.parents:
             raise
         names = ", ".join(method.trl)
         raise ConfigError(f"TRL refuses what `trl` of the method passes on ({names}): {error}") from error
@@ -131,6 +133,7 @@ def trainer_arguments(settings: TrainSettings, seed: int, folder: Path, dictiona
     Raises:
         ConfigError: batches that do not divide, a method that contradicts itself, or one that passes on what TRL does
             not take.
+        MachineError: vLLM is to generate and is not installed.
         DataError: the initial policy's DSD, which a percentile needs, cannot be read.
     """
     training, method = settings.training, settings.method
@@ -143,6 +146,11 @@ def trainer_arguments(settings: TrainSettings, seed: int, folder: Path, dictiona
         )
     accumulation = batch // (micro * devices)
     vllm = training.rollouts != "transformers"
+    if vllm and find_spec("vllm") is None:
+        raise MachineError(
+            f"training.rollouts is {training.rollouts}, but vLLM is not installed; set up with `envs/setup.sh cuda`, "
+            "or set it to transformers."
+        )
     chosen = {
         "top_k": 0,
         "repetition_penalty": 1.0,

@@ -164,7 +164,7 @@ def test_public_names() -> None:
     from relax import koopman
 
     assert relax.ReLaXConfig.__mro__[1].__name__ == "GRPOConfig"
-    assert relax.ReLaXTrainer.__mro__[1].__name__ == "GRPOTrainer"
+    assert "GRPOTrainer" in [base.__name__ for base in relax.ReLaXTrainer.__mro__]
     with pytest.raises(AttributeError, match="no attribute 'ReLax'"):
         _ = relax.ReLax
     names = [

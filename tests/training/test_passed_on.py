@@ -11,7 +11,7 @@ from trl import GRPOConfig, GRPOTrainer
 from relax import ReLaXConfig, ReLaXTrainer, cli, config
 from relax.config import passed_on as names
 from relax.config.methods import Method
-from relax.errors import ConfigError
+from relax.errors import ConfigError, MachineError
 from relax.training.trl_arguments import passed_on, refusals_told, trainer_arguments
 from tests.conftest import REPOSITORY
 from tests.training.trainer_fixture import save_dictionary, trainer, weights
@@ -20,7 +20,7 @@ DEMO = REPOSITORY / "config" / "config.yaml"
 SMALL = """
 training:
   {steps: 4, prompts_per_step: 2, rollouts_per_prompt: 4, updates_per_generation: 2, warmup_steps: 0,
-   max_response_length: 12, learning_rate: 1.0e-2}
+   max_response_length: 12, learning_rate: 1.0e-2, length_order: false}
 """
 
 
@@ -138,5 +138,19 @@ def test_a_value_that_trl_looks_at_during_training_is_one_sentence_too(tiny_poli
         refusals_told(method),
     ):
         made.train()
+    # A value that TRL hands on to transformers, which refuses it when it generates.
+    further = Method(trl={"top_k": -5})
+    made = trainer(tiny_policy, tmp_path, args=arguments(tmp_path, "{trl: {top_k: -5}}"))
+    with pytest.raises(ConfigError, match=r"^TRL refuses what `trl` .* \(top_k\): "), refusals_told(further):
+        made.train()
     with pytest.raises(ValueError, match=r"^somebody else's$"), refusals_told(method):
         raise ValueError("somebody else's")
+
+
+def test_vllm_that_is_not_installed_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("relax.training.trl_arguments.find_spec", {"vllm": None}.get)
+    overlay = tmp_path / "mine.yaml"
+    overlay.write_text("training: {rollouts: vllm-colocate}\n")
+    settings = config.train_settings(config.load([DEMO, overlay]), "grpo")
+    with pytest.raises(MachineError, match=r"^training.rollouts is vllm-colocate, but vLLM is not installed; set up"):
+        trainer_arguments(settings, 3, tmp_path / "run", tmp_path)

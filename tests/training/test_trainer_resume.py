@@ -25,6 +25,7 @@ METHODS = sorted(config.load([DEMO]).methods)
         ("middle of the rollout buffer", {"steps_per_generation": 2}, 3),
         ("several iterations", {"num_iterations": 2}, 3),
         ("a later epoch", {"max_steps": 36}, 34),
+        ("nothing is left to train", {}, 6),
     ],
 )
 def test_a_resumed_run_ends_with_the_same_weights(
@@ -44,6 +45,9 @@ def test_a_resumed_run_ends_with_the_same_weights(
     straight.train()
     resumed = trainer(tiny_policy, tmp_path / "run", **full)
     resumed.train(resume_from_checkpoint=str(tmp_path / "run" / f"checkpoint-{resume}"))
+    assert resumed.state.global_step == full["max_steps"]
+    steps = [row["step"] for row in resumed.state.log_history if "grad_norm" in row]
+    assert steps == list(range(1, full["max_steps"] + 1))
     expected = weights(straight.model)
     for parameter, value in weights(resumed.model).items():
         assert torch.equal(value, expected[parameter]), f"{name}: {parameter}"
