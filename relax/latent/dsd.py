@@ -74,6 +74,12 @@ def analyse_model(
     prompts = read_prompts(prompts_file, settings["chat"])
     answers = None if responses_file is None else read_responses(responses_file, prompts)
     given = None if dictionary_file is None else Dictionary.load(dictionary_file)
+    count = len(prompts) * settings["samples"]
+    if given is None and answers is None and count < 2 * HELD_OUT:
+        raise DataError(
+            f"{prompts_file}: {len(prompts)} prompts with {settings['samples']} samples each are {count} responses; "
+            f"a dictionary is fitted on {2 * HELD_OUT} at least: give more prompts, --samples, or a --dictionary."
+        )
     for name, default in (("koopman_dim", KOOPMAN_DIM), ("position", POSITIONS[0])):
         settings = settings | {name: _agreed(name, settings[name], default, given, dictionary_file)}
     folder = find_model(model_name)
