@@ -21,7 +21,7 @@ help:
 	@echo "make container       build the image relax:cpu with docker, podman or buildah (containers/README.md)"
 	@echo "make test-container  build and run the images for real (root, a quarter of an hour; docs/containers.md)"
 	@echo "make test-slurm  what goes wrong on a cluster, on a real Slurm started here (root; about half an hour on two cores)"
-	@echo "make bench   speed and memory of relax.koopman, a training step, generation and the grader against targets (minutes, one thread)"
+	@echo "make bench   speed and memory of relax.koopman, a training step, generation, analysis and the grader against targets (about an hour, one thread)"
 	@echo "make check   format and lint (ruff, snakefmt, snakemake --lint), types (mypy)"
 	@echo "make docs    build the documentation as a site in docs/_build/; any warning is an error (a minute)"
 	@echo "make report  the demo as one page for a reviewer, results/demo/snakemake-report.html"
@@ -76,7 +76,7 @@ test-slurm: setup
 
 bench: setup
 	@missed=0; \
-	for name in koopman training step generation grading images; do \
+	for name in koopman training step generation analysis grading images; do \
 	  python benchmarks/$$name.py --out results/bench/$$name.json || missed=1; \
 	done; \
 	python benchmarks/dry_run.py && exit $$missed

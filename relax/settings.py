@@ -109,6 +109,29 @@ def _nothing_twice(values: list[Item]) -> list[Item]:
     return values
 
 
+def _is_path(value: str) -> str:
+    if not value.strip() or value[0] in "~$":
+        raise contradiction(
+            f"{{key}} is {value!r}, expected a path as it is; write out what a shell would put in place of ~ and $."
+            if value.strip()
+            else "{key} is empty, expected a path."
+        )
+    return value
+
+
+def _is_text(value: str) -> str:
+    if control := next((sign for sign in value if ord(sign) < 32 and sign not in "\n\r\t"), None):
+        raise contradiction(
+            f"{{key}} holds the control character {control!r}, which YAML reads within double quotes out of LaTeX such "
+            "as \\boxed or \\frac; write single quotes, or none."
+        )
+    return value
+
+
+#: A file or folder on this machine, as it is: nothing expands ``~`` here.
+LocalPath = Annotated[str, AfterValidator(_is_path)]
+#: A text that a policy reads.
+Text = Annotated[str, AfterValidator(_is_text)]
 #: The mark of a number that is kept as it is written, whole or not; bounds stand before it.
 AS_WRITTEN = WrapValidator(_as_written)
 #: Numbers: any, from 0, above 0, from 0 to 1, above 0 up to 1, between 0 and 1.

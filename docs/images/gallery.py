@@ -68,7 +68,6 @@ def measure(name: str) -> dict[str, object]:
     fitted_on = sampled("stories for W", other, 1, STORY) + sampled("answers for W", unsolved, 1, ANSWER)
     how = DictionaryFit(koopman_dim=M, ridge=RIDGE, epochs=200)
     random.Random(SEED).shuffle(fitted_on)
-    dictionary, report = fit_dictionary(model, fitted_on, how, tokenizer, "gallery")
     told_at = {t: sampled(f"stories at temperature {t}", told, 1, STORY, t) for t in TEMPERATURES}
     answers = sampled("answers", solved, SAMPLES, ANSWER)
 
@@ -79,6 +78,8 @@ def measure(name: str) -> dict[str, object]:
             progress.update(len(rows))
         return rows
 
+    moving = [row for row in states(fitted_on, "responses for W") if len(row) > 1]
+    dictionary, report = fit_dictionary(moving, how, "gallery")
     written = {
         kind: altered(told_at[1.0], kind) for kind in ("shuffled tokens", "loop of 10", "loop of 4", "one token")
     }

@@ -11,22 +11,27 @@ from typing import Any
 
 from relax import config as settings
 from relax.cluster.plan import LOCAL, STAGES, PlannedJob, jobs, schedule
-from relax.cluster.resources import needs
+from relax.cluster.resources import grows, needs
 from relax.cluster.site import FOLDER, Site
 from relax.config import Experiment
 from relax.config.benchmarks import find, read_task
-from relax.data.policy_files import billions, gguf_file
+from relax.data.policy_files import billions, gguf_file, size_is_known
 from relax.errors import ConfigError
 from relax.progress import duration
 from relax.reading import read_yaml
 
+#: Rules whose jobs write weights.
+WEIGHTS = ("base", "train")
 #: Bytes of a token of a response as text; English is nearer to 4.
 TEXT_BYTES = 6
 
 
 @dataclass
 class Stage:
-    """Sums over the jobs of a rule; hours, megabytes of memory of the largest, gigabytes of disk."""
+    """Sums over the jobs of a rule; hours, megabytes of memory of the largest, gigabytes of disk.
+
+    They are unknown where they depend on the size of a policy that `relax fetch` has not brought yet.
+    """
 
     jobs: int = 0
     gpus: set[int] = field(default_factory=set)
@@ -38,6 +43,7 @@ class Stage:
     begins: float = float("inf")
     ends: float = 0.0
     measured: int = 0
+    unknown: bool = False
 
 
 def cost(paths: Sequence[Path], gpus: int | None = None, at_once: int | None = None) -> str:
@@ -89,6 +95,8 @@ def cost(paths: Sequence[Path], gpus: int | None = None, at_once: int | None = N
         stage.disk += _disk(loaded, job, responses)
         stage.begins, stage.ends = min(stage.begins, begins), max(stage.ends, ends)
         stage.measured += (job.rule, job.policy) in took
+        if job.policy is not None and not size_is_known(loaded, job.policy):
+            stage.unknown |= job.rule in WEIGHTS or grows(loaded, job.rule)
     room = f"{at_once} jobs at once, {'any number of' if gpus is None else gpus} GPUs"
     return _text(loaded, root, stages, times, room)
 
@@ -157,6 +165,7 @@ def _checkpoints(config: Experiment, times: dict[PlannedJob, tuple[float, float]
 # Text -----------------------------------------------------------------------------------------------
 
 HEAD = ("stage", "jobs", "GPUs each", "time each", "GPU hours", "CPU hours", "memory", "disk", "from", "to")
+UNKNOWN = "unknown"
 KINDS = {"policies": "policy", "methods": "method", "seeds": "seed", "benchmarks": "benchmark"}
 
 
@@ -165,6 +174,8 @@ def _text(
 ) -> str:
     rows = [HEAD, *(_row(rule, stages[rule]) for rule in STAGES)]
     rows.append(_total(list(stages.values()), max(ends for _, ends in times.values())))
+    if any(stage.unknown for stage in stages.values()):  # when a stage begins rests on those before it
+        rows = [HEAD, *((*row[:-2], "", "") for row in rows[1:])]
     widths = [max(len(row[column]) for row in rows) for column in range(len(HEAD))]
     lines = [
         "  ".join(
@@ -193,9 +204,10 @@ def _notes(
         source = f"means of the jobs that have ended in {root}"
         source += f" ({', '.join(measured)}); else {asked}" if len(measured) < len(STAGES) else ""
     checkpoints = _checkpoints(config, times)
-    unknown = [name for name in config.matrix.policies if config.policies[name].wheel and not billions(config, name)]
-    fetched = f" The size of {', '.join(unknown)} is known after `relax fetch`, and is 0 here." if unknown else ""
-    beside = f", and {_gigabytes(checkpoints)} of checkpoints while trainings run" if checkpoints >= 0.05 else ""
+    unknown = [name for name in config.matrix.policies if not size_is_known(config, name)]
+    fetched = f" Unknown: the size of {', '.join(unknown)} is known after `relax fetch`." if unknown else ""
+    shown = checkpoints >= 0.05 and not unknown
+    beside = f", and {_gigabytes(checkpoints)} of checkpoints while trainings run" if shown else ""
     return (
         f"Times: {source}. From and to: {room}, no waiting in the queue, no second attempt. Memory: of the largest "
         f"job. Disk: at most, with every response at full length{beside}.{fetched}"
@@ -209,6 +221,8 @@ def _row(rule: str, stage: Stage) -> tuple[str, ...]:
 
     if rule in LOCAL and not stage.measured:
         return (rule, f"{stage.jobs:,}", *[""] * (len(HEAD) - 2))
+    if stage.unknown:
+        return (rule, f"{stage.jobs:,}", *[UNKNOWN] * 6, "", "")
     gpus, hours = [str(n) for n in sorted(stage.gpus)], [_time(h) for h in sorted(stage.hours)]
     memory = f"{stage.memory / 1000:,.0f} GB" if stage.memory else ""
     sums = (_hours(stage.gpu_hours), _hours(stage.cpu_hours), memory, _gigabytes(stage.disk))
@@ -216,6 +230,8 @@ def _row(rule: str, stage: Stage) -> tuple[str, ...]:
 
 
 def _total(stages: Sequence[Stage], end: float) -> tuple[str, ...]:
+    if any(s.unknown for s in stages):
+        return ("all", f"{sum(s.jobs for s in stages):,}", "", "", *[UNKNOWN] * 2, "", UNKNOWN, "", "")
     count, disk = sum(s.jobs for s in stages), sum(s.disk for s in stages)
     gpu_hours, cpu_hours = sum(s.gpu_hours for s in stages), sum(s.cpu_hours for s in stages)
     return ("all", f"{count:,}", "", "", _hours(gpu_hours), _hours(cpu_hours), "", _gigabytes(disk), "", _time(end))

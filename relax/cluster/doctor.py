@@ -15,10 +15,11 @@ from relax.cluster.resources import disk_gb
 from relax.cluster.site import Site, read_site
 from relax.config import Experiment
 from relax.config.tracking_uri import DATABASES
-from relax.data.policy_files import billions, wheel_file
+from relax.data.policy_files import billions, size_is_known, wheel_file
 from relax.errors import MachineError, RelaxError
 from relax.files import of_the_clone
 from relax.records.record import git_state, masked
+from relax.tasks import reasoning_gym
 
 #: File systems that every node of a cluster may see.
 SHARED = ("nfs", "lustre", "gpfs", "beegfs", "ceph", "fuse", "panfs", "pvfs", "orangefs", "wekafs", "afs", "glusterfs")
@@ -55,6 +56,7 @@ def _findings(config: Experiment, site: Site, root: Path, slurm: bool) -> Iterat
     yield from _disk(config, site, root)
     yield from _snapshots(config)
     yield from _wheels(config)
+    yield from _library(config)
     yield from _tracking(config.tracking.uri or site.mlflow_uri or "")
     if slurm:
         yield from _shared(site)
@@ -113,6 +115,7 @@ def _gpu() -> Iterator[Diagnosis]:
 
 def _disk(config: Experiment, site: Site, root: Path) -> Iterator[Diagnosis]:
     models, checkpoints = disk_gb(config)
+    unknown = [name for name in config.matrix.policies if not size_is_known(config, name)]
     scratch = Path(site.scratch) if site.scratch else None
     if scratch and not (scratch.is_dir() and os.access(scratch, os.W_OK)):
         yield Diagnosis(
@@ -122,7 +125,10 @@ def _disk(config: Experiment, site: Site, root: Path) -> Iterator[Diagnosis]:
     places = [(root, models, "the trained policies"), (scratch or root, checkpoints, "checkpoints of one training")]
     for place, needed, what in places:
         free = shutil.disk_usage(next(path for path in (place, *place.absolute().parents) if path.exists())).free / 1e9
-        if free < needed:
+        if unknown:
+            size = f"how much {what} take is known after `relax fetch`"
+            yield Diagnosis("ok", f"disk: {free:.0f} GB free at {place}, {size}")
+        elif free < needed:
             yield Diagnosis("warning", f"disk: {free:.0f} GB free at {place}, {what} take {needed:.0f} GB", "make room")
         else:
             yield Diagnosis("ok", f"disk: {free:.0f} GB free at {place}, {what} take {needed:.1f} GB")
@@ -159,6 +165,18 @@ def _wheels(config: Experiment) -> Iterator[Diagnosis]:
                 f"{wheel.package} {wheel.version}: its file is not at {file}",
                 "relax fetch with the same --configfile",
             )
+
+
+def _library(config: Experiment) -> Iterator[Diagnosis]:
+    """The library that some problems come from, which the common environment does not have."""
+    if config.data.source != reasoning_gym.NAME:
+        return
+    try:
+        version = reasoning_gym.library_version()
+    except MachineError as error:
+        yield Diagnosis("fault", str(error).rstrip("."))
+        return
+    yield Diagnosis("ok", f"reasoning-gym {version} makes and checks the problems")
 
 
 def _tracking(uri: str) -> Iterator[Diagnosis]:

@@ -40,6 +40,17 @@ def gpus(config: Experiment, rule: str, policy: str) -> int:
     return 2 ** math.ceil(math.log2(max(1.0, size / row.billions_per_gpu)))
 
 
+def grows(config: Experiment, rule: str) -> bool:
+    """Whether a job of the rule asks for more where the policy is larger.
+
+    Args:
+        config: a loaded configuration.
+        rule: of the workflow, a key of ``resources``.
+    """
+    row = _row(config, rule)
+    return bool(row.billions_per_gpu or row.memory_gb_per_billion or row.minutes_per_billion)
+
+
 @dataclass(frozen=True)
 class Placement:
     """Where the processes of a training are.

@@ -99,6 +99,11 @@ def task_file(name: str) -> Path:
     return TASKS / PROBLEMS if name in _own() and not file.exists() else file
 
 
+def asks_held_out(name: str) -> bool:
+    """Whether a benchmark asks the held-out problems of ``data``, by the name of its task."""
+    return task_file(name) == TASKS / PROBLEMS
+
+
 def check_tasks(tasks: Mapping[str, str]) -> None:
     """Refuse benchmarks whose task file does not exist.
 

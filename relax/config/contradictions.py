@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from relax.config.benchmarks import asks_held_out
 from relax.config.faults import nearest
 from relax.paper import printed
 from relax.tasks import TASKS
@@ -24,6 +25,7 @@ def contradictions(experiment: Experiment) -> Iterator[Fault]:
     yield from _names(experiment)
     yield from _paper(experiment)
     yield from _warmups(experiment)
+    yield from _held_out(experiment)
     yield from _updates(experiment)
 
 
@@ -84,6 +86,20 @@ def _warmups(experiment: Experiment) -> Iterator[Fault]:
                 f"policies.{name}.warmup needs demonstrations, and the task {source} has none; leave it out, or take "
                 f"one of {', '.join(known)}.",
             )
+
+
+def _held_out(experiment: Experiment) -> Iterator[Fault]:
+    """Files of questions where the questions are those of ``data``."""
+    for name in experiment.matrix.benchmarks:
+        asked = experiment.benchmarks[name]
+        for key in ("path", "rows"):
+            if getattr(asked, key) is not None and asks_held_out(asked.task):
+                yield (
+                    [["benchmarks", name, key], ["benchmarks", name, "task"]],
+                    f"benchmarks.{name}.{key} is not read, as the task {asked.task} asks the held-out problems of "
+                    "data; leave it out, hold a file out with data.files[].held_out, or name a task with questions of "
+                    "its own.",
+                )
 
 
 def _updates(experiment: Experiment) -> Iterator[Fault]:

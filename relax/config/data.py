@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import Field, create_model, field_validator, model_validator
 
-from relax.settings import Count, Settings, contradiction, key
+from relax.settings import Count, Settings, Text, contradiction, key
 from relax.tasks import TASKS
 from relax.tasks.file import DataFile
 from relax.tasks.hub import DataSet
@@ -30,9 +30,10 @@ class CommonData(Settings):
     problem is put in five drawings. For `hub` and `file` the held-out problems are taken out of the training problems,
     the same ones whatever the order of the rows; where a file has `held_out: true`, its problems are held out, and the
     number is not read."""
-    instruction: str | None = key(None, paper="not stated")
+    instruction: Text | None = key(None, paper="not stated")
     """Text put below every problem of a data set of the hub or a file, on a line of its own. The problems of `visual`,
-    `elementary` and `reasoning-gym` get it too; those of the other tasks, whose checks know the whole prompt, do not.
+    `elementary` and `reasoning-gym` get it too. `noisy-sum`, `answer-prior` and `countdown` refuse it, since their
+    checks know the whole prompt.
     The tasks of the benchmarks say "Please reason step by step, and put your final answer within \\boxed{}."; a policy
     that is to box should be trained with the same words."""
     datasets: list[DataSet] = key([])
@@ -50,6 +51,13 @@ class CommonData(Settings):
             raise contradiction("data.source is hub, but data.datasets names no data set.", "source", "datasets")
         if self.source == "file" and not self.files:
             raise contradiction("data.source is file, but data.files names no file.", "source", "files")
+        if self.instruction is not None and TASKS[self.source].verify is not None:
+            raise contradiction(
+                f"data.instruction is not read by the task {self.source}, whose check knows the whole prompt; leave it "
+                "out.",
+                "instruction",
+                "source",
+            )
         if self.files and all(file.held_out for file in self.files):
             raise contradiction("every file is held out, and none is left to train on.", "files")
         return self
@@ -86,10 +94,10 @@ else:
 class Shot(Settings):
     """A worked example, shown as two turns of a conversation before the problem's turn."""
 
-    problem: Annotated[str, Field(min_length=1)]
+    problem: Annotated[Text, Field(min_length=1)]
     """Text of the example's problem, the user's turn. It is shown as it is: where `data.instruction` stands below the
     problems, write it here too."""
-    response: Annotated[str, Field(min_length=1)]
+    response: Annotated[Text, Field(min_length=1)]
     """The worked response, the policy's turn. Let it work the answer out step by step and end as a right response must,
     with the answer in a box where the grader looks for one."""
     subset: str | None = None
@@ -110,7 +118,7 @@ class Prompt(Settings):
     chat_template: bool = key(False, paper="not stated")
     """Whether the problem becomes the user's turn of the policy's chat template. False takes the problem as it is, for
     base models. A policy without a template is refused."""
-    system: str | None = key(None, paper="not stated")
+    system: Text | None = key(None, paper="not stated")
     """System turn of the chat template. It needs `chat_template: true`."""
     shots: list[Shot] = key([], late=True, paper="not stated")
     """Worked examples, the same in training, analysis and evaluation. They need `chat_template: true`. A policy that

@@ -5,7 +5,7 @@ from typing import Literal, Self
 from pydantic import model_validator
 
 from relax.config.own_code import OwnFunction
-from relax.settings import AtLeastOne, Count, PositiveShare, Settings, contradiction, key
+from relax.settings import AtLeastOne, Count, LocalPath, PositiveShare, Settings, contradiction, key
 
 
 class Evaluation(Settings):
@@ -38,7 +38,7 @@ class AskedBenchmark(Settings):
     without `.yaml`, or the path of a YAML file. The name of a task of relax/tasks, such as `noisy_sum`, means
     `held-out` too. [docs/benchmarks.md](../docs/benchmarks.md) lists the files,
     and [docs/develop-examples.md](../docs/develop-examples.md) has a file of one's own."""
-    path: str | None = None
+    path: LocalPath | None = None
     """JSON lines or Parquet file with the columns of the task's data set; null: the data set of the hub. A CSV file
     does too."""
     rows: AtLeastOne | None = key(None, unit="questions")

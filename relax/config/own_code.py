@@ -93,10 +93,10 @@ def load(name: str) -> Callable[..., Any]:
         if not isinstance(error.obj, type(sys)) or error.name != function:
             raise _unusable(name, file, error) from error
         raise ConfigError(f"{name}: {file} has no function {function!r}; define it there, or name another.") from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # a program without a guard ends the process when it is imported
         raise _unusable(name, file, error) from error
     if not callable(found):
-        raise ConfigError(f"{name}: {function!r} in {file} is a {type(found).__name__}, expected a function.")
+        raise ConfigError(f"{name}: {function!r} in {file} is of type {type(found).__name__}, expected a function.")
     return found
 
 
@@ -131,15 +131,15 @@ def blamed(what: str, name: str) -> Iterator[None]:
         yield
     except RelaxError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ConfigError(f"the {what} {name} failed with {_raised(error, source_of(name))}; mend it.") from error
 
 
-def _unusable(name: str, file: Path, error: Exception) -> ConfigError:
+def _unusable(name: str, file: Path, error: BaseException) -> ConfigError:
     return ConfigError(f"{name}: {file} cannot be imported: {_raised(error, file)}; mend the file.")
 
 
-def _raised(error: Exception, file: Path | None) -> str:
+def _raised(error: BaseException, file: Path | None) -> str:
     """What was raised, and in which line of the user's file, in a few words."""
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(file)]
     if isinstance(error, SyntaxError):

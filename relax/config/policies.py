@@ -8,6 +8,7 @@ from relax.settings import (
     AS_WRITTEN,
     AtLeastOne,
     Count,
+    LocalPath,
     Positive,
     ProperShare,
     Revision,
@@ -133,6 +134,12 @@ class Hub(Settings):
 
     @model_validator(mode="after")
     def _is_no_path(self) -> Self:
+        if "://" in self.repo:
+            raise contradiction(
+                f"{{key}}.repo is {self.repo!r}, expected a name on the hub such as owner/model; write the name "
+                "without the address.",
+                "repo",
+            )
         if self.repo.startswith(("/", ".", "~")) or self.repo.count("/") > 1:
             kind = "gguf" if self.repo.lower().endswith(".gguf") else "path"
             raise contradiction(
@@ -153,7 +160,7 @@ class Wheel(Settings):
     file: Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.+-]*(/[A-Za-z0-9_][A-Za-z0-9_.+-]*)*\.gguf$")]
     """Path of the GGUF file inside the wheel, with forward slashes."""
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
-    """SHA-256 of the file, of 64 hexadecimal digits. Another content is refused."""
+    """SHA-256 of the file, of 64 hexadecimal digits in small letters. Another content is refused."""
 
 
 class SupervisedSteps(Settings):
@@ -194,10 +201,10 @@ class Policy(Settings):
     is a Qwen2.5-VL one and the demonstrations are those of the visual task (`data.visual`)."""
     hub: Hub | None = key(None, late=True)
     """A pinned snapshot of the hub: a causal language model, or one that takes images too."""
-    path: str | None = key(None, late=True)
+    path: LocalPath | None = key(None, late=True)
     """A folder on this machine in the layout of the hub: `config.json`, safetensors files and a tokenizer. The record
     of `relax base` keeps the hash of each file that is read, and a changed file makes the pipeline run again."""
-    gguf: str | None = key(None, late=True)
+    gguf: LocalPath | None = key(None, late=True)
     """A GGUF file on this machine. `relax base` writes its weights in float32, with the tokenizer, the end token and
     the chat template of the file. The architecture must be one that transformers reads, and the tokenizer a byte-level
     BPE one with a known pre-tokenizer."""

@@ -135,6 +135,13 @@ class Training(Settings):
                 "another name.",
                 "rewards",
             )
+        if self.reward_weights is not None and not names:
+            raise contradiction(
+                "training.reward_weights weighs the functions of training.rewards, and there are none; leave it out, "
+                "or name functions.",
+                "reward_weights",
+                "rewards",
+            )
         if self.reward_weights is not None and len(self.reward_weights) != len(names):
             raise contradiction(
                 f"training.reward_weights has {len(self.reward_weights)} weights for {len(names)} functions in "

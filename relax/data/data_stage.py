@@ -1,5 +1,6 @@
 """The ``data`` stage: training and held-out problems from the configuration."""
 
+import logging
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
@@ -11,6 +12,8 @@ from relax.errors import DataError
 from relax.records.record import Run
 from relax.tasks import TASKS
 from relax.tasks.problem import Problem
+
+logger = logging.getLogger("relax")
 
 
 def make_problems(
@@ -48,6 +51,9 @@ def _splits(
     settings: DataSettings, out: Path, run: Run, agree: Callable[[str, str], bool]
 ) -> dict[str, Iterable[Problem]]:
     asked, make = settings.recorded(), TASKS[settings.source].problems
+    for source, key in (("file", "files"), ("hub", "datasets")):
+        if getattr(settings, key) and settings.source != source:
+            logger.warning("data.%s is not read, as data.source is %s and not %s", key, settings.source, source)
     if make is None:
         from relax.data.hub import load_problems
 

@@ -17,6 +17,8 @@ from relax.errors import DataError
 #: Number of a type of value -> its format in :mod:`struct`; 8 is a text and 9 a list.
 _NUMBERS = dict(zip((0, 1, 2, 3, 4, 5, 6, 7, 10, 11, 12), "BbHhIif?Qqd", strict=True))
 _TEXT, _LIST = 8, 9
+#: Tensors begin at multiples of so many bytes where the file says nothing else.
+ALIGNMENT = 32
 
 
 @dataclass(frozen=True)
@@ -26,10 +28,12 @@ class Header:
     Attributes:
         fields: such as ``general.architecture``, ``tokenizer.ggml.tokens``.
         shapes: tensor -> its sizes, the fastest-varying first.
+        places: tensor -> the number of the kind of its weights, and the byte of the file at which they begin.
     """
 
     fields: dict[str, Any]
     shapes: dict[str, tuple[int, ...]]
+    places: dict[str, tuple[int, int]]
 
     @property
     def parameters(self) -> int:
@@ -49,7 +53,7 @@ def read_header(path: str | Path) -> Header:
         return _read(path, stat.st_mtime_ns, stat.st_size)
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror or error}); give the path of a GGUF file.") from error
-    except (struct.error, KeyError, UnicodeDecodeError, ValueError) as error:
+    except (struct.error, KeyError, UnicodeDecodeError, ValueError, TypeError, ZeroDivisionError) as error:
         raise DataError(f"{path}: its header is cut off or no GGUF file's; fetch or copy it again.") from error
 
 
@@ -61,7 +65,14 @@ def _read(path: Path, _changed: int, _size: int) -> Header:
         if magic != b"GGUF" or version not in (2, 3):
             raise ValueError(f"version {version}")
         found = {cursor.text(): cursor.value() for _ in range(fields)}
-        return Header(found, dict(cursor.tensor() for _ in range(tensors)))
+        listed = [cursor.tensor() for _ in range(tensors)]
+        alignment = found.get("general.alignment", ALIGNMENT)
+        begin = -(-cursor.place // alignment) * alignment
+        return Header(
+            found,
+            {name: shape for name, shape, _, _ in listed},
+            {name: (kind, begin + offset) for name, _, kind, offset in listed},
+        )
 
 
 class _Cursor:
@@ -93,8 +104,8 @@ class _Cursor:
             return list(self.numbers(f"{count}{_NUMBERS[inner]}"))
         return [self.value(inner) for _ in range(count)]
 
-    def tensor(self) -> tuple[str, tuple[int, ...]]:
+    def tensor(self) -> tuple[str, tuple[int, ...], int, int]:
         name, (dimensions,) = self.text(), self.numbers("I")
         shape = self.numbers(f"{dimensions}Q")
-        self.numbers("IQ")  # the kind of the weights, and where they begin
-        return name, shape
+        kind, offset = self.numbers("IQ")
+        return name, shape, kind, offset

@@ -65,6 +65,8 @@ def load_problems(
             f"data.test_problems holds out {settings['test_problems']} problems and there are {len(problems)}; none "
             "is left to train on."
         )
+    if len(held_out) == len(problems):
+        raise DataError("every problem stands in a file that is held out; none is left to train on (data.files).")
     below = f"\n{settings['instruction']}" if settings["instruction"] else ""
     asked = [replace(p, prompt=p.prompt + below) for p in problems]
     return [p for p in asked if p.id not in held_out], [p for p in asked if p.id in held_out]

@@ -23,8 +23,7 @@ def wheel_file(wheel: Wheel) -> Path:
 def billions(config: Experiment, policy: str) -> float:
     """Parameters of a policy in billions; of one made from scratch next to none.
 
-    They are counted in the headers of its files. Of a wheel that `relax fetch` has not brought yet nothing is known,
-    and the answer is 0.
+    They are counted in the headers of its files. The answer is 0 where :func:`size_is_known` says that it is not.
 
     Raises:
         DataError: a file of the policy cannot be read.
@@ -36,6 +35,12 @@ def billions(config: Experiment, policy: str) -> float:
         return sum(_in_safetensors(Path(file)) for file in policy_files(entry) if file.endswith(".safetensors")) / 1e9
     file = gguf_file(entry)
     return 0.0 if file is None or (entry.wheel and not file.is_file()) else read_header(file).parameters / 1e9
+
+
+def size_is_known(config: Experiment, policy: str) -> bool:
+    """Whether the parameters of a policy can be counted: those of a wheel can once `relax fetch` has brought it."""
+    wheel = config.policies[policy].wheel
+    return wheel is None or wheel_file(wheel).is_file()
 
 
 def gguf_file(policy: Policy) -> Path | None:

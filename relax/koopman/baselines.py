@@ -35,9 +35,13 @@ def shuffle_time(states: Tensor, mask: Tensor, seed: int) -> Tensor:
         >>> sorted(shuffled[0, :3, 0].tolist()), shuffled[0, 3, 0].item()
         ([1.0, 2.0, 3.0], 0.0)
     """
+    return reorder_time(states, mask, torch.rand(mask.shape, generator=torch.Generator().manual_seed(seed)))
+
+
+def reorder_time(states: Tensor, mask: Tensor, keys: Tensor) -> Tensor:
+    """The states (B, T, k) of each trajectory in the order of their keys (B, T); padding stays where it is."""
     valid = _check(states, mask)
-    keys = torch.rand(valid.shape, generator=torch.Generator().manual_seed(seed)).to(valid.device)
-    source = torch.argsort(keys.masked_fill(~valid, torch.inf), dim=1, stable=True)
+    source = torch.argsort(keys.to(valid.device).masked_fill(~valid, torch.inf), dim=1, stable=True)
     target = torch.argsort((~valid).to(torch.uint8), dim=1, stable=True)
     order = torch.empty_like(source).scatter_(1, target, source)
     return states.gather(1, order.unsqueeze(-1).expand_as(states))

@@ -5,7 +5,7 @@ import hashlib
 import json
 import math
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from torch import Tensor
 
 from relax.errors import ConfigError, DataError, MachineError
 from relax.koopman.arguments import check_finite, check_positive, check_ridge, check_weight
-from relax.koopman.fitting import Batch, Trajectories, batches, check_objective, fit_weight
+from relax.koopman.fitting import Trajectories, batches, check_objective, fit_weight
 from relax.koopman.gram_statistics import TrajectoryStatistics, trajectory_statistics
 from relax.koopman.operator import RIDGE
 
@@ -135,8 +135,10 @@ class Dictionary:
 
         Args:
             trajectories: a sequence of (T_i, d) tensors, shuffled anew each epoch and taken ``batch`` at
-                a time; or an iterable of batches (hidden (B, T, d), mask (B, T)) taken as they come
-                (more than one epoch then needs an iterable that can be walked again, such as a list).
+                a time (a sequence that reads a tensor from a disk when it is asked for one will do: no more than
+                a batch is held, and of 16-bit states no more than 64 MB); or an iterable of batches
+                (hidden (B, T, d), mask (B, T)) taken as they come (more than one epoch then
+                needs an iterable that can be walked again, such as a list).
             koopman_dim: m, at least 2.
             objective: see :func:`relax.koopman.dictionary_loss`; ``random`` keeps the initial W.
             ridge: of the pooled Koopman matrix.
@@ -187,9 +189,17 @@ class Dictionary:
             )
         s = self.settings
         start = Dictionary.random(s.hidden_size, s.koopman_dim, s.seed, s.ridge)
-        held = list(source.epoch())
-        mine = _measure(held, self.weight, s.ridge)
-        return mine | {f"random_{key}": value for key, value in _measure(held, start.weight, s.ridge).items()}
+        weights = {"": self.weight, "random_": start.weight}
+        found: dict[str, list[TrajectoryStatistics]] = {prefix: [] for prefix in weights}
+        for parts in source.epoch():
+            for hidden, mask in parts:
+                for prefix, weight in weights.items():
+                    found[prefix].append(trajectory_statistics(hidden, weight.to(hidden.device), mask))
+        return {
+            prefix + key: value
+            for prefix, held in found.items()
+            for key, value in _measure(TrajectoryStatistics.cat(held), s.ridge).items()
+        }
 
     def check(self, **expected: Any) -> None:
         """Refuse settings that differ from those named, such as ``hidden_size=896, koopman_dim=50``.
@@ -263,9 +273,8 @@ class Dictionary:
                 )
 
 
-def _measure(held: Sequence[Batch], weight: Tensor, ridge: float) -> dict[str, float]:
-    """Held-out residual quantiles, condition and effective rank of the pooled snapshots under ``weight``."""
-    statistics = TrajectoryStatistics.cat(_each(held, weight))
+def _measure(statistics: TrajectoryStatistics, ridge: float) -> dict[str, float]:
+    """Residual quantiles, condition and effective rank of the pooled snapshots of held-out trajectories."""
     if len(statistics) < 2:
         raise ValueError(f"held_out: {len(statistics)} trajectory; expected at least 2, to estimate K and to test it.")
     estimate, test = statistics[::2].pooled(), statistics[1::2].pooled()
@@ -280,8 +289,3 @@ def _measure(held: Sequence[Batch], weight: Tensor, ridge: float) -> dict[str, f
         "condition": float(pooled.condition()),
         "effective_rank": float(pooled.effective_rank()),
     }
-
-
-def _each(held: Iterable[Batch], weight: Tensor) -> Iterable[TrajectoryStatistics]:
-    for hidden, mask in held:
-        yield trajectory_statistics(hidden, weight.to(hidden.device), mask)

@@ -1,5 +1,6 @@
 """Fitting W: the objectives, and Adam over batches of trajectories."""
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias, cast
@@ -9,7 +10,7 @@ from torch import Tensor
 
 from relax.koopman.arguments import NonFiniteError, check_floating, check_ridge, check_snapshots
 from relax.koopman.operator import RIDGE, ridge_solve
-from relax.koopman.projection import project, transitions
+from relax.koopman.projection import BLOCK, project, transitions
 from relax.koopman.spectrum import eigenpairs
 
 OBJECTIVES = ("residual", "singular", "printed")
@@ -101,37 +102,65 @@ def _residual(koopman: Tensor, gram: Tensor, cross: Tensor, gram_next: Tensor) -
 
 
 @dataclass(frozen=True)
+class MiniBatch:
+    """Trajectories of one step, read part by part each time they are walked: long ones need not be held together.
+
+    A part has as many as :func:`relax.koopman.project` takes at a time, so that a sum over parts is its own sum.
+    """
+
+    trajectories: Sequence[Tensor]
+    rows: Sequence[int]
+    """Places of those of this step."""
+    length: int
+    """States of the longest, to which all are padded."""
+    most: int
+    """Trajectories of a part."""
+
+    def __iter__(self) -> Iterator[Batch]:
+        for start in range(0, len(self.rows), self.most):
+            yield pad([self.trajectories[i] for i in self.rows[start : start + self.most]], self.length)
+
+
+@dataclass(frozen=True)
 class BatchSource:
-    """Batches that can be walked epoch by epoch."""
+    """Mini-batches that can be walked epoch by epoch."""
 
     hidden_size: int
     trajectories: Sequence[Tensor] | None
+    lengths: Sequence[int]
     ready: Iterable[Batch]
     size: int
     generator: torch.Generator | None
 
-    def epoch(self) -> Iterator[Batch]:
-        """One pass: ready-made batches as they come, loose trajectories shuffled (if seeded) and padded."""
+    def epoch(self) -> Iterator[Iterable[Batch]]:
+        """One pass over mini-batches, each of which can be walked again: ready-made ones as they come, loose
+        trajectories shuffled (if seeded) and padded."""
         if self.trajectories is None:
-            yield from self.ready
+            for batch in self.ready:
+                yield [batch]
             return
-        count = len(self.trajectories)
+        count, kind = len(self.trajectories), self.trajectories[0].dtype
         order = range(count) if self.generator is None else torch.randperm(count, generator=self.generator).tolist()
         for start in range(0, count, self.size):
-            yield pad([self.trajectories[i] for i in order[start : start + self.size]])
+            rows = order[start : start + self.size]
+            longest = max(self.lengths[i] for i in rows)
+            # As in `project`, which copies blocks of lower precision to float32 and takes the rest as a whole.
+            whole = kind in (torch.float32, torch.float64)
+            most = len(rows) if whole else max(1, BLOCK // max(1, longest * self.hidden_size))
+            yield MiniBatch(self.trajectories, rows, longest, most)
 
 
 def batches(trajectories: Trajectories, size: int, seed: int | None) -> BatchSource:
     """Recognise loose trajectories or ready-made batches; the first item decides, all are checked."""
     generator = None if seed is None else torch.Generator().manual_seed(seed)
     if isinstance(trajectories, Sequence) and len(trajectories) and isinstance(trajectories[0], Tensor):
-        loose = [item for item in trajectories if isinstance(item, Tensor)]
-        width = loose[0].shape[-1]
-        for index, item in enumerate(trajectories):
+        width, lengths = trajectories[0].shape[-1], []
+        for index, item in enumerate(trajectories):  # one by one: they may come from a disk
             if not isinstance(item, Tensor) or item.ndim != 2 or item.shape[1] != width:
                 shape = tuple(item.shape) if isinstance(item, Tensor) else type(item).__name__
                 raise ValueError(f"trajectories: item {index} is {shape}; expected a tensor (T, {width}).")
-        return BatchSource(width, loose, (), size, generator)
+            lengths.append(len(item))
+        return BatchSource(width, cast(Sequence[Tensor], trajectories), lengths, (), size, generator)
     given = cast(Iterable[Batch], trajectories)
     stream = iter(given)
     first = next(stream, None)
@@ -145,7 +174,7 @@ def batches(trajectories: Trajectories, size: int, seed: int | None) -> BatchSou
     check_floating("hidden", first[0])
     # An iterator is used up by looking at it: put the first batch back.
     ready = given if stream is not given else _again(first, stream)
-    return BatchSource(first[0].shape[-1], None, ready, size, generator)
+    return BatchSource(first[0].shape[-1], None, (), ready, size, generator)
 
 
 def _again(first: Batch, rest: Iterator[Batch]) -> Iterator[Batch]:
@@ -153,11 +182,14 @@ def _again(first: Batch, rest: Iterator[Batch]) -> Iterator[Batch]:
     yield from rest
 
 
-def pad(trajectories: Sequence[Tensor]) -> Batch:
-    """Right-pad tensors (T_i, d) to hidden (B, T, d) with zeros, and their mask (B, T)."""
-    hidden = torch.nn.utils.rnn.pad_sequence(list(trajectories), batch_first=True)
-    lengths = torch.tensor([len(item) for item in trajectories], device=hidden.device)
-    mask = torch.arange(hidden.shape[1], device=hidden.device) < lengths.unsqueeze(1)
+def pad(trajectories: Sequence[Tensor], length: int | None = None) -> Batch:
+    """Right-pad tensors (T_i, d) with zeros to hidden (B, T, d), T the longest or ``length``, and their mask (B, T)."""
+    lengths = [len(item) for item in trajectories]
+    first = trajectories[0]
+    hidden = first.new_zeros(len(lengths), max(lengths) if length is None else length, first.shape[1])
+    for row, item in zip(hidden, trajectories, strict=True):
+        row[: len(item)] = item.detach()
+    mask = torch.arange(hidden.shape[1], device=hidden.device) < torch.tensor(lengths, device=hidden.device)[:, None]
     return hidden, mask
 
 
@@ -174,23 +206,46 @@ def fit_weight(
     parameter: Tensor | None = None
     steps = 0
     for _ in range(epochs):
-        for hidden, mask in source.epoch():
+        for parts in source.epoch():
             if parameter is None:
-                parameter = weight.to(hidden.device).clone().requires_grad_()
+                device = next(iter(parts))[0].device
+                parameter = weight.to(device).clone().requires_grad_()
                 optimizer = torch.optim.Adam([parameter], lr=lr)
-            psi = project(hidden.detach(), parameter, mask)
-            pairs = transitions(mask.to(device=psi.device, dtype=torch.bool))
-            if not bool(pairs.any()):
+            found = _loss_and_gradient(parts, parameter.detach(), objective, ridge)
+            if found is None:
                 continue
-            loss = dictionary_loss(psi[:, :-1][pairs], psi[:, 1:][pairs], objective, ridge)
-            if not bool(torch.isfinite(loss)):
-                raise NonFiniteError(f"dictionary: the loss is {loss.item()} at step {steps + 1}; lower lr.")
-            optimizer.zero_grad()
-            loss.backward()
+            loss, parameter.grad = found
+            if not math.isfinite(loss):
+                raise NonFiniteError(f"dictionary: the loss is {loss} at step {steps + 1}; lower lr.")
             optimizer.step()
             steps += 1
             if progress is not None:
-                progress(steps, loss.item())
+                progress(steps, loss)
     if parameter is None or steps == 0:
         raise ValueError("trajectories: none has two states; expected at least one transition.")
     return parameter.detach()
+
+
+def _loss_and_gradient(
+    parts: Iterable[Batch], weight: Tensor, objective: str, ridge: float
+) -> tuple[float, Tensor] | None:
+    """The loss of a mini-batch and its gradient in ``weight``; None without a transition.
+
+    The loss is one of all snapshots, m numbers a state. The states themselves, d numbers each, are read part by part,
+    once for the snapshots and once for the gradient.
+    """
+    wide = weight.to(torch.float64).requires_grad_()  # as within `project`, parts of the gradient add up in float64
+    with torch.no_grad():
+        seen = [(project(hidden, wide, mask), mask) for hidden, mask in parts]
+    psi = torch.cat([snapshots for snapshots, _ in seen]).requires_grad_()
+    pairs = transitions(torch.cat([mask for _, mask in seen]).to(device=psi.device, dtype=torch.bool))
+    if not bool(pairs.any()):
+        return None
+    loss = dictionary_loss(psi[:, :-1][pairs], psi[:, 1:][pairs], objective, ridge)
+    (upstream,) = torch.autograd.grad(loss, psi)
+    gradient, rows = torch.zeros_like(wide), 0
+    for hidden, mask in parts:
+        there = upstream[rows : rows + len(hidden)]
+        gradient += torch.autograd.grad(project(hidden.detach(), wide, mask), wide, there)[0]
+        rows += len(hidden)
+    return loss.item(), gradient.to(weight.dtype)

@@ -2,10 +2,11 @@
 
 import dataclasses
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from transformers import PreTrainedModel
+from torch import Tensor
 
 from relax.config.latent import DictionaryFit
 from relax.config.stage_settings import DictionarySettings
@@ -15,8 +16,9 @@ from relax.errors import DataError
 from relax.files import atomic_write
 from relax.koopman import SPECTRA, Dictionary
 from relax.latent.rollouts import Rollout, sample, write_rollouts
-from relax.latent.states import BATCH, response_states, statistics_of
-from relax.models.policy import Processing, load_policy
+from relax.latent.states import statistics_of
+from relax.latent.stored_states import Chosen, StoredStates, store_states
+from relax.models.policy import load_policy
 from relax.progress import Progress
 from relax.records.record import Run
 
@@ -30,7 +32,8 @@ def dictionary_stage(
     """Write ``dictionary.safetensors``, ``probes.jsonl`` and ``initial_dsd.json`` below ``out``.
 
     ``initial_dsd.json`` holds the percentiles 1 to 99 of the initial policy's DSD under both spectra:
-    the scale on which a limit such as ``q90`` is read.
+    the scale on which a limit such as ``q90`` is read. Each response passes through the policy once; its hidden states
+    wait in a temporary file below ``out``, which is gone when the stage ends, however it ends.
 
     Args:
         settings: how W is fitted, and how the rollouts are sampled.
@@ -43,6 +46,7 @@ def dictionary_stage(
     Raises:
         ConfigError: a worked example is of a subset that no problem is of.
         DataError: too few problems, or no response with a transition.
+        MachineError: ``out`` cannot be written, or its disk has no room for the hidden states.
     """
     out = Path(out)
     model, processing = load_policy(base)
@@ -61,8 +65,12 @@ def dictionary_stage(
         f"{label}: rollouts",
         prompt=settings.prompt.recorded(),
     )[: settings.rollouts]
-    dictionary, report = fit_dictionary(model, rollouts, settings, processing, label)
-    statistics = statistics_of(model, rollouts, dictionary, processing)
+    with StoredStates(out, model.device) as states:
+        # Not by length: rounding depends on what is in a batch, and W on the rounding.
+        store_states(states, model, rollouts, processing, settings.position)
+        with_transition = [rollout.id for rollout in rollouts if states.length(rollout.id) > 1]
+        dictionary, report = fit_dictionary(Chosen(states, with_transition), settings, label)
+        statistics = statistics_of(states.values(), dictionary)
     percentiles = {}
     for spectrum in SPECTRA:
         values = statistics.dsd(spectrum, settings.ridge)
@@ -79,35 +87,21 @@ def dictionary_stage(
 
 
 def fit_dictionary(
-    model: PreTrainedModel,
-    rollouts: list[Rollout],
-    settings: DictionaryFit,
-    processing: Processing,
-    label: str,
-    batch: int = BATCH,
+    states: Sequence[Tensor], settings: DictionaryFit, label: str
 ) -> tuple[Dictionary, dict[str, float]]:
-    """Fit W on three quarters of the responses, whose states are all held, and report on the others.
+    """Fit W on three quarters of the trajectories, and report on the others.
 
     Args:
-        model: whose states these are.
-        rollouts: responses.
+        states: (T, d) each, with a transition; no more of them are held than :meth:`relax.koopman.Dictionary.fit` does.
         settings: how W is fitted, see :meth:`relax.koopman.Dictionary.fit`; ``rollouts`` and ``probes`` are not read.
-        processing: the policy's tokenizer or processor.
         label: for the progress lines.
-        batch: responses that pass through the model at a time.
 
     Raises:
-        DataError: too few responses have a transition.
+        DataError: there are too few.
     """
-    states = [
-        hidden[i, : int(length)].clone()  # a view would hold its whole batch, padding included
-        for hidden, mask in response_states(model, rollouts, processing, batch, settings.position)
-        for i, length in enumerate(mask.sum(dim=1))
-        if length > 1
-    ]
     if len(states) < 2 * HELD_OUT:
         raise DataError(f"{label}: only {len(states)} responses have two tokens or more; ask for more rollouts.")
-    fitted_on = [s for i, s in enumerate(states) if i % HELD_OUT]
+    fitted_on = Chosen(states, [i for i in range(len(states)) if i % HELD_OUT])
     progress = Progress(f"{label}: fit", settings.epochs * -(-len(fitted_on) // settings.batch_size))
     dictionary = Dictionary.fit(
         fitted_on,
@@ -121,7 +115,7 @@ def fit_dictionary(
         position=settings.position,
         progress=lambda step, loss: progress.update(step, loss=loss),
     )
-    return dictionary, dictionary.report(states[::HELD_OUT])
+    return dictionary, dictionary.report(Chosen(states, range(0, len(states), HELD_OUT)))
 
 
 def _probes(rollouts: list[Rollout], n: int) -> list[Rollout]:

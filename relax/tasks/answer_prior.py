@@ -18,8 +18,9 @@ from typing import Any
 
 from relax.errors import DataError
 from relax.settings import ProperShare, Settings
+from relax.tasks.draws import different, endless
 from relax.tasks.noisy_sum import answer_of, answer_to, context
-from relax.tasks.problem import TEST_SHARE, Problem, split_of
+from relax.tasks.problem import TEST_SHARE, Problem
 from relax.tasks.task import Keep, Task
 
 #: Every character a prompt or a response may hold.
@@ -98,12 +99,14 @@ def demonstrations(own: Mapping[str, Any], stage: Mapping[str, Any], seed: str) 
 def random_digits(split: str, digits: int, easy_share: float, seed: int | str) -> Iterator[str]:
     """Endless digit strings of one split, in an order fixed by the seed; repeats are possible."""
     rng = random.Random(f"answer-prior/{split}/{seed}")
-    while True:
+
+    def draw() -> tuple[str, str]:
         text = "".join(rng.choice("0123456789") for _ in range(digits - 1))
         answer = 0 if rng.random() < easy_share else rng.randrange(1, 10)
         text += str((answer - int(answer_of(text))) % 10)
-        if split_of(text) == split:
-            yield text
+        return text, text
+
+    return endless(split, draw)
 
 
 def problems(n: int, split: str, digits: int, easy_share: float, seed: int) -> Iterator[Problem]:
@@ -119,18 +122,18 @@ def problems(n: int, split: str, digits: int, easy_share: float, seed: int) -> I
     Raises:
         DataError: there are not that many different problems.
     """
+
+    def fewer(*_: Any) -> DataError:
+        return DataError(f"{n} different {split} problems asked for, {digits} digits give fewer; ask for fewer.")
+
     share = 1 / TEST_SHARE if split == "test" else 1 - 1 / TEST_SHARE
     if n * max(easy_share, (1 - easy_share) / 9) > 0.8 * share * 10 ** (digits - 1):
-        raise DataError(f"{n} different {split} problems asked for, {digits} digits give fewer; ask for fewer.")
-    seen: set[str] = set()
-    for text in random_digits(split, digits, easy_share, seed):
-        if len(seen) == n:
-            return
-        if text not in seen:
-            seen.add(text)
-            answer = answer_of(text)
-            subset = "easy" if answer == "0" else "hard"
-            yield Problem(f"answer-prior/{text}", text + ":", answer, "answer-prior", subset=subset)
+        raise fewer()
+    drawn = random_digits(split, digits, easy_share, seed)
+    for text in different((("", text, text) for text in drawn), n, fewer):
+        answer = answer_of(text)
+        subset = "easy" if answer == "0" else "hard"
+        yield Problem(f"answer-prior/{text}", text + ":", answer, "answer-prior", subset=subset)
 
 
 def _made(settings: Mapping[str, Any], n: int, split: str, keep: Keep) -> Iterator[Problem]:

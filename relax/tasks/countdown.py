@@ -18,6 +18,7 @@ from pydantic import Field
 
 from relax.errors import DataError
 from relax.settings import Settings
+from relax.tasks.draws import different, endless
 from relax.tasks.problem import Problem, split_of
 from relax.tasks.task import Keep, Task
 
@@ -129,11 +130,15 @@ def random_prompts(split: str, numbers: int, seed: int | str) -> Iterator[str]:
     the same problem.
     """
     rng = random.Random(f"countdown/{split}/{seed}")
-    while True:
-        drawn = "".join(rng.choice("123456789") for _ in range(numbers))
-        target = rng.choice(list(combinations(drawn).values()))
-        if target and split_of(f"{''.join(sorted(drawn))}>{target}") == split:
-            yield f"{drawn}>{target}:"
+
+    def draw() -> tuple[str, str]:
+        target = 0
+        while not target:
+            drawn = "".join(rng.choice("123456789") for _ in range(numbers))
+            target = rng.choice(list(combinations(drawn).values()))
+        return f"{''.join(sorted(drawn))}>{target}", f"{drawn}>{target}:"
+
+    return endless(split, draw)
 
 
 def problems(n: int, split: str, numbers: int, seed: int) -> Iterator[Problem]:
@@ -155,18 +160,17 @@ def problems(n: int, split: str, numbers: int, seed: int) -> Iterator[Problem]:
     there = sum(
         split_of(f"{''.join(sorted(d))}>{t}") == split for d in all_drawn for t in {*combinations(d).values()} - {0}
     )
+
+    def fewer(*_: Any) -> DataError:
+        return DataError(f"{n} different {split} problems asked for, {numbers} numbers give {there}; ask for fewer.")
+
     if n > 0.8 * there:
-        raise DataError(f"{n} different {split} problems asked for, {numbers} numbers give {there}; ask for fewer.")
-    seen: set[str] = set()
-    for prompt in random_prompts(split, numbers, seed):
-        if len(seen) == n:
-            return
-        if prompt not in seen:
-            seen.add(prompt)
-            drawn, _, target = prompt.rstrip(":").partition(">")
-            values = list(combinations(drawn).values())
-            subset = "easy" if values.count(int(target)) >= EASY * len(values) else "hard"
-            yield Problem(f"countdown/{prompt[:-1]}", prompt, target, "countdown", subset=subset)
+        raise fewer()
+    for prompt in different((("", prompt, prompt) for prompt in random_prompts(split, numbers, seed)), n, fewer):
+        drawn, _, target = prompt.rstrip(":").partition(">")
+        values = list(combinations(drawn).values())
+        subset = "easy" if values.count(int(target)) >= EASY * len(values) else "hard"
+        yield Problem(f"countdown/{prompt[:-1]}", prompt, target, "countdown", subset=subset)
 
 
 def _made(settings: Mapping[str, Any], n: int, split: str, keep: Keep) -> Iterator[Problem]:

@@ -12,16 +12,17 @@ A worked example of each kind, as ``prompt.shots`` takes them, is in docs/proble
 
 import random
 import string
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal, Self
 
 from pydantic import model_validator
 
 from relax.errors import DataError
 from relax.settings import FromZero, Settings, contradiction, key
-from relax.tasks.problem import Problem, split_of
+from relax.tasks.draws import by_weight, different, endless
+from relax.tasks.problem import Problem
 from relax.tasks.task import Keep, Task
 
 #: Common English words, each with a letter that stands in it more than once.
@@ -46,8 +47,6 @@ NAME = "elementary"
 ALPHABET = string.ascii_letters + string.digits + " +=,.?\\{}"
 #: Characters of the longest question and solution together, and the end.
 CONTEXT = 256
-#: Draws of one kind without a new problem, after which there are taken to be no more.
-PATIENCE = 2000
 
 Kind = Literal["sum-of-three", "letter-count", "two-digit-sum", "maximum-of-five"]
 
@@ -158,12 +157,13 @@ def asked(
 
     # In one order, whatever that of the configuration: records know no order of keys.
     names = sorted(kinds)
-    weights = [kinds[name] for name in names]
-    while True:
-        kind = rng.choices(names, weights)[0]
-        one = _MADE[kind](rng, written)
-        if split_of(f"{kind}/{one.key}") == split:
-            yield kind, one
+    mixture = by_weight(rng, [(kinds[name], partial(_MADE[name], rng, written)) for name in names])
+
+    def draw() -> tuple[str, tuple[str, Asked]]:
+        number, one = mixture()
+        return f"{names[number]}/{one.key}", (names[number], one)
+
+    return endless(split, draw)
 
 
 def problems(settings: Mapping[str, Any], n: int, split: str, keep: Keep) -> Iterator[Problem]:
@@ -179,22 +179,17 @@ def problems(settings: Mapping[str, Any], n: int, split: str, keep: Keep) -> Ite
         DataError: there are not that many different problems of a kind.
     """
     below = f"\n{settings['instruction']}" if settings["instruction"] else ""
-    seen: dict[str, set[str]] = {kind: set() for kind in _MADE}
-    idle, made = Counter[str](), 0
-    for kind, one in asked(settings[NAME]["kinds"], split, settings["seed"]):
-        if made == n:
-            return
-        idle[kind] = idle[kind] + 1 if one.question in seen[kind] else 0
-        if idle[kind] > PATIENCE:
-            raise DataError(
-                f"{n} different {split} problems asked for, but {kind} gives only about {len(seen[kind])}; "
-                "ask for fewer, or lower its weight (data.elementary.kinds)."
-            )
-        if not idle[kind]:
-            seen[kind].add(one.question)
-            identity = f"{NAME}/{split}/{made}"
-            made += 1
-            yield Problem(identity, one.question + below, str(one.answer), NAME, subset=kind)
+
+    def fewer(kind: str, found: int) -> DataError:
+        return DataError(
+            f"{n} different {split} problems asked for, but {kind} gives only about {found}; "
+            "ask for fewer, or lower its weight (data.elementary.kinds)."
+        )
+
+    drawn = asked(settings[NAME]["kinds"], split, settings["seed"])
+    chosen = different(((kind, one.question, (kind, one)) for kind, one in drawn), n, fewer)
+    for number, (kind, one) in enumerate(chosen):
+        yield Problem(f"{NAME}/{split}/{number}", one.question + below, str(one.answer), NAME, subset=kind)
 
 
 def demonstrations(own: Mapping[str, Any], stage: Mapping[str, Any], seed: str) -> Iterator[tuple[str, str]]:

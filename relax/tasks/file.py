@@ -1,13 +1,13 @@
 """Problems from files of the user's own; :mod:`relax.data.hub` reads them."""
 
-from relax.settings import Settings, key
+from relax.settings import LocalPath, Settings, key
 from relax.tasks.task import Task
 
 
 class DataFile(Settings):
     """A file of problems, an entry of ``data.files``."""
 
-    path: str
+    path: LocalPath
     """JSON lines, CSV or Parquet file. The run record keeps the hash of its content, and the pipeline runs again where
     the content changes. Ids of its problems begin with the file's name, and with `name#2` where a second file has the
     same."""

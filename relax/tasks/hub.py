@@ -1,6 +1,6 @@
 """Problems from data sets of the hub, or from local files of the same columns; :mod:`relax.data.hub` reads them."""
 
-from relax.settings import Revision, Settings, key
+from relax.settings import LocalPath, Revision, Settings, key
 from relax.tasks.task import Task
 
 
@@ -26,7 +26,7 @@ class DataSet(Settings):
     """Column of the image or images: files, bytes or base64; null: text alone. The hub's own images do too. `<image>`
     in a prompt is the place of one; without any they stand before the text. An unreadable image, or one of more than 20
     megapixels, is refused with its row."""
-    path: str | None = None
+    path: LocalPath | None = None
     """A JSON lines, CSV or Parquet file with the same columns, in place of the hub's. Paths of images are relative to
     the file."""
     file: str | None = None

@@ -14,7 +14,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from relax.errors import DataError
-from relax.tasks.problem import TEST_SHARE, Problem, split_of
+from relax.tasks.draws import different, endless
+from relax.tasks.problem import TEST_SHARE, Problem
 from relax.tasks.task import CONTEXT, Keep, Task
 
 #: Every character a prompt or a response may hold.
@@ -97,10 +98,12 @@ def demonstrations(own: Mapping[str, Any], stage: Mapping[str, Any], seed: str) 
 def random_digits(split: str, digits: int, seed: int | str) -> Iterator[str]:
     """Endless digit strings of one split, in an order fixed by the seed; repeats are possible."""
     rng = random.Random(f"noisy-sum/{split}/{seed}")
-    while True:
+
+    def draw() -> tuple[str, str]:
         text = "".join(rng.choice("0123456789") for _ in range(digits))
-        if split_of(text) == split:
-            yield text
+        return text, text
+
+    return endless(split, draw)
 
 
 def problems(n: int, split: str, digits: int, seed: int) -> Iterator[Problem]:
@@ -116,16 +119,16 @@ def problems(n: int, split: str, digits: int, seed: int) -> Iterator[Problem]:
     Raises:
         DataError: there are not that many different problems.
     """
+
+    def fewer(*_: Any) -> DataError:
+        return DataError(f"{n} different {split} problems asked for, {digits} digits give fewer; ask for fewer.")
+
     share = 1 / TEST_SHARE if split == "test" else 1 - 1 / TEST_SHARE
     if n > 0.9 * share * 10**digits:
-        raise DataError(f"{n} different {split} problems asked for, {digits} digits give fewer; ask for fewer.")
-    seen: set[str] = set()
-    for text in random_digits(split, digits, seed):
-        if len(seen) == n:
-            return
-        if text not in seen:
-            seen.add(text)
-            yield Problem(id=f"noisy-sum/{text}", prompt=text + ":", answer=answer_of(text), source="noisy-sum")
+        raise fewer()
+    # The digest shares problems out evenly only where there are many.
+    for text in different((("", text, text) for text in random_digits(split, digits, seed)), n, fewer):
+        yield Problem(id=f"noisy-sum/{text}", prompt=text + ":", answer=answer_of(text), source="noisy-sum")
 
 
 def _made(settings: Mapping[str, Any], n: int, split: str, keep: Keep) -> Iterator[Problem]:

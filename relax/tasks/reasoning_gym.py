@@ -11,17 +11,18 @@ import itertools
 import json
 import random
 import re
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from difflib import get_close_matches
-from functools import cache
+from functools import cache, partial
+from importlib import metadata
 from typing import Annotated, Any
 
 from pydantic import Field
 
 from relax.errors import ConfigError, DataError, MachineError
 from relax.settings import Positive, Settings, key
-from relax.tasks.problem import Problem, split_of
+from relax.tasks.draws import by_weight, different, endless
+from relax.tasks.problem import Problem
 from relax.tasks.task import Keep, Task
 
 NAME = "reasoning-gym"
@@ -81,25 +82,24 @@ def problems(settings: Mapping[str, Any], n: int, split: str, keep: Keep) -> Ite
     asked, below = settings["reasoning_gym"]["tasks"], f"\n{settings['instruction']}" if settings["instruction"] else ""
     rng = random.Random(f"{NAME}/{split}/{settings['seed']}")
     streams = [_entries(one, f"{split}/{settings['seed']}/{number}") for number, one in enumerate(asked)]
-    weights = [one["weight"] for one in asked]
-    seen: set[str] = set()
-    idle = Counter[int]()
-    while len(seen) < n:
-        (number,) = rng.choices(range(len(asked)), weights)
-        entry, name = next(streams[number]), asked[number]["name"]
-        if split_of(entry["question"]) != split:
-            continue
-        idle[number] = idle[number] + 1 if entry["question"] in seen else 0
-        if idle[number] > PATIENCE:
-            raise DataError(
-                f"{n} different {split} problems asked for, but {name} of reasoning-gym gives fewer with these "
-                "settings; ask for fewer, lower its weight, or widen its settings (data.reasoning_gym.tasks)."
-            )
-        if not idle[number]:
-            identity = f"{NAME}/{name}/{split}/{len(seen)}"
-            seen.add(entry["question"])
-            subset = asked[number]["subset"] or name
-            yield Problem(identity, entry["question"] + below, _gold(name, entry), NAME, subset=subset)
+    mixture = by_weight(
+        rng, [(one["weight"], partial(next, stream)) for one, stream in zip(asked, streams, strict=True)]
+    )
+
+    def draw() -> tuple[str, tuple[str, str, tuple[dict[str, Any], dict[str, Any]]]]:
+        number, entry = mixture()
+        return entry["question"], (str(number), entry["question"], (asked[number], entry))
+
+    def fewer(number: str, found: int) -> DataError:
+        return DataError(
+            f"{n} different {split} problems asked for, but {asked[int(number)]['name']} of reasoning-gym gives fewer "
+            "with these settings; ask for fewer, lower its weight, or widen its settings (data.reasoning_gym.tasks)."
+        )
+
+    for number, (one, entry) in enumerate(different(endless(split, draw), n, fewer, PATIENCE)):
+        name, question = one["name"], entry["question"] + below
+        identity, subset = f"{NAME}/{name}/{split}/{number}", one["subset"] or name
+        yield Problem(identity, question, _gold(name, entry), NAME, subset=subset)
 
 
 def _entries(asked: Mapping[str, Any], seed: str) -> Iterator[dict[str, Any]]:
@@ -185,6 +185,16 @@ def _library() -> Any:
             "what envs/reasoning-gym.lock names (docs/problems.md)."
         ) from error
     return reasoning_gym
+
+
+def library_version() -> str:
+    """The version of the library.
+
+    Raises:
+        MachineError: it is not installed, or a package that it needs is not.
+    """
+    _library()
+    return metadata.version(NAME)
 
 
 def _said(error: Exception) -> str:

@@ -31,13 +31,13 @@ class Passes(ExactResume):
     """The passes of a trainer. A class below sets ``pictures``."""
 
     pictures: Pictures
-    ref_model: nn.Module | None
     #: Whether the rows of a generation are ordered by length.
     _orders: bool = False
     #: Whether a pass scores its completions.
     _scores: bool = True
     _listener: Listener | None = None
     _listens_to: nn.Module | None = None
+    _buffered_inputs: Any
 
     # Listening to the backbone ------------------------------------------------------------------
 
@@ -128,7 +128,8 @@ class Passes(ExactResume):
     @property
     def _counts_no_padding(self) -> bool:
         """Whether padding on the left leaves the model's positions relative, so that it can be cut off."""
-        return getattr(self._backbone().config.get_text_config(), "rope_parameters", None) is not None
+        backbone: Any = self._backbone()
+        return getattr(backbone.config.get_text_config(), "rope_parameters", None) is not None
 
     def _cut_pass(
         self, model: nn.Module, part: length_order.Cut, rows: Tensor, listener: Listener | None, asked: Tensor | None
@@ -263,7 +264,7 @@ class Passes(ExactResume):
         if not self.args.length_order:
             return super()._generate_single_turn(*given, **named)
         policy: Any = self.accelerator.unwrap_model(self.model)
-        plain = policy.generate
+        plain, own = policy.generate, vars(policy).get("generate")
 
         def generate(*args: Any, **asked: Any) -> Any:
             return plain(*args, **asked, custom_generate=None if args else loop_for(policy, asked))
@@ -273,6 +274,8 @@ class Passes(ExactResume):
             return super()._generate_single_turn(*given, **named)
         finally:
             del policy.generate
+            if own is not None:  # somebody else's
+                policy.generate = own
 
     def _prepare_inputs(self, generation_batch: Rows | Batch) -> Batch:
         before = self._buffered_inputs

@@ -89,5 +89,5 @@ class Follow(TrainerCallback):
     ) -> None:
         names = {"reward": "reward", "entropy": "entropy", f"dsd/{self.probes.trainer.args.spectrum}": "DSD"}
         if logs and "grad_norm" in logs:
-            self.shown |= {ours: float(logs[theirs]) for theirs, ours in names.items() if theirs in logs}
+            self.shown |= {ours: float(logs[theirs]) for theirs, ours in names.items() if logs.get(theirs) is not None}
             self.progress.update(state.global_step, **self.shown)

@@ -138,6 +138,29 @@ def test_shipped_configurations_load(path: Path) -> None:
         ("training:\n  vllm_gpus: 1\n", 2, ["vllm_gpus wants rollouts: vllm-server"]),
         ("prompt: {system: be brief}\n", 1, ["a system turn needs prompt.chat_template"]),
         ("1: 2\n", 1, ["unknown key 1"]),
+        (
+            "data: {source: noisy-sum, instruction: Box it.}\n",
+            1,
+            ["data.instruction is not read by the task noisy-sum"],
+        ),
+        (
+            'prompt:\n  chat_template: true\n  shots:\n    - {problem: a, response: "\\boxed{2}"}\n',
+            4,
+            ["response of entry 1 of prompt.shots holds the control character '\\x08'", "write single quotes"],
+        ),
+        ('prompt: {chat_template: true, system: "\\frac"}\n', 1, ["prompt.system holds the control character '\\x0c'"]),
+        ("policies:\n  new: {path: ~/m}\n", 2, ["policies.new.path is '~/m', expected a path as it is"]),
+        ("policies:\n  new: {gguf: ''}\n", 2, ["policies.new.gguf is empty, expected a path"]),
+        (
+            "policies:\n  n: {hub: {repo: 'https://hf.co/a/b', revision: unpinned, parameters: 1}}\n",
+            2,
+            ["policies.n.hub.repo is 'https://hf.co/a/b'", "write the name without the address"],
+        ),
+        (
+            "benchmarks:\n  noisy-sum:\n    rows: 3\n",
+            3,
+            ["benchmarks.noisy-sum.rows is not read, as the task noisy_sum asks the held-out problems of data"],
+        ),
     ],
 )
 def test_a_fault_names_file_line_and_key(tmp_path: Path, text: str, line: int, words: list[str]) -> None:
@@ -280,7 +303,7 @@ def test_a_local_file_that_is_not_there_is_named_with_its_line(tmp_path: Path) -
     files = overlay(tmp_path, yaml.safe_dump({"data": {"source": "hub", "datasets": sets}}))
     with pytest.raises(DataError, match=rf"overlay.yaml, line 9: {tmp_path}/gone.jsonl: no such file"):
         config.check_local_files(config.load(files), files)
-    files = overlay(tmp_path, f"benchmarks:\n  noisy-sum:\n    path: {tmp_path}/none.parquet\n")
+    files = overlay(tmp_path, f"benchmarks:\n  noisy-sum:\n    path: {tmp_path}/none.parquet\n    task: gsm8k\n")
     with pytest.raises(DataError, match=r"overlay.yaml, line 3: .*none.parquet: no such file"):
         config.check_local_files(config.load(files), files)
 

@@ -50,9 +50,13 @@ def test_our_own_functions_are_not_hashed_as_the_record_has_their_version(own_fo
     [
         (None, r"^mine:short: there is no module 'mine'; put mine.py into the folder .*, or install the package"),
         ("def long():\n    pass\n", r"^mine:short: .*mine.py has no function 'short'; define it there, or"),
-        ("short = 3\n", r"^mine:short: 'short' in .*mine.py is a int, expected a function\.$"),
+        ("short = 3\n", r"^mine:short: 'short' in .*mine.py is of type int, expected a function\.$"),
         ("import no_such_module\n", r"^mine:short: .*mine.py cannot be imported: ModuleNotFoundError .* in line 1 of "),
         ("\n1 +\n", r"^mine:short: .*mine.py cannot be imported: SyntaxError \(invalid syntax\) in line 2 of "),
+        (
+            "import sys\nsys.exit('usage')\n",
+            r"^mine:short: .*cannot be imported: SystemExit \(usage\) in line 2 of .*; mend",
+        ),
         ("import os\nos.none\n", r"^mine:short: .*cannot be imported: AttributeError .* in line 2 of .*; mend"),
     ],
 )
@@ -82,7 +86,7 @@ def test_what_a_function_raises_is_said_with_its_line_and_our_own_faults_stay(ow
         ("training: {rewards: [mine.py:short]}", "entry 1 of training.rewards is 'mine.py:short', expected module:"),
         ("training: {rewards: [a:short, b:short]}", "two functions of training.rewards have the name 'short'"),
         ("training: {rewards: [a:b], reward_weights: [1, 2]}", "reward_weights has 2 weights for 1 functions"),
-        ("training: {reward_weights: [1]}", "reward_weights has 1 weights for 0 functions"),
+        ("training: {reward_weights: [1]}", "weighs the functions of training.rewards, and there are none"),
         ("benchmarks: {noisy-sum: {verifier: a/b}}", "benchmarks.noisy-sum.verifier is 'a/b', expected module:"),
     ],
 )

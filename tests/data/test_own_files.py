@@ -75,6 +75,21 @@ def test_a_file_that_is_held_out_is_the_test_and_nothing_of_it_is_trained_on(tmp
     assert [p.id for p in train] == [f"mine.jsonl/{n}" for n in range(1, 9)]
 
 
+def test_a_file_whose_problems_are_all_held_out_leaves_none_to_train_on(tmp_path: Path, questions: Path) -> None:
+    entry = f"{{path: {questions}, prompt: q, answer: a"
+    with pytest.raises(DataError, match=r"^every problem stands in a file that is held out; none is left to train on"):
+        made(tmp_path, f"[{entry}}}, {entry}, held_out: true}}]")
+
+
+def test_files_that_are_not_read_are_said(tmp_path: Path, questions: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "my.yaml").write_text(
+        f"data: {{train_problems: 9, files: [{{path: {questions}, prompt: q, answer: a}}]}}"
+    )
+    settings = config.data_settings(config.load([BASE, tmp_path / "my.yaml"]))
+    make_problems(settings, tmp_path / "data", Run("data", {}, settings.recorded()))
+    assert caplog.messages == ["data.files is not read, as data.source is noisy-sum and not file"]
+
+
 def test_the_content_of_a_file_is_what_decides_and_is_recorded(tmp_path: Path, questions: Path) -> None:
     settings = config.data_settings(experiment(tmp_path, f"[{{path: {questions}, prompt: q, answer: a}}]"))
     assert config.local_files(settings) == [str(questions)]
@@ -97,6 +112,11 @@ def test_the_content_of_a_file_is_what_decides_and_is_recorded(tmp_path: Path, q
             r"line 5: every file is held out, and none is left",
         ),
         ("[{path: x.jsonl, prompt: q}]", r"line 5: entry 1 of data\.files lacks the key 'answer'"),
+        (
+            "[{path: ~/x.jsonl, prompt: q, answer: a}]",
+            r"path of entry 1 of data\.files is '~/x\.jsonl', expected a path",
+        ),
+        ("[{path: ' ', prompt: q, answer: a}]", r"path of entry 1 of data\.files is empty, expected a path"),
         (
             "[{repo: x, path: x.jsonl, prompt: q, answer: a}]",
             r"line 5: unknown key 'repo'; known are path, prompt, answer",

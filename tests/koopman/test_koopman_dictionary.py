@@ -1,14 +1,16 @@
 """The dictionary: objectives, fitting, what it reports, and its file."""
 
 import json
+import weakref
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
 import torch
 
 from relax.errors import ConfigError, DataError, MachineError
-from relax.koopman import Dictionary, DictionarySettings, NonFiniteError, dictionary_loss
-from relax.koopman.fitting import pad
+from relax.koopman import Dictionary, DictionarySettings, NonFiniteError, dictionary_loss, fitting, projection
+from relax.koopman.fitting import OBJECTIVES, pad
 
 
 def rotations(count, length=40, width=12, seed=0):
@@ -123,6 +125,44 @@ def test_the_report_measures_the_random_dictionary_beside():
         dictionary.report([torch.zeros(5, 3), torch.zeros(5, 3)])
     with pytest.raises(ValueError, match="held_out: 1 trajectory"):
         dictionary.report(rotations(1))
+
+
+class OnDemand(Sequence):
+    """Trajectories that are made anew each time one is asked for; notes the most bytes of them alive at once."""
+
+    def __init__(self, trajectories):
+        self.trajectories, self.alive, self.most = trajectories, 0, 0
+
+    def __len__(self):
+        return len(self.trajectories)
+
+    def __getitem__(self, index):
+        made = self.trajectories[index].clone()
+        self.alive += made.nbytes
+        self.most = max(self.most, self.alive)
+        weakref.finalize(made, self._gone, made.nbytes)
+        return made
+
+    def _gone(self, size):
+        self.alive -= size
+
+
+@pytest.mark.parametrize("kind", [torch.float32, torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_trajectories_that_are_read_on_demand_give_the_same_dictionary(kind, objective, monkeypatch):
+    walks = [row[: 3 + 7 * i % 38].to(kind) for i, row in enumerate(rotations(30))]
+    monkeypatch.setattr(projection, "BLOCK", 12 * 40 * 5)  # five trajectories
+    monkeypatch.setattr(fitting, "BLOCK", 12 * 40 * 5)
+    order = torch.randperm(30, generator=torch.Generator().manual_seed(4)).tolist()
+    # As one padded batch, which is held and projected as a whole.
+    whole = Dictionary.fit([pad([walks[i] for i in order])], 5, objective, batch=30, seed=4)
+    read = OnDemand(walks)
+    streamed = Dictionary.fit(read, 5, objective, batch=30, seed=4)
+    assert torch.equal(streamed.weight, whole.weight)
+    assert streamed.hash == whole.hash
+    total = sum(walk.nbytes for walk in walks)
+    assert read.most < total / 2 if kind != torch.float32 else read.most <= total
+    assert streamed.report(OnDemand(walks[::3])) == pytest.approx(whole.report([pad(walks[::3])]), rel=1e-9)
 
 
 @pytest.mark.parametrize("objective", ["residual", "singular", "printed", "random"])

@@ -129,6 +129,17 @@ def test_what_cannot_be_restored_is_refused(changed: dict[str, Any], said: str, 
     assert not (tmp_path / "model").exists()
 
 
+def test_a_file_that_lacks_the_end_of_its_weights_is_told_so(made: tuple[Path, Path, Any], tmp_path: Path) -> None:
+    reader, content = gguf.GGUFReader(made[0]), made[0].read_bytes()
+    last = max(reader.tensors, key=lambda tensor: tensor.data_offset)
+    end = last.data_offset + last.n_bytes
+    (tmp_path / "whole.gguf").write_bytes(content[:end])
+    convert(tmp_path / "whole.gguf", tmp_path / "whole")
+    (tmp_path / "cut.gguf").write_bytes(content[: end - 1])
+    with pytest.raises(DataError, match=rf"cut\.gguf: is cut off, {last.name} ends behind the file; fetch or copy it"):
+        convert(tmp_path / "cut.gguf", tmp_path / "model")
+
+
 @pytest.mark.parametrize("share", [0.0, 0.001, 0.05, 0.1, 0.5, 0.99])
 def test_a_file_that_is_cut_off_is_refused(share: float, made: tuple[Path, Path, Any], tmp_path: Path) -> None:
     content = made[0].read_bytes()

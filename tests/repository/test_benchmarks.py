@@ -14,7 +14,15 @@ from tests.conftest import REPOSITORY
 @pytest.mark.long
 @pytest.mark.parametrize(
     ("name", "least"),
-    [("koopman", 10), ("training", 6), ("step", 14), ("grading", 4), ("images", 1), ("generation", 1)],
+    [
+        ("koopman", 10),
+        ("training", 6),
+        ("step", 14),
+        ("grading", 4),
+        ("images", 1),
+        ("generation", 1),
+        ("analysis", 6),
+    ],
 )
 def test_the_benchmark_runs_and_writes_its_numbers(tmp_path: Path, name: str, least: int) -> None:
     command = [sys.executable, f"benchmarks/{name}.py", "--quick", "--out", str(tmp_path / "bench.json")]

@@ -126,7 +126,7 @@ def test_an_environment_may_bring_the_reward_and_the_prompt(tmp_path: Path, monk
 )
 def test_beta_alone_is_trls_kl_bit_for_bit(tiny_policy: Path, tmp_path: Path, common: dict) -> None:
     runs = []
-    for kind, options in ((GRPOTrainer, {}), (ReLaXTrainer, {"alpha": 0.0, "koopman_dim": 6})):
+    for kind, options in ((GRPOTrainer, {}), (ReLaXTrainer, {"alpha": 0.0, "koopman_dim": 6, "length_order": False})):
         full = {"beta": 0.1, "max_steps": 3, **common, **options}
         made = trainer(tiny_policy, tmp_path / kind.__name__, kind, **full)
         made.train()
