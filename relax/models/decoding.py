@@ -18,7 +18,7 @@ OTHERS = (
     "cache_implementation", "prefill_chunk_size", "return_dict_in_generate", "watermarking_config", "guidance_scale",
 )  # fmt: skip
 #: Rows leave the batch once no more than this share of its rows is still being written: leaving copies the cache.
-LEAVE_AT = 0.75
+LEAVE_AT = 0.9
 
 
 def loop_for(model: PreTrainedModel, asked: Mapping[str, Any]) -> Callable[..., Tensor] | None:
