@@ -7,7 +7,8 @@ responses of a policy of random weights and the sizes of SmolLM2-135M, four time
 response ends after as many tokens, whatever the policy writes. The plain script is what one writes at first:
 transformers' generate, a forward pass with all hidden states and logits, and a loop of pinv, eigvals and svdvals.
 Either runs in a process of its own, on one thread, once: wall time from the loading of the policy on, CPU time beside
-it, which other work on the machine disturbs less, and the peak of the process. It takes about half an hour. ``--quick`` runs small sizes: it shows that the benchmark works.
+it, which other work on the machine disturbs less, and the peak of the process. It takes about half an hour. ``--quick``
+runs small sizes: it shows that the benchmark works.
 """
 
 import json
