@@ -35,7 +35,8 @@ class DictionaryFit(Settings):
     """Trajectories per step of the fit. K is pooled over them."""
     rollouts: Annotated[int, Field(ge=8)] = key(1024, unit="responses", paper="the first batch, 512 x 16 (text)")
     """Responses sampled from the initial policy; a quarter is held out. The part held out serves to report the
-    residual. The hidden states of all responses are in memory at once."""
+    residual. The hidden states of all responses wait in a temporary file below the output folder: 7 GB for 1,024
+    responses of 1,000 tokens at width 3,584 in bfloat16."""
     probes: AtLeastOne = key(128, unit="responses")
     """Initial-policy responses whose DSD is followed along training. More responses steady the probe curves, and each
     costs a forward pass every time."""
