@@ -141,6 +141,7 @@ class Passes(ExactResume):
         """
         asked = part.attention[:, -part.keep :].bool() if asked is None else asked
         if not asked.any():  # TRL's head takes at least one token
+            asked = torch.zeros_like(asked)
             asked[0, 0] = True
 
         def hook(output: Any) -> None:
