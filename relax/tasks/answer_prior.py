@@ -14,7 +14,7 @@ stays at the share of easy problems; one that keeps it can come near 1. No file,
 import random
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from relax.errors import DataError
 from relax.settings import ProperShare, Settings
@@ -123,12 +123,12 @@ def problems(n: int, split: str, digits: int, easy_share: float, seed: int) -> I
         DataError: there are not that many different problems.
     """
 
-    def fewer(*_: Any) -> DataError:
-        return DataError(f"{n} different {split} problems asked for, {digits} digits give fewer; ask for fewer.")
+    def fewer(*_: Any) -> NoReturn:
+        raise DataError(f"{n} different {split} problems asked for, {digits} digits give fewer; ask for fewer.")
 
     share = 1 / TEST_SHARE if split == "test" else 1 - 1 / TEST_SHARE
     if n * max(easy_share, (1 - easy_share) / 9) > 0.8 * share * 10 ** (digits - 1):
-        raise fewer()
+        fewer()
     drawn = random_digits(split, digits, easy_share, seed)
     for text in different((("", text, text) for text in drawn), n, fewer):
         answer = answer_of(text)

@@ -12,7 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from functools import cache
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 from pydantic import Field
 
@@ -161,11 +161,11 @@ def problems(n: int, split: str, numbers: int, seed: int) -> Iterator[Problem]:
         split_of(f"{''.join(sorted(d))}>{t}") == split for d in all_drawn for t in {*combinations(d).values()} - {0}
     )
 
-    def fewer(*_: Any) -> DataError:
-        return DataError(f"{n} different {split} problems asked for, {numbers} numbers give {there}; ask for fewer.")
+    def fewer(*_: Any) -> NoReturn:
+        raise DataError(f"{n} different {split} problems asked for, {numbers} numbers give {there}; ask for fewer.")
 
     if n > 0.8 * there:
-        raise fewer()
+        fewer()
     for prompt in different((("", prompt, prompt) for prompt in random_prompts(split, numbers, seed)), n, fewer):
         drawn, _, target = prompt.rstrip(":").partition(">")
         values = list(combinations(drawn).values())

@@ -3,9 +3,8 @@
 import random
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
-from relax.errors import DataError
 from relax.tasks.problem import split_of
 
 Item = TypeVar("Item")
@@ -46,14 +45,14 @@ def by_weight(
 
 
 def different(
-    drawn: Iterable[tuple[str, str, Item]], n: int, fewer: Callable[[str, int], DataError], patience: int = PATIENCE
+    drawn: Iterable[tuple[str, str, Item]], n: int, fewer: Callable[[str, int], NoReturn], patience: int = PATIENCE
 ) -> Iterator[Item]:
     """The first ``n`` different ones of endless draws.
 
     Args:
         drawn: the kind of each, the text that tells one from another, and what was drawn.
         n: how many.
-        fewer: the error, from a kind and how many of the kind were found.
+        fewer: raises, told a kind and how many of the kind were found.
         patience: draws of one kind in a row that bring nothing new, at most.
 
     Raises:
@@ -72,4 +71,4 @@ def different(
             continue
         idle[kind] += 1
         if idle[kind] > patience:
-            raise fewer(kind, found[kind])
+            fewer(kind, found[kind])

@@ -15,7 +15,7 @@ import string
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal, Self
+from typing import Any, Literal, NoReturn, Self
 
 from pydantic import model_validator
 
@@ -180,8 +180,8 @@ def problems(settings: Mapping[str, Any], n: int, split: str, keep: Keep) -> Ite
     """
     below = f"\n{settings['instruction']}" if settings["instruction"] else ""
 
-    def fewer(kind: str, found: int) -> DataError:
-        return DataError(
+    def fewer(kind: str, found: int) -> NoReturn:
+        raise DataError(
             f"{n} different {split} problems asked for, but {kind} gives only about {found}; "
             "ask for fewer, or lower its weight (data.elementary.kinds)."
         )

@@ -11,7 +11,7 @@ import random
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 from relax.errors import DataError
 from relax.tasks.draws import different, endless
@@ -120,12 +120,12 @@ def problems(n: int, split: str, digits: int, seed: int) -> Iterator[Problem]:
         DataError: there are not that many different problems.
     """
 
-    def fewer(*_: Any) -> DataError:
-        return DataError(f"{n} different {split} problems asked for, {digits} digits give fewer; ask for fewer.")
+    def fewer(*_: Any) -> NoReturn:
+        raise DataError(f"{n} different {split} problems asked for, {digits} digits give fewer; ask for fewer.")
 
     share = 1 / TEST_SHARE if split == "test" else 1 - 1 / TEST_SHARE
     if n > 0.9 * share * 10**digits:
-        raise fewer()
+        fewer()
     # The digest shares problems out evenly only where there are many.
     for text in different((("", text, text) for text in random_digits(split, digits, seed)), n, fewer):
         yield Problem(id=f"noisy-sum/{text}", prompt=text + ":", answer=answer_of(text), source="noisy-sum")

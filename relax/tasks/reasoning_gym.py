@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from difflib import get_close_matches
 from functools import cache, partial
 from importlib import metadata
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 from pydantic import Field
 
@@ -90,8 +90,8 @@ def problems(settings: Mapping[str, Any], n: int, split: str, keep: Keep) -> Ite
         number, entry = mixture()
         return entry["question"], (str(number), entry["question"], (asked[number], entry))
 
-    def fewer(number: str, found: int) -> DataError:
-        return DataError(
+    def fewer(number: str, found: int) -> NoReturn:
+        raise DataError(
             f"{n} different {split} problems asked for, but {asked[int(number)]['name']} of reasoning-gym gives fewer "
             "with these settings; ask for fewer, lower its weight, or widen its settings (data.reasoning_gym.tasks)."
         )

@@ -4,6 +4,7 @@ import itertools
 import random
 from collections import Counter
 from collections.abc import Iterator
+from typing import NoReturn
 
 import pytest
 
@@ -13,6 +14,10 @@ from relax.tasks import TASKS, noisy_sum
 from relax.tasks.draws import by_weight, different, endless
 from relax.tasks.problem import split_of
 from tests.conftest import REPOSITORY
+
+
+def fewer(kind: str, found: int) -> NoReturn:
+    raise DataError(f"{kind} gives {found}")
 
 
 def test_a_split_has_what_its_digest_says() -> None:
@@ -30,9 +35,9 @@ def test_sources_are_drawn_from_by_weight() -> None:
 
 def test_repeats_are_left_out_and_nothing_is_drawn_behind_the_last() -> None:
     drawn = iter([("x", "a", 1), ("x", "a", 2), ("y", "b", 3), ("x", "c", 4)])
-    assert list(different(drawn, 2, lambda *_: DataError())) == [1, 3]
+    assert list(different(drawn, 2, fewer)) == [1, 3]
     assert next(drawn) == ("x", "c", 4)
-    assert list(different(drawn, 0, lambda *_: DataError())) == []
+    assert list(different(drawn, 0, fewer)) == []
 
 
 def test_patience_is_counted_for_each_kind() -> None:
@@ -42,7 +47,7 @@ def test_patience_is_counted_for_each_kind() -> None:
             yield "one", "same", number
 
     with pytest.raises(DataError, match=r"^one gives 1$"):
-        list(different(drawn(), 50, lambda kind, found: DataError(f"{kind} gives {found}"), patience=20))
+        list(different(drawn(), 50, fewer, patience=20))
 
 
 def test_noisy_sums_of_two_digits_end_where_there_are_no_more() -> None:
