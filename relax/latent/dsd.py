@@ -29,6 +29,8 @@ from relax.tasks.problem import Problem
 KOOPMAN_DIM = 50
 #: Numbers of hidden states that the fit may use, in a temporary file (256 MB in float32): 18 000 states of a 7B model.
 FIT_NUMBERS = 1 << 26
+#: Responses that a dictionary is fitted on, at least.
+LEAST = 2 * HELD_OUT
 #: Steps of the fit, of 64 responses each.
 FIT_STEPS, FIT_BATCH = 200, 64
 #: CPU seconds that the spectra of one response, or a step of the fit, take at dimension m, over m^3 (measured at 400).
@@ -74,12 +76,6 @@ def analyse_model(
     prompts = read_prompts(prompts_file, settings["chat"])
     answers = None if responses_file is None else read_responses(responses_file, prompts)
     given = None if dictionary_file is None else Dictionary.load(dictionary_file)
-    count = len(prompts) * settings["samples"]
-    if given is None and answers is None and count < 2 * HELD_OUT:
-        raise DataError(
-            f"{prompts_file}: {len(prompts)} prompts with {settings['samples']} samples each are {count} responses; "
-            f"a dictionary is fitted on {2 * HELD_OUT} at least: give more prompts, --samples, or a --dictionary."
-        )
     for name, default in (("koopman_dim", KOOPMAN_DIM), ("position", POSITIONS[0])):
         settings = settings | {name: _agreed(name, settings[name], default, given, dictionary_file)}
     folder = find_model(model_name)
@@ -96,7 +92,7 @@ def analyse_model(
     writable_folder(out)
     try:
         if answers is None:
-            rollouts = _sampled(model_name, model, tokenizer, list(asked.values()), settings)
+            rollouts = _sampled(model_name, model, tokenizer, list(asked.values()), settings, fits=given is None)
         else:
             rollouts = tokenize(answers, asked, tokenizer)
             check_context(model_name, model, rollouts)
@@ -167,12 +163,19 @@ def _sampled(
     tokenizer: PreTrainedTokenizerBase,
     prompts: list[Problem],
     settings: dict[str, Any],
+    fits: bool,
 ) -> list[Rollout]:
     counts = [(prompt.id, len(tokenizer(prompt.prompt)["input_ids"])) for prompt in prompts]
     wanted = settings["max_response_length"]
     length = room_for_response(name, model, counts, wanted)
     if length < wanted:
         logger.info("dsd: at most %d tokens a response, not %d: the model's context has no more room", length, wanted)
+    responses = len(prompts) * settings["samples"]
+    if fits and responses < LEAST:  # not found out after minutes of sampling
+        raise DataError(
+            f"{len(prompts)} prompts with {settings['samples']} samples each give {responses} responses, but a "
+            f"dictionary is fitted on {LEAST} at least; give more prompts, --samples, or a --dictionary."
+        )
     width = max(tokens for _, tokens in counts) + length
     return sample(
         model,
@@ -198,10 +201,9 @@ def _fitted(
 
     The states of the sample are stored.
     """
-    least = 2 * HELD_OUT
-    if len(rollouts) < least:
+    if len(rollouts) < LEAST:
         raise DataError(
-            f"only {len(rollouts)} responses with two tokens or more, but a dictionary is fitted on {least} at least; "
+            f"only {len(rollouts)} responses with two tokens or more, but a dictionary is fitted on {LEAST} at least; "
             "give more prompts, --samples, or a --dictionary."
         )
     chosen = _bounded(rollouts, state_width(model), settings["seed"])

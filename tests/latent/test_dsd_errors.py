@@ -30,8 +30,7 @@ def test_bad_prompts(content: str | bytes | None, said: str, tiny_policy: Path, 
     file = tmp_path / "prompts.jsonl"
     if content is not None:
         file.write_bytes(content if isinstance(content, bytes) else content.encode())
-    out = tmp_path / "out"
-    refused(relax_dsd("--model", tiny_policy, "--prompts", file, "--samples", 8, "--out", out), 3, said, out)
+    refused(relax_dsd("--model", tiny_policy, "--prompts", file, "--out", tmp_path / "out"), 3, said, tmp_path / "out")
 
 
 @pytest.mark.parametrize(
@@ -112,8 +111,8 @@ def test_a_failure_at_the_very_end_leaves_what_was_there(
 def test_too_few_responses_for_a_dictionary_are_refused_before_any_is_sampled(
     options: list[object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("relax.latent.dsd.load_pretrained", None)  # not even the model is loaded
+    monkeypatch.setattr("relax.latent.dsd.sample", None)
     (tmp_path / "one.jsonl").write_text('{"id": "a", "prompt": "1+2:"}\n')
-    said = "one.jsonl: 1 prompts with 3 samples each are 3 responses; a dictionary is fitted on 8 at least"
+    said = "1 prompts with 3 samples each give 3 responses, but a dictionary is fitted on 8 at least"
     command = [*options, "--prompts", tmp_path / "one.jsonl", "--samples", 3, "--out", tmp_path / "out"]
     refused(relax_dsd(*command), 3, said, tmp_path / "out")
