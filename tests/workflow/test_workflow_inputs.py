@@ -27,7 +27,9 @@ def test_a_cut_benchmark_file_reruns_what_reads_it(smoke, tmp_path) -> None:
     folder = shutil.copytree(smoke, tmp_path / "copy", symlinks=True)
     rows = folder / "bench.jsonl"
     rows.write_text("row\n" * 20)
-    options = overlay(folder, "local.yaml", "benchmarks: {noisy-sum: {path: bench.jsonl}}\n")
+    options = overlay(
+        folder, "local.yaml", "benchmarks: {noisy-sum: {task: gsm8k, path: bench.jsonl, greedy: true, samples: 2}}\n"
+    )
     assert snakemake(folder, "--touch", "--cores", "1", *options).returncode == 0
     rows.write_text("row\n" * 5)
     os.utime(rows, (0, 0))  # an older file, as `cp -p` brings one
