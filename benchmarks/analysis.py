@@ -26,6 +26,7 @@ os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = "1"
 
 import torch
 from common import Result, main, peak_above, result
+from random_policy import END, LENGTHS, Ended, model
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import WhitespaceSplit
@@ -36,7 +37,6 @@ from transformers import (
     LlamaConfig,
     LlamaForCausalLM,
     PreTrainedTokenizerFast,
-    StoppingCriteria,
     StoppingCriteriaList,
 )
 
@@ -61,10 +61,17 @@ QUICK = {
     "shorter": 8, "batch": 32, "m": 8,
 }  # fmt: skip
 Sizes = dict[str, Any]
-LENGTHS = Path(__file__).with_name("lengths.json")
-END = 0
 #: Words of the policy whose states are fitted.
 WORDS = 512
+
+
+def tokenizer(count: int) -> PreTrainedTokenizerFast:
+    """One whose tokens are the words t0, t1, ...; its padding ends a response, wherever a criterion has stopped it."""
+    words = Tokenizer(WordLevel({f"t{i}": i for i in range(count)}, unk_token="t2"))
+    words.pre_tokenizer = WhitespaceSplit()
+    return PreTrainedTokenizerFast(
+        tokenizer_object=words, eos_token=f"t{END}", pad_token=f"t{END}", padding_side="left"
+    )
 
 
 def lengths(sizes: Sizes) -> list[int]:
@@ -92,7 +99,7 @@ def responses(sizes: Sizes, count: int) -> list[Rollout]:
     generator = torch.Generator().manual_seed(0)
     made = []
     for i in range(count):
-        tokens = torch.randint(1, WORDS, (sizes["prompt"] + sizes["T"],), generator=generator).tolist()
+        tokens = torch.randint(2, WORDS, (sizes["prompt"] + sizes["T"],), generator=generator).tolist()
         made.append(Rollout(f"{i}/0", "", tokens[: sizes["prompt"]], tokens[sizes["prompt"] :], ""))
     return made
 
@@ -105,16 +112,10 @@ def how(sizes: Sizes) -> DictionaryFit:
 def streamed(sizes: Sizes, model: LlamaForCausalLM, rows: list[Rollout], folder: str) -> Dictionary:
     """What the dictionary stage does with its rollouts."""
     with StoredStates(folder) as states:
-        store_states(states, model, rows, Padding(), "response")  # type: ignore[arg-type]
+        store_states(states, model, rows, tokenizer(WORDS), "response")
         dictionary, _ = fit_dictionary(Chosen(states, [row.id for row in rows]), how(sizes), "bench")
         statistics_of(states.values(), dictionary).dsd()
     return dictionary
-
-
-class Padding:
-    """As much of a tokenizer as a pass needs."""
-
-    pad_token_id = eos_token_id = END
 
 
 def fit_probe(sizes: Sizes) -> dict[str, Any]:
@@ -133,7 +134,7 @@ def fit_probe(sizes: Sizes) -> dict[str, Any]:
         del held, fitted_on
         rows = responses(sizes, sizes["responses"])
         with StoredStates(folder) as states:
-            passed = peak_above(lambda: store_states(states, one, rows[:8], Padding(), "response"))  # type: ignore[arg-type]
+            passed = peak_above(lambda: store_states(states, one, rows[:8], tokenizer(WORDS), "response"))
         behind = peak_above(lambda: streamed(sizes, none, rows, folder))
     size = 2 * sizes["responses"] * sizes["T"] * sizes["width"]
     return {"passed": passed, "behind": behind, "states": size, "same": same.hash == reference.hash}
@@ -153,30 +154,10 @@ def states_in_memory(model: LlamaForCausalLM, rows: list[Rollout]) -> list[Tenso
 # relax dsd ---------------------------------------------------------------------------------------
 
 
-class Ended(StoppingCriteria):
-    """Ends each row after its own number of tokens."""
-
-    def __init__(self, own: list[int], width: int) -> None:
-        self.ends = width + torch.tensor(own)
-
-    def __call__(self, input_ids: Tensor, scores: Any, **_: Any) -> Tensor:
-        return input_ids.shape[1] >= self.ends
-
-
 def write_policy(sizes: Sizes, folder: Path) -> Path:
-    """A random policy whose tokens are the words t0, t1, ... and whose padding ends a response; prompts beside it."""
-    torch.manual_seed(0)
-    config = LlamaConfig(
-        vocab_size=sizes["vocabulary"], hidden_size=sizes["d"], num_hidden_layers=sizes["layers"],
-        num_attention_heads=sizes["heads"], num_key_value_heads=sizes["kv_heads"], intermediate_size=sizes["mlp"],
-        max_position_embeddings=2048, tie_word_embeddings=True, pad_token_id=END, eos_token_id=END, bos_token_id=None,
-    )  # fmt: skip
-    LlamaForCausalLM(config).save_pretrained(folder)
-    words = Tokenizer(WordLevel({f"t{i}": i for i in range(sizes["vocabulary"])}, unk_token="t1"))
-    words.pre_tokenizer = WhitespaceSplit()
-    PreTrainedTokenizerFast(
-        tokenizer_object=words, eos_token="t0", pad_token="t0", padding_side="left"
-    ).save_pretrained(folder)
+    """A random policy, and prompts beside it."""
+    model(sizes).save_pretrained(folder)
+    tokenizer(sizes["vocabulary"]).save_pretrained(folder)
     generator = torch.Generator().manual_seed(1)
     lines = []
     for i in range(len(lengths(sizes))):
@@ -190,8 +171,8 @@ def write_policy(sizes: Sizes, folder: Path) -> Path:
 def plain_script(sizes: Sizes, folder: Path) -> dict[str, float]:
     """As a researcher writes it at first. Seconds until all is sampled, and in all."""
     begin = time.perf_counter()
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
-    tokenizer = AutoTokenizer.from_pretrained(folder)
+    policy = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+    words = AutoTokenizer.from_pretrained(folder)
     prompts = [json.loads(line)["prompt"] for line in (folder / "prompts.jsonl").read_text().splitlines()]
     own, batch = lengths(sizes), sizes["batch"]
     weight = torch.randn(sizes["d"], sizes["m"]) / sizes["d"] ** 0.5
@@ -200,17 +181,17 @@ def plain_script(sizes: Sizes, folder: Path) -> dict[str, float]:
     with torch.no_grad():
         for start in range(0, len(prompts), batch):
             now = time.perf_counter()
-            inputs = tokenizer(prompts[start : start + batch], return_tensors="pt", padding=True)
+            inputs = words(prompts[start : start + batch], return_tensors="pt", padding=True)
             inputs.pop("token_type_ids", None)
             width, wanted = inputs["input_ids"].shape[1], own[start : start + batch]
-            tokens = model.generate(
+            tokens = policy.generate(
                 **inputs, do_sample=True, top_k=0, max_new_tokens=max(own), suppress_tokens=[END],
                 stopping_criteria=StoppingCriteriaList([Ended(wanted, width)]),
             )  # fmt: skip
             sampled += time.perf_counter() - now
             there = torch.arange(tokens.shape[1]) < width + torch.tensor(wanted)[:, None]
             there[:, :width] = inputs["attention_mask"].bool()
-            hidden = model(tokens, attention_mask=there.long(), output_hidden_states=True).hidden_states[-1]
+            hidden = policy(tokens, attention_mask=there.long(), output_hidden_states=True).hidden_states[-1]
             for row, length in zip(hidden, wanted, strict=True):
                 psi = torch.sigmoid(row[width : width + length] @ weight)
                 koopman = torch.linalg.pinv(psi[:-1]) @ psi[1:]

@@ -1,4 +1,4 @@
-"""A policy with random weights, and responses of lengths that were drawn once: for step.py and generation.py."""
+"""A policy with random weights, and responses of lengths that were drawn once."""
 
 from pathlib import Path
 from typing import Any
