@@ -70,6 +70,17 @@ def by_tokens(prompts: Tensor, completions: Tensor, budget: int) -> list[Tensor]
     return [torch.tensor(rows, device=prompts.device) for rows in passes]
 
 
+def common_passes(prompts: Tensor, completions: Tensor, budget: int, accelerator: Accelerator) -> list[Tensor]:
+    """Passes of :func:`by_tokens` with as many rows in every process, since TRL gathers its metrics row by row.
+
+    The rows of all processes that have the same place in the order of length count as the longest of them.
+    """
+    order = longest_first(prompts, completions)
+    mine = torch.stack([prompts[order], completions[order]])[None]
+    longest = accelerator.gather(mine).amax(dim=0)
+    return [order[places] for places in by_tokens(longest[0], longest[1], budget)]
+
+
 def lengths(batch: Batch) -> tuple[Tensor, Tensor]:
     """(N,) tokens of the prompts and of the completions of a batch."""
     return batch["prompt_mask"].sum(dim=1), batch["completion_mask"].sum(dim=1)

@@ -26,7 +26,7 @@ from relax.models.policy import Processing, end_tokens
 from relax.training import checks
 from relax.training.dynamic_sampling import Batch, PromptCursor, Resampling, Rows, informative_groups, take_rows
 from relax.training.exploration import Exploration
-from relax.training.length_order import by_tokens, lengths
+from relax.training.length_order import common_passes, lengths
 from relax.training.passes import Passes
 from relax.training.pictures import Pictures, forbid_image_tokens, numbered
 from relax.training.relax_config import ReLaXConfig, checked_arguments
@@ -118,14 +118,17 @@ class ReLaXTrainer(Passes):
     def _measured(self, inputs: Rows, weighs: bool) -> Batch:
         """TRL's generation batch; if it ``weighs``, with each trajectory's DSD from TRL's policy pass or another."""
         exploration = self.exploration
-        heard: list[tuple[Tensor, Tensor, Tensor]] = []
+        heard: list[tuple[Tensor, Tensor]] = []  # of the first rollouts, which W is fitted on
         measured: list[dict[str, Tensor]] = []
+        places: list[Tensor] = []
         first = exploration.dictionary is None
 
         def listen(hidden: Tensor, mask: Tensor, rows: Tensor) -> None:
             start = time.perf_counter()
-            heard.append((hidden, mask, rows) if first else (hidden[:0], mask[:0], rows))
-            if not first:
+            places.append(rows)
+            if first:
+                heard.append((hidden, mask))
+            else:
                 measured.append(exploration.measure(hidden, mask))
             self._dsd_seconds += time.perf_counter() - start
 
@@ -146,19 +149,19 @@ class ReLaXTrainer(Passes):
         if "old_per_token_logps" not in batch:
             # TRL needs no old log-probabilities here, so no policy pass was there to listen to (with
             # PEFT the reference pass was heard instead, which is the wrong policy).
-            heard.clear()
-            measured.clear()
+            for kept in (heard, measured, places):
+                kept.clear()
             start, before = time.perf_counter(), self._dsd_seconds
             devices = [self.accelerator.device] if self.accelerator.device.type == "cuda" else []
             # A dropout in the pass must not change what TRL draws after it.
             with torch.random.fork_rng(devices):
                 self._hear_policy(batch, listen)
             self._dsd_seconds = before + time.perf_counter() - start
-        order = torch.cat([rows for *_, rows in heard]).argsort()
+        order = torch.cat(places).argsort()
         if first:
-            trajectories = [pair for hidden, mask, _ in heard for pair in zip(hidden, mask, strict=True)]
+            trajectories = [pair for hidden, mask in heard for pair in zip(hidden, mask, strict=True)]
             exploration.fit([trajectories[row] for row in order.tolist()])
-            measured = [exploration.measure(hidden, mask) for hidden, mask, _ in heard]
+            measured = [exploration.measure(hidden, mask) for hidden, mask in heard]
         for name in ("relax_dsd", "relax_logged"):
             batch[name] = torch.cat([rows[name] for rows in measured])[order]
         exploration.settle(batch["relax_dsd"], counts)
@@ -195,10 +198,10 @@ class ReLaXTrainer(Passes):
 
     def _compute_loss(self, model: nn.Module, inputs: Batch) -> Tensor:
         budget = self.args.tokens_per_micro_batch
-        if budget is None or not self.model.training:
+        if budget is None or not self.model.training or self.pictures.stay(inputs):
             return self._loss_of(model, inputs)
         # Transformers calls backward once, on what is returned; the other parts have had theirs by then.
-        *others, last = by_tokens(*lengths(inputs), budget)
+        *others, last = common_passes(*lengths(inputs), budget, self.accelerator)
         total = torch.zeros((), device=self.accelerator.device)
         for rows in others:
             with self.accelerator.no_sync(model):

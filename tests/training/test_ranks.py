@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from relax.training.dynamic_sampling import join
+from relax.training import length_order
+from relax.training.dynamic_sampling import join, take_rows
 from tests.conftest import REPOSITORY
 from tests.training.trainer_fixture import GROUP, Recorder, direct_gradient, relative_error, save_dictionary, trainer
 
@@ -48,17 +49,27 @@ def two_processes(policy: Path, folder: Path, **options) -> list[dict[float, dic
     ]
 
 
+def passes_of(ranks: list[dict[float, dict]], tokens: int) -> list[int]:
+    """Passes that each process would make by itself."""
+    whole = join([rank[2.0]["batch"] for rank in ranks], 0)
+    order = length_order.longest_first(*length_order.lengths(whole))
+    shares = [take_rows(whole, length_order.dealt(order, rank, len(ranks))) for rank in range(len(ranks))]
+    return [len(length_order.by_tokens(*length_order.lengths(share), tokens)) for share in shares]
+
+
 @pytest.mark.parametrize(
-    ("micro", "accumulation", "split"),
-    [(8, 1, False), (2, 3, True)],
-    ids=["whole groups", "a group on both"],
+    ("micro", "accumulation", "split", "tokens"),
+    [(8, 1, False, None), (2, 3, True, None), (8, 1, False, 47)],
+    ids=["whole groups", "a group on both", "by tokens, of which one has more passes"],
 )
 def test_the_gradient_is_that_of_the_whole_batch(
-    tiny_policy: Path, tmp_path: Path, micro: int, accumulation: int, split: bool
+    tiny_policy: Path, tmp_path: Path, micro: int, accumulation: int, split: bool, tokens: int | None
 ) -> None:
     options = {"per_device_train_batch_size": micro, "gradient_accumulation_steps": accumulation}
     assert bool(micro * accumulation % GROUP) == split
-    ranks = two_processes(tiny_policy, tmp_path, **options)
+    ranks = two_processes(tiny_policy, tmp_path, tokens_per_micro_batch=tokens, **options)
+    if tokens is not None:
+        assert len(set(passes_of(ranks, tokens))) == 2
     for name, value in ranks[0][2.0]["gradient"].items():
         assert torch.equal(value, ranks[1][2.0]["gradient"][name])
     one = trainer(
