@@ -38,7 +38,7 @@ SECONDS_OF_CUBE = 1e-8
 #: Matrices of m x m numbers that a response takes at a time.
 MATRICES = 10
 #: Tokens, padding included, of the responses that are sampled at a time.
-TOKENS = 1 << 17
+TOKENS = 1 << 16
 
 
 def analyse_model(

@@ -15,6 +15,7 @@ from relax.data.processor import forbidden_tokens, image_inputs, pictures, rende
 from relax.data.prompt import PLAIN, render
 from relax.errors import DataError, NumericsError
 from relax.files import atomic_write
+from relax.models.cache_size import rows_that_fit
 from relax.models.decoding import loop_for
 from relax.models.policy import Processing, check_tokens, end_tokens
 from relax.progress import Progress
@@ -61,7 +62,8 @@ def sample(
     batch: int = BATCH,
     prompt: dict[str, Any] = PLAIN,
 ) -> list[Rollout]:
-    """Sample ``per_problem`` responses to each problem, ``batch`` at a time, from the full distribution.
+    """Sample ``per_problem`` responses to each problem from the full distribution, ``batch`` at a time, or as many as
+    :func:`relax.models.cache_size.rows_that_fit` says where these are fewer.
 
     ``prompt`` is the configuration's, see :func:`relax.data.prompt.render`. Temperature, top-p, top-k and the penalty
     of repetitions are given, whatever the checkpoint's generation_config.json says; that one decides, as in training,
@@ -79,9 +81,13 @@ def sample(
     prompts = [(p, k) for p in problems for k in range(per_problem)]
     progress = Progress(label, len(prompts), unit="responses")
     rollouts: list[Rollout] = []
-    for start in range(0, len(prompts), batch):
-        part = prompts[start : start + batch]
+    while len(rollouts) < len(prompts):
+        part = prompts[len(rollouts) : len(rollouts) + batch]
         inputs = _inputs(model, processing, [p for p, _ in part], prompt)
+        fits = rows_that_fit(model, inputs["input_ids"].shape[1] + max_response_length)
+        if fits < len(part):
+            batch = fits
+            continue
         check_tokens(model, inputs["input_ids"], f"{label}, prompts from {part[0][0].id!r} on")
         width = inputs["input_ids"].shape[1]
         tick = _Tick(progress, len(rollouts), len(part) / max_response_length, width)
