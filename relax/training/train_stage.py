@@ -39,6 +39,7 @@ from relax.training.rewards import check_golds
 from relax.training.sample import FILE, RolloutSample
 from relax.training.trainer import ReLaXTrainer
 from relax.training.trl_arguments import CORRECTNESS, refusals_told, reward_functions, trainer_arguments
+from relax.training.window import engine_window
 
 logger = logging.getLogger("relax")
 
@@ -165,13 +166,17 @@ def _trainer(
     if len(problems) < needed:
         raise DataError(f"{len(problems)} problems to train on, one batch of rollouts takes {needed}.")
     rollouts = read_rollouts(dictionary / "probes.jsonl")
+    dataset = training_set(problems, processing, settings.prompt.recorded())
+    if arguments.use_vllm and arguments.vllm_max_model_length is None:
+        tokenizer = tokenizer_of(processing)
+        arguments.vllm_max_model_length = engine_window(dataset, arguments.max_completion_length, tokenizer)
     arguments.matched_length = max(2, int(statistics.median(len(r.response_ids) for r in rollouts)))
     with refusals_told(settings.method):
         trainer = ReLaXTrainer(
             model=model,
             reward_funcs=reward_functions(settings),
             args=arguments,
-            train_dataset=training_set(problems, processing, settings.prompt.recorded()),
+            train_dataset=dataset,
             processing_class=processing,
         )
     if trainer.accelerator.is_main_process:

@@ -72,6 +72,22 @@ def check_window(sets: dict[str, Any], config: Any, response: int | None, tokeni
                 )
 
 
+def engine_window(dataset: Dataset, response: int | None, tokenize: Callable[[list[str]], Any]) -> int | None:
+    """Tokens of the longest prompt with its response. vLLM keeps room for that many, and without a number for the
+    policy's whole window, which may be 131,072 tokens. None for prompts with images, whose tokens are not counted here.
+
+    Args:
+        dataset: of ``prompt``, as texts.
+        response: tokens of the longest response.
+        tokenize: the tokenizer.
+    """
+    if response is None or "images" in dataset.column_names:
+        return None
+    texts = dataset["prompt"]
+    parts = (texts[start : start + CHUNK] for start in range(0, len(texts), CHUNK))
+    return response + max(len(tokens) for part in parts for tokens in tokenize(part)["input_ids"])
+
+
 def _suspects(dataset: Dataset, room: int, first: int, processing: Any) -> list[int]:
     """Rows whose prompts could have more tokens than there is room; the first row's many stand for the template."""
     if dataset.format["type"] == "custom" and ROW not in dataset.column_names:

@@ -120,6 +120,32 @@ def test_the_train_verb_says_it_too(tiny_policy: Path, tmp_path: Path) -> None:
         _trainer(settings, 1, problems, tiny_policy, tmp_path, tmp_path / "checkpoints")
 
 
+def test_vllm_keeps_room_for_the_longest_prompt_and_its_response(
+    tiny_policy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without the number TRL hands it none, and vLLM takes the policy's whole window."""
+    asked = {"training": {"rollouts": "vllm-colocate", "max_response_length": 9}}
+    settings = config.train_settings(
+        config.check(config.merge(config.load([REPOSITORY / "config/config.yaml"]).recorded(), asked)), "relax"
+    )
+    save_dictionary(tmp_path)
+    write_rollouts(tmp_path / "probes.jsonl", [Rollout("a/0", "12", [3, 4], [5, 6, 1], "34")])
+    (tmp_path / "initial_dsd.json").write_text(json.dumps({spectrum: {"q90": 0.05} for spectrum in SPECTRA}))
+    problems = [problem for digits in (3, 5) for problem in noisy_sum.problems(200, "train", digits, seed=0)]
+    handed = []
+
+    def trainer(args: ReLaXConfig, **_: Any) -> None:
+        handed.append(args.vllm_max_model_length)
+        raise ConfigError("that is all")
+
+    monkeypatch.setattr("relax.training.train_stage.ReLaXTrainer", trainer)
+    monkeypatch.setattr("relax.training.trl_arguments.find_spec", lambda name: name)
+    with pytest.raises(ConfigError, match="that is all"):
+        _trainer(settings, 1, problems, tiny_policy, tmp_path, tmp_path / "checkpoints")
+    tokenizer = AutoTokenizer.from_pretrained(tiny_policy)
+    assert handed == [9 + max(len(tokenizer(p.prompt)["input_ids"]) for p in problems)]
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
