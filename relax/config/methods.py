@@ -84,6 +84,22 @@ class Method(Settings):
     """Share of the tokens that KL-Cov picks. At least one token is picked."""
     kl_cov_coef: FromZero = key(1.0, trl="kl_cov_coef")
     """Weight of KL-Cov's penalty."""
+    representation_bonus: Literal["none", "elliptical", "effective_rank"] = key(
+        "none", late=True, trl="representation_bonus"
+    )
+    """A bonus on hidden states without a Koopman operator. `elliptical` adds to the reward what sets a response's mean
+    state apart from those of its group (RepExp, arXiv 2510.11686). `effective_rank` adds to the advantage where a
+    response's effective rank, or its growth, is above the running mean (VERL, arXiv 2509.23808)."""
+    elliptical_coef: FromZero = key(0.01, late=True, trl="elliptical_coef")
+    """Weight of the elliptical bonus in the reward. The bonus is between 0 and 1."""
+    elliptical_dim: AtLeastOne = key(32, late=True, unit="features", trl="elliptical_dim")
+    """Features that a random projection, drawn anew for each batch, makes of a mean state."""
+    elliptical_ridge: Positive = key(0.01, late=True, trl="elliptical_ridge")
+    """Ridge of the matrix that the elliptical bonus inverts. Lowering it brings all bonuses nearer to 1."""
+    rank_stride: AtLeastOne = key(40, late=True, unit="tokens", trl="rank_stride")
+    """Tokens between two effective ranks of a response. A response of fewer than twice as many has no growth."""
+    rank_kappa: Annotated[float, Field(gt=1)] = key(2.0, late=True, trl="rank_kappa")
+    """The bonus of `effective_rank` is at most the advantage's size divided by this number."""
     trl: dict[str, JsonValue] = key({}, late=True)
     """Arguments of TRL's `GRPOConfig` that have no key here, by TRL's names, such as `{importance_sampling_level:
     sequence}`. An argument that TRL does not know, that a key here sets, or that the pipeline sets itself is refused.

@@ -27,6 +27,7 @@ from relax.latent.states import state_mask
 from relax.training import objective
 from relax.training.checks import warn_of_length
 from relax.training.relax_config import ReLaXConfig
+from relax.training.representation_bonus import RepresentationBonus
 
 Note = Callable[[str, float], None]
 
@@ -61,6 +62,7 @@ class Exploration:
         self.xi = None if isinstance(args.xi, str) else args.xi
         self.matched_length = args.matched_length
         self._settled = False
+        self.bonus = None if args.representation_bonus == "none" else RepresentationBonus(args, accelerator)
         if args.dictionary is not None:
             self.use(Dictionary.load(args.dictionary))
 
@@ -111,9 +113,9 @@ class Exploration:
 
     @property
     def weighs(self) -> bool:
-        """Whether every trajectory's DSD is needed before the first forward with gradient."""
+        """Whether every trajectory's states are needed before the first forward with gradient."""
         unknown = self.dictionary is None or (isinstance(self.args.xi, str) and self.xi is None)
-        return self._acts or unknown
+        return self._acts or unknown or self.bonus is not None
 
     @property
     def _acts(self) -> bool:
@@ -123,7 +125,8 @@ class Exploration:
     def state(self) -> dict[str, Any]:
         """What a checkpoint keeps beside W."""
         found = None if self.dictionary is None else self.dictionary.hash
-        return {"dictionary": found, "xi": self.xi, "matched_length": self.matched_length, **self._identity()}
+        kept = {"dictionary": found, "xi": self.xi, "matched_length": self.matched_length, **self._identity()}
+        return kept if self.bonus is None else {**kept, "bonus": self.bonus.means}
 
     def restore(self, state: dict[str, Any], saved: Dictionary | None, where: str) -> None:
         """Go on with a checkpoint's dictionary and numbers; it has none where the first rollouts were waited for.
@@ -146,6 +149,8 @@ class Exploration:
         if saved is not None:
             self.use(saved)
         self.xi, self.matched_length = state["xi"], state["matched_length"]
+        if self.bonus is not None:
+            self.bonus.means = state["bonus"]
         self._settled = True
 
     def _identity(self) -> dict[str, Any]:

@@ -96,6 +96,12 @@ class ReLaXConfig(GRPOConfig):
     clip_cov_high: float = field(default=5.0, metadata=_help("clip_cov_high"))
     kl_cov_ratio: float = field(default=2e-3, metadata=_help("kl_cov_ratio"))
     kl_cov_coef: float = field(default=1.0, metadata=_help("kl_cov_coef"))
+    representation_bonus: str = field(default="none", metadata=_help("representation_bonus"))
+    elliptical_coef: float = field(default=0.01, metadata=_help("elliptical_coef"))
+    elliptical_dim: int = field(default=32, metadata=_help("elliptical_dim"))
+    elliptical_ridge: float = field(default=0.01, metadata=_help("elliptical_ridge"))
+    rank_stride: int = field(default=40, metadata=_help("rank_stride"))
+    rank_kappa: float = field(default=2.0, metadata=_help("rank_kappa"))
     dynamic_sampling: bool = field(
         default=False,
         metadata=_help(
@@ -232,6 +238,12 @@ def _check_terms(args: ReLaXConfig) -> None:
         raise ConfigError(
             "token_method is 'clip_cov' and beta is the weight of TRL's own KL, of which Clip-Cov's tokens would lose "
             "the gradient too; set kl_mode to 'uniform'."
+        )
+    groups = args.scale_rewards in ("group", True) and args.multi_objective_aggregation == "sum_then_normalize"
+    if args.representation_bonus == "elliptical" and not groups:
+        raise ConfigError(
+            "representation_bonus is 'elliptical', which normalises rewards within groups; set scale_rewards to "
+            "'group' and multi_objective_aggregation to 'sum_then_normalize'."
         )
     if args.token_method == "kl_cov" and args.loss_type not in ("dapo", "grpo"):
         raise ConfigError(f"token_method is 'kl_cov' and loss_type {args.loss_type!r}; expected 'dapo' or 'grpo'.")

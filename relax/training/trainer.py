@@ -129,7 +129,7 @@ class ReLaXTrainer(Passes):
             if first:
                 heard.append((hidden, mask))
             else:
-                measured.append(exploration.measure(hidden, mask))
+                measured.append(self._rows(hidden, mask))
             self._dsd_seconds += time.perf_counter() - start
 
         beta = self.beta
@@ -161,11 +161,26 @@ class ReLaXTrainer(Passes):
         if first:
             trajectories = [pair for hidden, mask in heard for pair in zip(hidden, mask, strict=True)]
             exploration.fit([trajectories[row] for row in order.tolist()])
-            measured = [exploration.measure(hidden, mask) for hidden, mask in heard]
-        for name in ("relax_dsd", "relax_logged"):
+            measured = [self._rows(hidden, mask) for hidden, mask in heard]
+        for name in measured[0]:
             batch[name] = torch.cat([rows[name] for rows in measured])[order]
         exploration.settle(batch["relax_dsd"], counts)
+        if "relax_bonus" in batch:
+            self._add_bonus(batch)
         return batch
+
+    def _rows(self, hidden: Tensor, mask: Tensor) -> dict[str, Tensor]:
+        """What is kept of the states of some completions."""
+        rows = self.exploration.measure(hidden, mask)
+        bonus = self.exploration.bonus if self.model.training else None
+        return rows if bonus is None else {**rows, "relax_bonus": bonus.rows(hidden, mask)}
+
+    def _add_bonus(self, batch: Batch) -> None:
+        bonus, kept = self.exploration.bonus, batch.pop("relax_bonus")
+        assert bonus is not None  # its rows are in the batch
+        given = (batch, self._rewards, self.reward_weights, self._group_size, self.state.global_step)
+        batch["advantages"], mean = bonus.advantages(kept, *given)
+        self.note("relax/bonus", mean)
 
     # Dynamic sampling -------------------------------------------------------------------------------
 
