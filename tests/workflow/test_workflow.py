@@ -240,7 +240,7 @@ def test_a_benchmark_without_a_task_stops_the_run_at_its_first_second(clone) -> 
 def test_the_papers_text_half_asks_for_its_data_first(clone) -> None:
     result = run(clone, "relax", "data", "--configfile", "config/config.yaml", "config/paper_text.yaml", "--out", "x")
     assert result.returncode == 4
-    assert "open-r1/DAPO-Math-17k-Processed at 31dd309567e3, split train: not in the local cache" in result.stderr
+    assert "SteveZ25/Div-MATH-22k: its revision is not pinned; write the commit `relax fetch` prints" in result.stderr
     assert len(result.stderr.strip().splitlines()) == 1
 
 
