@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from relax import config
-from tests.conftest import REPOSITORY
+from tests.conftest import REPOSITORY, overlays
 from tests.workflow.workflow_fixture import overlay, planned, run, snakemake
 
 #: Jobs that follow a trained policy.
@@ -20,8 +20,9 @@ CONFIGS = sorted(path.name for path in (REPOSITORY / "config").glob("*.yaml"))
 
 @pytest.mark.parametrize("name", CONFIGS)
 def test_a_dry_run_lists_exactly_the_expected_jobs(clone, name) -> None:
-    options = [] if name == "config.yaml" else ["--configfile", f"config/{name}"]
-    files = [clone / "config" / n for n in dict.fromkeys(["config.yaml", name])]
+    over = [path.name for path in overlays(REPOSITORY / "config" / name)]
+    options = [] if name == "config.yaml" else ["--configfile", *(f"config/{n}" for n in over)]
+    files = [clone / "config" / n for n in dict.fromkeys(["config.yaml", *over])]
     loaded = config.load(files)
     matrix, policies = loaded.matrix, len(loaded.matrix.policies)
     dictionaries = {config.own_dimension(loaded, method) for method in matrix.methods}
