@@ -1,6 +1,7 @@
 """What tests share: quiet threads, no network, a tiny policy."""
 
 import os
+import re
 import shutil
 
 # Before torch and the hub libraries are imported by any test.
@@ -17,6 +18,12 @@ from pathlib import Path  # noqa: E402
 import pytest  # noqa: E402
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+def overlays(path: Path) -> list[Path]:
+    """A shipped configuration behind those that its first lines say it goes over."""
+    said = re.search(r"Goes over (.*?)[,:]", path.read_text().partition("\nname:")[0])
+    return [*(path.with_name(name) for name in re.findall(r"config/(\w+\.yaml)", said[1] if said else "")), path]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -3,7 +3,7 @@
 import argparse
 
 from relax import config
-from relax.cli.verb import OVER_BASE, Verb, add_configfile, whole
+from relax.cli.verb import OVER_BASE, Verb, above_zero, add_configfile, whole
 
 
 def run_fetch(a: argparse.Namespace, loaded: config.Experiment) -> None:
@@ -22,13 +22,15 @@ def run_doctor(a: argparse.Namespace) -> int:
     """Findings about this machine, or cluster."""
     from relax.cluster.doctor import doctor
 
-    return doctor(a.configfile, a.slurm)
+    return doctor(a.configfile, a.slurm, a.gpu_memory)
 
 
 def add_doctor(parser: argparse.ArgumentParser) -> None:
     """The options of ``doctor``."""
     add_configfile(parser, OVER_BASE, default=[])
     parser.add_argument("--slurm", action="store_true", help="look at the cluster as well; nothing is submitted")
+    text = "memory of a GPU that jobs run on, in GB (default: 80)"
+    parser.add_argument("--gpu-memory", type=above_zero, default=80.0, metavar="GB", help=text)
 
 
 def run_cost(a: argparse.Namespace) -> None:

@@ -39,6 +39,17 @@ def run_data(a: argparse.Namespace, loaded: config.Experiment) -> None:
             _check_passed_on(a, loaded, name)
     settings = config.data_settings(loaded)
     make_problems(settings, a.out, begin(a, loaded, settings, config.local_files(settings)), agree)
+    if a.to_verl is not None:
+        from relax.data.verl import write_verl
+        from relax.grading.answers import gold_text
+
+        write_verl(a.out, a.to_verl, loaded.prompt.recorded(), gold_text)
+
+
+def add_to_verl(parser: argparse.ArgumentParser) -> None:
+    """The option of ``data`` alone."""
+    text = "write the same problems as train.parquet and test.parquet in the format of veRL into this folder too"
+    parser.add_argument("--to-verl", type=Path, metavar="DIR", help=text)
 
 
 def _check_passed_on(a: argparse.Namespace, loaded: config.Experiment, method: str) -> None:
@@ -203,7 +214,7 @@ def add_regrade(parser: argparse.ArgumentParser) -> None:
 OF_RUN = ("policy", "method", "seed")
 #: In the order of the pipeline.
 VERBS = (
-    Verb("data", "Make the training and held-out problems.", run_data, ("out",), configured=True),
+    Verb("data", "Make the training and held-out problems.", run_data, ("out",), add_to_verl, configured=True),
     Verb(
         "overlap",
         "Find benchmark problems in the training set.",

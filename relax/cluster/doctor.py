@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from relax import config as settings
+from relax.cluster import memory
 from relax.cluster.preflight import Diagnosis, earlier, image, preflight
 from relax.cluster.resources import disk_gb
 from relax.cluster.site import Site, read_site
@@ -25,12 +26,17 @@ from relax.tasks import reasoning_gym
 SHARED = ("nfs", "lustre", "gpfs", "beegfs", "ceph", "fuse", "panfs", "pvfs", "orangefs", "wekafs", "afs", "glusterfs")
 
 
-def doctor(paths: Sequence[Path], slurm: bool) -> int:
+#: Gigabytes of a GPU where nobody says how many.
+GPU_GB = 80.0
+
+
+def doctor(paths: Sequence[Path], slurm: bool, gpu: float = GPU_GB) -> int:
     """Print every finding; the exit code is 0 without a fault, 2 for a faulty configuration, else 4.
 
     Args:
         paths: configuration files; ``config/config.yaml`` comes first, as in the pipeline.
         slurm: look at the cluster as well.
+        gpu: gigabytes of a GPU that jobs run on.
     """
     faults = 0
     try:
@@ -44,16 +50,17 @@ def doctor(paths: Sequence[Path], slurm: bool) -> int:
         print(Diagnosis("fault", str(error)))
         return error.exit_code
     print(Diagnosis("ok", f"configuration {loaded.name}, results in {root}"))
-    for finding in _findings(loaded, site, root, slurm):
+    for finding in _findings(loaded, site, root, slurm, gpu):
         print(finding, flush=True)
         faults += finding.level == "fault"
     return MachineError.exit_code if faults else 0
 
 
-def _findings(config: Experiment, site: Site, root: Path, slurm: bool) -> Iterator[Diagnosis]:
+def _findings(config: Experiment, site: Site, root: Path, slurm: bool, gpu: float) -> Iterator[Diagnosis]:
     yield from _versions()
     yield from _gpu()
     yield from _disk(config, site, root)
+    yield from memory.findings(config, gpu)
     yield from _snapshots(config)
     yield from _wheels(config)
     yield from _library(config)

@@ -11,6 +11,9 @@ from relax.tasks.hub import DataSet
 from relax.tasks.problem import IMAGE
 from relax.tasks.task import Task
 
+#: The columns of veRL's Parquet.
+VERL = {"prompt": "prompt", "answer": "reward_model.ground_truth"}
+
 
 class CommonData(Settings):
     """Training and held-out problems."""
@@ -38,8 +41,25 @@ class CommonData(Settings):
     that is to box should be trained with the same words."""
     datasets: list[DataSet] = key([])
     """Data sets of the hub, read from the local cache that `relax fetch` fills."""
+    format: Literal["columns", "verl"] = key("columns", late=True)
+    """How a row of a data set or a file holds its problem. `columns`: in the columns that the entry names. `verl`: as
+    veRL's Parquet does, and the entry need not name columns: the problem is `prompt`, the answer
+    `reward_model.ground_truth`, the subset `extra_info.subset` or else `data_source`, and images are `images`. `hub`
+    and `file` alone read the key."""
     files: list[DataFile] = key([], late=True)
     """Files of one's own, for `source: file`."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _columns_of_verl(cls, values: Any) -> Any:
+        """With the format of veRL an entry names no columns; its record names those that are read."""
+        if not isinstance(values, dict) or values.get("format") != "verl":
+            return values
+        listed = {name: values[name] for name in ("datasets", "files") if isinstance(values.get(name), list)}
+        return values | {
+            name: [VERL | entry if isinstance(entry, dict) else entry for entry in entries]
+            for name, entries in listed.items()
+        }
 
     def of(self, task: Task) -> Settings | None:
         """The settings of a task; None where it has none."""

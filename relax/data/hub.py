@@ -4,21 +4,26 @@ import hashlib
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from relax.data.cells import ABSENT, cell_at, gold_of, prompt_of, told
 from relax.data.copies import distinct, same_text
 from relax.data.hub_cache import cached
 from relax.data.images import Archive, keep, locate
 from relax.data.splits import load_split
 from relax.data.tables import Row, read_rows, text_of
+from relax.data.verl import IMAGES, subset_of
 from relax.errors import DataError, MachineError
 from relax.records.record import Run
 from relax.tasks import VERIFIED
 from relax.tasks.problem import IMAGE, Problem
 
 logger = logging.getLogger("relax")
+
+Value = TypeVar("Value")
 
 
 def load_problems(
@@ -32,8 +37,10 @@ def load_problems(
     Args:
         settings: the configuration's ``data``; each entry of ``datasets`` names repo, revision, split,
             the columns of prompt, answer and images, and which rows to keep; an entry of ``files`` the same of a file.
+            With the ``format`` ``verl`` a row also says its subset, and has its images in the column of veRL.
         out: folder of the problem files; images are put below it.
-        run: the record; told in ``copies_left_out`` how many rows were left out because an earlier one asks the same.
+        run: the record; told in ``copies_left_out`` how many rows were left out because an earlier one asks the same,
+            and in ``turns_left_out`` of how many conversations other turns than the problem's were, if of any.
         agree: whether two answers to one problem say the same.
 
     Raises:
@@ -43,7 +50,9 @@ def load_problems(
     """
     listed = _as_data_sets(settings["files"]) if settings.get("source") == "file" else settings["datasets"]
     sources = list(_named(listed))
-    rows = (row for prefix, source in sources for row in _read(source, prefix, out))
+    shortened: list[tuple[str, list[str]]] = []
+    reading = _Reading(out, agree, settings.get("format") == "verl", shortened)
+    rows = (row for prefix, source in sources for row in _read(source, prefix, reading))
     problems, copies = distinct(rows, agree)
     if copies:
         logger.warning(
@@ -52,8 +61,19 @@ def load_problems(
             len(copies) + len(problems),
             copies[0],
         )
+    if shortened:
+        where, turns = shortened[0]
+        logger.warning(
+            "data: %d conversations have turns beside the problem's, which are left out; that of %s begins with %r. A "
+            "system turn for all problems is written as prompt.system",
+            len(shortened),
+            where,
+            told(turns),
+        )
     if run is not None:
         run.metrics["copies_left_out"] = len(copies)
+        if shortened:
+            run.metrics["turns_left_out"] = len(shortened)
     apart = [prefix for prefix, source in sources if source.get("held_out")]
     if apart:
         held_out = {p.id for p in problems if p.id.rpartition("/")[0] in apart}
@@ -72,6 +92,23 @@ def load_problems(
     return [p for p in asked if p.id not in held_out], [p for p in asked if p.id in held_out]
 
 
+@dataclass(frozen=True)
+class _Reading:
+    """What holds for every source.
+
+    Attributes:
+        out: images are put below it.
+        agree: whether two answers say the same.
+        verl: rows are in the format of veRL.
+        shortened: gets the place of every conversation whose other turns are left out, and these turns.
+    """
+
+    out: Path
+    agree: Callable[[str, str], bool] = same_text
+    verl: bool = False
+    shortened: list[tuple[str, list[str]]] = field(default_factory=list)
+
+
 def _as_data_sets(files: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     """Entries of ``files`` as those of ``datasets``, the held-out ones first: what stands in both is held out."""
     entries = [{**file, "repo": Path(file["path"]).name, "split": None} for file in files]
@@ -87,11 +124,11 @@ def _named(sources: Iterable[dict[str, Any]]) -> Iterator[tuple[str, dict[str, A
         yield source["repo"] if number == 1 else f"{source['repo']}#{number}", source
 
 
-def _read(source: dict[str, Any], prefix: str, out: Path) -> Iterator[tuple[str, Problem]]:
+def _read(source: dict[str, Any], prefix: str, reading: _Reading) -> Iterator[tuple[str, Problem]]:
     name = source["repo"]
     if source["path"] is not None:
         path = Path(source["path"])
-        yield from _problems(read_rows(path, "problems"), source, prefix, out, _archive(path.parent, source))
+        yield from _problems(read_rows(path, "problems"), source, prefix, reading, _archive(path.parent, source))
         return
     if source["revision"] == "unpinned":
         raise MachineError(
@@ -103,10 +140,10 @@ def _read(source: dict[str, Any], prefix: str, out: Path) -> Iterator[tuple[str,
         if folder is None:
             raise MachineError(f"{name}: not in the local cache; run `relax fetch` with the same configuration.")
         rows = read_rows(folder / source["file"], "problems")
-        yield from _problems(rows, source, prefix, out, _archive(folder, source))
+        yield from _problems(rows, source, prefix, reading, _archive(folder, source))
         return
     rows = load_split(name, source["revision"], source["config"], source["split"], "problems")
-    yield from _problems(rows, source, prefix, out)
+    yield from _problems(rows, source, prefix, reading)
 
 
 def source_of(name: str) -> str:
@@ -123,26 +160,33 @@ def _problems(
     rows: Iterable[tuple[str, Row]],
     source: dict[str, Any],
     prefix: str,
-    out: Path,
+    reading: _Reading,
     place: Path | Archive | None = None,
 ) -> Iterator[tuple[str, Problem]]:
     """(place of the row in words, problem) of every row that is kept."""
-    name, kept, columns, images, kind = source["repo"], 0, "", source["images"], source.get("subset")
+    name, kept, columns, kind = source["repo"], 0, "", source.get("subset")
+    images = source["images"]
     key = "datasets" if source["split"] else "files"
     called = f"{name}, split {source['split']}" if source["split"] else source["path"]
     unseen = {*source["where"], *([] if images is None else [images])}
+    pictures = IMAGES if images is None and reading.verl else images
     for number, (where, row) in enumerate(rows):
         # A row of JSON lines may lack what others have.
-        columns, unseen = columns or ", ".join(row), unseen - row.keys()
-        if any(row.get(column) not in values for column, values in source["where"].items()):
+        columns = columns or ", ".join(row)
+        unseen = {column for column in unseen if cell_at(row, column) is ABSENT}
+        if any(cell_at(row, column) not in values for column, values in source["where"].items()):
             continue
-        prompt, answer = (_cell(row, source[column], where) for column in ("prompt", "answer"))
-        shown = [] if images is None else _images(row.get(images), where, place, out)
+        prompt, turns = _cell(row, source["prompt"], where, prompt_of)
+        answer = _cell(row, source["answer"], where, partial(gold_of, agree=reading.agree))
+        if turns:
+            reading.shortened.append((where, turns))
+        seen = ABSENT if pictures is None else cell_at(row, pictures)
+        shown = _images(None if seen is ABSENT else seen, where, place, reading.out)
         if IMAGE in prompt and prompt.count(IMAGE) != len(shown):
             raise DataError(f"{where}: the prompt has {prompt.count(IMAGE)} places for {len(shown)} images.")
         kept += 1
         identity = f"{prefix}/{number}"
-        subset = "" if kind is None else _cell(row, kind, where)
+        subset = _cell(row, kind, where, text_of) if kind is not None else subset_of(row) if reading.verl else ""
         yield where, Problem(identity, prompt, answer, source_of(name), images=tuple(shown), subset=subset)
     if unseen:
         raise DataError(f"{called}: no column {min(unseen)!r}; there are {columns}.")
@@ -153,11 +197,12 @@ def _problems(
         )
 
 
-def _cell(row: Row, column: str, where: str) -> str:
-    if column not in row:
+def _cell(row: Row, column: str, where: str, read: Callable[[Any], Value]) -> Value:
+    cell = cell_at(row, column)
+    if cell is ABSENT:
         raise DataError(f"{where}: no column {column!r}; there are {', '.join(row)}.")
     try:
-        return text_of(row[column])
+        return read(cell)
     except ValueError as error:
         raise DataError(f"{where}: {column!r} {error}.") from error
 

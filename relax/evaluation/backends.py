@@ -169,8 +169,9 @@ def load_backend(settings: Evaluation, policy: str | Path) -> Backend:
         return (HuggingFaceVision if sees(policy) else HuggingFace)(policy, settings.batch_size, dtype)
     if sees(policy):
         raise ConfigError(
-            "evaluation.backend is vllm, which is given no images here; set it to hf for this policy, which runs on "
-            "CUDA too."
+            "evaluation.backend is vllm, which is given no images here and is not kept from writing the tokens of "
+            "images, so it answers no text questions of a policy that sees either; set it to hf, which runs on CUDA "
+            "too."
         )
     try:
         from relax.evaluation.vllm_backend import VLLMBackend

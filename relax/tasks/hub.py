@@ -19,9 +19,12 @@ class DataSet(Settings):
     split: str
     """Split to read."""
     prompt: str
-    """Column of the problem text."""
+    """Column of the problem: text, or a conversation whose last user turn is the problem. A name with dots leads to a
+    field below a column."""
     answer: str
-    """Column of the gold answer. Of a worked solution its last box counts."""
+    """Column of the gold answer: text, a number, or a list of answers that say the same. A name with dots leads to a
+    field below a column, such as `reward_model.ground_truth`. Of a worked solution its last box counts, or what follows
+    `####`."""
     images: str | None = None
     """Column of the image or images: files, bytes or base64; null: text alone. The hub's own images do too. `<image>`
     in a prompt is the place of one; without any they stand before the text. An unreadable image, or one of more than 20

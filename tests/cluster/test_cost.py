@@ -71,6 +71,20 @@ def test_the_plan_of_the_paper_adds_up(monkeypatch) -> None:
     assert number(fewer["all"][-1]) > number(rows["all"][-1])
 
 
+@pytest.mark.parametrize("plan", ["core", "core_small", "abstract"])
+def test_the_page_has_what_the_smaller_plans_take(plan: str, monkeypatch) -> None:
+    monkeypatch.chdir(REPOSITORY)
+    page = (REPOSITORY / "docs" / "cluster.md").read_text()
+    _, trainings, training, gpu_hours, disk = re.findall(
+        rf"^\| `({plan})` \|(.*?)\|(.*?)\|(.*?)\|(.*?)\|$", page, re.M
+    )[0]
+    (command,) = re.findall(rf"^relax cost --configfile (.*config/{plan}\.yaml)$", page, re.M)
+    rows = table(cost([REPOSITORY / file for file in command.split()]))
+    assert rows["train"][1] == trainings.strip()
+    assert f"{rows['train'][2]} GPU{'s' * (rows['train'][2] != '1')}, {rows['train'][3]}" == training.strip()
+    assert (gpu_hours.strip(), disk.strip()) == (rows["all"][2], rows["all"][4])
+
+
 def table(text: str) -> dict[str, list[str]]:
     """Cells of the rows, by stage."""
     return {cells[0]: cells for line in text.splitlines() if len(cells := re.split(r"\s{2,}", line)) > 1}

@@ -11,7 +11,7 @@ from relax.config import benchmarks
 from relax.config.methods import Method
 from relax.errors import ConfigError, DataError, MachineError
 from relax.reading import read_yaml
-from tests.conftest import REPOSITORY
+from tests.conftest import REPOSITORY, overlays
 
 DEMO = REPOSITORY / "config" / "config.yaml"
 #: What every data set of the hub says, besides its name.
@@ -26,7 +26,7 @@ def overlay(folder: Path, text: str) -> list[Path]:
 
 @pytest.mark.parametrize("path", sorted((REPOSITORY / "config").glob("*.yaml")), ids=lambda p: p.name)
 def test_shipped_configurations_load(path: Path) -> None:
-    loaded = config.load([DEMO] if path == DEMO else [DEMO, path])
+    loaded = config.load([DEMO] if path == DEMO else [DEMO, *overlays(path)])
     assert loaded.name == ("demo" if path == DEMO else path.stem)
 
 

@@ -13,7 +13,7 @@ from relax import config
 from relax.config import reference
 from relax.config.schema import rule_of, schema
 from relax.settings import sentences
-from tests.conftest import REPOSITORY
+from tests.conftest import REPOSITORY, overlays
 
 README = REPOSITORY / "config" / "README.md"
 
@@ -81,7 +81,7 @@ def test_the_first_sentence_is_what_a_fault_says() -> None:
 
 @pytest.mark.parametrize("path", sorted((REPOSITORY / "config").glob("*.yaml")), ids=lambda p: p.name)
 def test_the_schema_admits_what_is_loaded(path) -> None:
-    files = [REPOSITORY / "config" / "config.yaml", path]
+    files = [REPOSITORY / "config" / "config.yaml", *overlays(path)]
     check = jsonschema.Draft202012Validator(schema())
     check.check_schema(schema())
     loaded = config.load(files).recorded()

@@ -172,7 +172,7 @@ def rows(**changes: list) -> list[tuple[str, dict]]:
 
 
 def problems(rows: list[tuple[str, dict]], **changes: object) -> list[Problem]:
-    return [problem for _, problem in hub._problems(rows, SOURCE | changes, "lab/math", Path())]
+    return [problem for _, problem in hub._problems(rows, SOURCE | changes, "lab/math", hub._Reading(Path()))]
 
 
 def test_rows_of_a_hub_data_set_become_problems() -> None:
@@ -194,7 +194,7 @@ def test_rows_of_a_hub_data_set_become_problems() -> None:
         ({"problem": ["a", "\t "]}, "row 2: 'problem' is empty."),
         ({"answer": ["1", None]}, "row 2: 'answer' is empty."),
         ({"answer": ["1", float("nan")]}, "row 2: 'answer' is nan; expected text or a finite number."),
-        ({"answer": ["1", ["2"]]}, "row 2: 'answer' is of type list; expected text or a number."),
+        ({"answer": ["1", []]}, "row 2: 'answer' is an empty list; expected a gold answer."),
         ({"problem": ["a", {"role": "user"}]}, "row 2: 'problem' is of type dict; expected text or a number."),
         ({"answer": ["1", b"2"]}, "row 2: 'answer' is of type bytes; expected text or a number."),
     ],
@@ -267,7 +267,7 @@ def test_as_many_held_out_problems_as_there_are_leave_none_to_train_on(monkeypat
 
 @pytest.mark.parametrize("name", VERIFIED)
 def test_a_data_set_with_the_name_of_a_task_is_graded_by_its_answers(name: str) -> None:
-    (_, problem), _ = hub._problems(rows(), SOURCE | {"repo": name, "where": {}}, name, Path())
+    (_, problem), _ = hub._problems(rows(), SOURCE | {"repo": name, "where": {}}, name, hub._Reading(Path()))
     assert (problem.id, problem.source) == (f"{name}/0", f"data set {name}")
     assert correctness(["a", "a"], [r"\boxed{1}", "1+1=2"], [problem.answer] * 2, [problem.source] * 2) == [1.0, 0.0]
 

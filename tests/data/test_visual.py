@@ -205,7 +205,7 @@ def source(**changes) -> dict:
 
 
 def read(entry: dict, out: Path) -> list[Problem]:
-    return [problem for _, problem in hub._read(entry, entry["repo"], out)]
+    return [problem for _, problem in hub._read(entry, entry["repo"], hub._Reading(out))]
 
 
 #: The columns of ViRL39K as its Parquet file has them: images are paths into images.zip.
@@ -259,7 +259,7 @@ def test_images_of_the_hub_stay_encoded(tmp_path: Path) -> None:
         rows.save_to_disk(tmp_path / "saved")
         builder = load_dataset_builder("arrow", data_files=str(tmp_path / "saved/*.arrow"), cache_dir=str(tmp_path))
         placed = list(splits._decoded(builder, "lab/pictures", "train"))
-        ((_, problem),) = hub._problems(placed, source(), "s", tmp_path / "library")
+        ((_, problem),) = hub._problems(placed, source(), "s", hub._Reading(tmp_path / "library"))
         assert (tmp_path / "library" / problem.images[0]).read_bytes() == png()
         (problem,) = read(source(path=str(tmp_path / "rows.parquet")), tmp_path / "file")
         assert (tmp_path / "file" / problem.images[0]).read_bytes() == png()

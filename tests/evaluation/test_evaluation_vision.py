@@ -192,5 +192,5 @@ def test_a_policy_of_text_and_vllm_are_told_about_images(
         generate(tiny_policy, problems, tmp_path / "out")
     with pytest.raises(ConfigError, match=r"problems with images need prompt\.chat_template: true"):
         generate(policy, problems, tmp_path / "out", prompt={**PROMPT, "chat_template": False})
-    with pytest.raises(ConfigError, match="is given no images here; set it to hf"):
+    with pytest.raises(ConfigError, match="answers no text questions of a policy that sees either; set it to hf"):
         generate(policy, problems, tmp_path / "out", backend="vllm")

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from relax import config
-from tests.conftest import REPOSITORY
+from tests.conftest import REPOSITORY, overlays
 from tests.workflow.workflow_fixture import overlay, planned, run, snakemake
 
 #: Jobs that follow a trained policy.
@@ -20,8 +20,9 @@ CONFIGS = sorted(path.name for path in (REPOSITORY / "config").glob("*.yaml"))
 
 @pytest.mark.parametrize("name", CONFIGS)
 def test_a_dry_run_lists_exactly_the_expected_jobs(clone, name) -> None:
-    options = [] if name == "config.yaml" else ["--configfile", f"config/{name}"]
-    files = [clone / "config" / n for n in dict.fromkeys(["config.yaml", name])]
+    over = [path.name for path in overlays(REPOSITORY / "config" / name)]
+    options = [] if name == "config.yaml" else ["--configfile", *(f"config/{n}" for n in over)]
+    files = [clone / "config" / n for n in dict.fromkeys(["config.yaml", *over])]
     loaded = config.load(files)
     matrix, policies = loaded.matrix, len(loaded.matrix.policies)
     dictionaries = {config.own_dimension(loaded, method) for method in matrix.methods}
@@ -240,7 +241,7 @@ def test_a_benchmark_without_a_task_stops_the_run_at_its_first_second(clone) -> 
 def test_the_papers_text_half_asks_for_its_data_first(clone) -> None:
     result = run(clone, "relax", "data", "--configfile", "config/config.yaml", "config/paper_text.yaml", "--out", "x")
     assert result.returncode == 4
-    assert "open-r1/DAPO-Math-17k-Processed at 31dd309567e3, split train: not in the local cache" in result.stderr
+    assert "SteveZ25/Div-MATH-22k: its revision is not pinned; write the commit `relax fetch` prints" in result.stderr
     assert len(result.stderr.strip().splitlines()) == 1
 
 
