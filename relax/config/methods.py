@@ -39,9 +39,13 @@ class Method(Settings):
     beta: FromZero = key(0.0, paper="0.01 (Table 3)", trl="beta")
     """Weight of the KL term. Raising it pulls towards the initial policy and keeps entropy. It must be 0 with `kl_mode:
     none`, and above 0 otherwise."""
-    kl_reduction: Literal["group", "mean", "sum"] = key("group", paper="a sum over i (Eq. 12)", trl="kl_reduction")
+    kl_reduction: Literal["group", "mean", "sum", "tokens"] = key(
+        "group", paper="a sum over i (Eq. 12)", trl="kl_reduction"
+    )
     """How trajectories are reduced: summed over a group and averaged over groups, averaged, or summed over the batch.
-    At the same `beta`, `group` is R times and `sum` is prompts x R times as strong as `mean`."""
+    At the same `beta`, `group` is R times and `sum` is prompts x R times as strong as `mean`. `tokens` divides the sum
+    over the tokens of trajectories that are held back by the number of all tokens of a micro-batch (fork,
+    dp_actor.py, line 536)."""
     dsd_window: Annotated[int, Field(ge=3)] | None = key(None, unit="states", trl="dsd_window")
     """Average DSD over windows of this many states; no value takes the whole trajectory. Neighbouring windows share one
     state. Windows remove the dependence of DSD on length. Shorter responses get DSD 0. A window needs `xi` as a
@@ -100,6 +104,42 @@ class Method(Settings):
     """Tokens between two effective ranks of a response. A response of fewer than twice as many has no growth."""
     rank_kappa: Annotated[float, Field(gt=1)] = key(2.0, late=True, trl="rank_kappa")
     """The bonus of `effective_rank` is at most the advantage's size divided by this number."""
+    kl_advantages: Literal["any", "positive"] = key("any", late=True, trl="kl_advantages")
+    """Which trajectories above xi the adaptive KL holds back: all, or those with a positive advantage (fork,
+    dp_actor.py, lines 472 and 476)."""
+    above_xi: Literal["suspended", "detached"] = key("suspended", late=True, trl="above_xi")
+    """What stays in the log-mean of a trajectory above xi: nothing, so that it counts as one whose advantage is not
+    positive, or its value without a gradient (fork, dp_actor.py, line 477)."""
+    log_mean: Literal["group", "micro_batch"] = key("group", paper="the R responses (Eq. 11)", late=True, trl="log_mean")
+    """Over which trajectories the log-mean of Eq. 10 and 11 is taken: the responses to a prompt, or those that share a
+    micro-batch (fork, dp_actor.py, line 478). The limit xi is then held against DSD of the moment, and
+    `training.micro_batch` matters."""
+    length_factor: bool = key(False, paper="not in Eq. 11", late=True, trl="length_factor")
+    """Multiply the advantage in Eq. 11 by the response's length as a share of the longest response allowed (fork,
+    dp_actor.py, line 457)."""
+    trajectory: Literal["dictionary", "window"] = key("dictionary", late=True, trl="trajectory")
+    """The states that DSD of the terms is taken of: those of `dictionary.position`, or a window that is as long for
+    every response (fork, dp_actor.py, line 255). The window begins at the last token of the prompt and has as many
+    states as the longest response allowed; after the response's end they are 0."""
+    smoothing: FromZero = key(0.0, paper="not in Eq. 7", late=True, trl="smoothing")
+    """Number c with which DSD of the terms is the variance of sqrt(size^2 + c) over the spectrum (fork, dp_actor.py,
+    line 466: 0.001)."""
+    refit_every: AtLeastOne | None = key(
+        None, unit="generations", paper="frozen after the first fit", late=True, trl="refit_every"
+    )
+    """Fit a dictionary for the terms on the rollouts of the first generation, and anew after every so many (fork,
+    core_algos.py, line 302: 50). Each fit begins with a random W. What is logged stays in the frame of the frozen
+    dictionary. Null takes the frozen one for the terms too."""
+    refit_objective: Literal["residual", "singular", "fragment", "printed"] = key(
+        "residual", late=True, trl="refit_objective"
+    )
+    """What these fits lower; the words are those of `dictionary.objective`. `fragment` is the expression of the fork
+    (dynamics.py, line 37), which `singular` differs from by a square and a transposed V."""
+    refit_slope: FromZero = key(0.0, late=True, trl="refit_slope")
+    """Slope a of the Kaiming-uniform draw of their initial W, within sqrt(6 / ((1 + a^2) d)) of 0 (fork, dynamics.py,
+    line 13: sqrt 7)."""
+    refit_states: AtLeastOne | None = key(None, unit="states", late=True, trl="refit_states")
+    """First states of each trajectory that they read; null reads all (fork, dp_actor.py, line 260: 512)."""
     trl: dict[str, JsonValue] = key({}, late=True)
     """Arguments of TRL's `GRPOConfig` that have no key here, by TRL's names, such as `{importance_sampling_level:
     sequence}`. An argument that TRL does not know, that a key here sets, or that the pipeline sets itself is refused.
@@ -130,3 +170,19 @@ class Method(Settings):
         if mode == "adaptive" and xi is None:
             raise contradiction("kl_mode adaptive needs xi, a number or a percentile such as q90.", "kl_mode", "xi")
         return self
+
+    @model_validator(mode="after")
+    def _windows(self) -> Self:
+        if self.trajectory == "window" and self.dsd_window:
+            raise contradiction(
+                "trajectory is window and dsd_window is set, of which each says over how many states DSD is taken; "
+                "leave one out.",
+                "trajectory",
+                "dsd_window",
+            )
+        return self
+
+    @property
+    def own_dsd(self) -> bool:
+        """Whether DSD of the terms is another number than DSD in the frame of the frozen dictionary."""
+        return self.trajectory == "window" or self.smoothing > 0 or self.refit_every is not None

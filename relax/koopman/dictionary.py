@@ -28,6 +28,7 @@ SPECTRUM_OF = {
     "residual": "eigenvalues",
     "printed": "eigenvalues",
     "singular": "singular_values",
+    "fragment": "singular_values",
     "random": "none",
 }
 
@@ -45,7 +46,7 @@ class DictionarySettings:
     ridge: float
     """Ridge of the Koopman matrix during the fit."""
     objective: str
-    """``residual``, ``singular``, ``printed`` or ``random``."""
+    """``residual``, ``singular``, ``fragment``, ``printed`` or ``random``."""
     spectrum: str
     """Spectrum of the objective: ``eigenvalues``, ``singular_values``, or ``none`` for a random W."""
     position: str
@@ -101,16 +102,22 @@ class Dictionary:
 
     @classmethod
     def random(
-        cls, hidden_size: int, koopman_dim: int, seed: int = 0, ridge: float = RIDGE, position: str = POSITIONS[0]
+        cls,
+        hidden_size: int,
+        koopman_dim: int,
+        seed: int = 0,
+        ridge: float = RIDGE,
+        position: str = POSITIONS[0],
+        slope: float = 0.0,
     ) -> "Dictionary":
-        """A random W: Kaiming-uniform with gain sqrt 2, uniform within +-sqrt(6 / d)."""
+        """A random W: Kaiming-uniform, within +-sqrt(6 / ((1 + a^2) d)) for the ``slope`` a of a leaky ReLU."""
         check_positive("hidden_size", hidden_size)
         if position not in POSITIONS:
             raise ValueError(f"position: {position!r} is unknown; expected one of {', '.join(POSITIONS)}.")
         check_positive("koopman_dim", koopman_dim, least=2)
         check_ridge(ridge)
         generator = torch.Generator().manual_seed(seed)
-        bound = math.sqrt(6 / hidden_size)
+        bound = math.sqrt(6 / ((1 + slope**2) * hidden_size))
         weight = torch.empty(hidden_size, koopman_dim).uniform_(-bound, bound, generator=generator)
         settings = DictionarySettings(
             hidden_size, koopman_dim, "sigmoid", float(ridge), "random", SPECTRUM_OF["random"], position, seed
@@ -130,6 +137,7 @@ class Dictionary:
         seed: int = 0,
         position: str = POSITIONS[0],
         progress: Callable[[int, float], None] | None = None,
+        slope: float = 0.0,
     ) -> "Dictionary":
         """Fit W on trajectories by Adam, one step a batch, K pooled over the batch.
 
@@ -148,6 +156,7 @@ class Dictionary:
             seed: of the initial W and of the order.
             position: which states the trajectories are; kept with W, so that others take the same.
             progress: called after each step with the number of steps done and the loss.
+            slope: of the initial W, see :meth:`random`; the authors' fragment has sqrt 7.
 
         Raises:
             ValueError, TypeError: an argument does not fit, or there is no trajectory with a transition.
@@ -159,7 +168,7 @@ class Dictionary:
         check_positive("epochs", epochs)
         check_positive("batch", batch)
         source = batches(trajectories, batch, seed)
-        initial = cls.random(source.hidden_size, koopman_dim, seed, ridge, position)
+        initial = cls.random(source.hidden_size, koopman_dim, seed, ridge, position, slope)
         if objective == "random":
             return initial
         weight = fit_weight(initial.weight, source, objective, ridge, lr, epochs, progress)

@@ -13,7 +13,7 @@ from relax.koopman.operator import RIDGE, ridge_solve
 from relax.koopman.projection import BLOCK, project, transitions
 from relax.koopman.spectrum import eigenpairs
 
-OBJECTIVES = ("residual", "singular", "printed")
+OBJECTIVES = ("residual", "singular", "fragment", "printed")
 #: Hinge on the condition number of Psi_x: weight and the logarithm's threshold (arXiv 2606.29083).
 HINGE, WELL_CONDITIONED = 1e-2, 1e3
 
@@ -44,6 +44,8 @@ def dictionary_loss(psi_x: Tensor, psi_y: Tensor, objective: str = "residual", r
             neither term rewards a shrinking W (an eigenfunction below rounding counts as 1).
             ``singular``: ||Psi_y V - Psi_x V S||_F^2 / n with K = U S V', as the authors' fragment has
             it. It is no residual of anything (it needs Psi_x U), and it penalises oscillation.
+            ``fragment``: what the authors' fragment computes, ||Psi_y Q - Psi_x Q S||_F with Q = V', not squared.
+            Here alone the gradient goes through K and its factorisation.
             ``printed``: ||(Psi_y - Psi_x K) V||_F^2 / n (Eq. 8 in row convention, unit eigenvectors).
             W = 0 lowers it to nothing: for the record only.
         ridge: of K.
@@ -70,6 +72,9 @@ def dictionary_loss(psi_x: Tensor, psi_y: Tensor, objective: str = "residual", r
         raise ValueError(f"psi_x: its shape is {tuple(psi_x.shape)}; expected (transitions n, functions m).")
     psi_x, psi_y = psi_x.to(torch.float64), psi_y.to(torch.float64)
     gram, cross, gram_next = psi_x.mT @ psi_x, psi_x.mT @ psi_y, psi_y.mT @ psi_y
+    if objective == "fragment":
+        _, size, right = torch.linalg.svd(ridge_solve(gram, cross, ridge))
+        return torch.linalg.matrix_norm(psi_y @ right - (psi_x @ right) * size)
     koopman = ridge_solve(gram.detach(), cross.detach(), ridge)
     if objective == "residual":
         return _residual(koopman, gram, cross, gram_next)
@@ -242,6 +247,8 @@ def _loss_and_gradient(
     if not bool(pairs.any()):
         return None
     loss = dictionary_loss(psi[:, :-1][pairs], psi[:, 1:][pairs], objective, ridge)
+    if objective == "fragment":  # which counts trajectories, where the others count transitions
+        loss = loss / len(psi)
     (upstream,) = torch.autograd.grad(loss, psi)
     gradient, rows = torch.zeros_like(wide), 0
     for hidden, mask in parts:

@@ -79,33 +79,40 @@ def dsd_values(
     spectrum: str = "eigenvalues",
     ridge: float = RIDGE,
     window: int | None = None,
+    smoothing: float = 0.0,
 ) -> DSD:
-    """The same as :func:`dsd`, with the trajectories whose gradient had to be skipped and the lengths."""
+    """The same as :func:`dsd`, with the trajectories whose gradient had to be skipped and the lengths.
+
+    ``smoothing`` c takes the variance of sqrt(size^2 + c) in place of that of the magnitudes; the authors' fragment
+    has 0.001.
+    """
     check_spectrum(spectrum)
     check_ridge(ridge)
     if window is not None:
         check_positive("window", window, least=2)
     check_weight(weight, least_columns=2)
     psi = project(hidden, weight, mask)
-    return snapshot_dsd(psi, mask.to(device=psi.device, dtype=torch.bool), spectrum, ridge, window)
+    return snapshot_dsd(psi, mask.to(device=psi.device, dtype=torch.bool), spectrum, ridge, window, smoothing)
 
 
-def snapshot_dsd(psi: Tensor, valid: Tensor, spectrum: str, ridge: float, window: int | None) -> DSD:
+def snapshot_dsd(
+    psi: Tensor, valid: Tensor, spectrum: str, ridge: float, window: int | None, smoothing: float = 0.0
+) -> DSD:
     """DSD of snapshots (B, T, m) that are zero where ``valid`` (B, T) is false; arguments are not checked."""
     states = valid.sum(dim=1)
     if psi.shape[1] < 2:
         zeros = psi.sum(dim=(1, 2)) * 0
         return DSD(zeros, torch.zeros_like(zeros, dtype=torch.bool), states)
     if window is not None:
-        values, skipped, _ = windowed(psi, valid, spectrum, ridge, window)
+        values, skipped, _ = windowed(psi, valid, spectrum, ridge, window, smoothing)
         return DSD(values, skipped, states)
-    values, skipped = spectral_variance(_koopman(psi, transitions(valid), ridge), spectrum)
+    values, skipped = spectral_variance(_koopman(psi, transitions(valid), ridge), spectrum, smoothing)
     return DSD(values, skipped, states)
 
 
-def spectral_variance(koopman: Tensor, spectrum: str) -> tuple[Tensor, Tensor]:
+def spectral_variance(koopman: Tensor, spectrum: str, smoothing: float = 0.0) -> tuple[Tensor, Tensor]:
     """Var of the magnitudes of the spectrum of (B, m, m) matrices, and the rows whose gradient is skipped."""
-    values, skipped = _SpectralVariance.apply(koopman, spectrum)
+    values, skipped = _SpectralVariance.apply(koopman, spectrum, smoothing)
     return values, skipped
 
 
@@ -136,7 +143,9 @@ def _koopman(psi: Tensor, pairs: Tensor, ridge: float) -> Tensor:
     return ridge_solve(psi_x.mT @ psi_x, psi_x.mT @ psi_y, ridge)
 
 
-def windowed(psi: Tensor, valid: Tensor, spectrum: str, ridge: float, window: int) -> tuple[Tensor, Tensor, Tensor]:
+def windowed(
+    psi: Tensor, valid: Tensor, spectrum: str, ridge: float, window: int, smoothing: float = 0.0
+) -> tuple[Tensor, Tensor, Tensor]:
     """Mean over full windows, skipped rows, and how many windows were full, each (B,).
 
     Windows count from a trajectory's first state, wherever its padding lies.
@@ -152,7 +161,7 @@ def windowed(psi: Tensor, valid: Tensor, spectrum: str, ridge: float, window: in
     windows = psi.unfold(1, window, window - 1).mT.reshape(-1, window, m)
     inside = pairs.unfold(1, window - 1, window - 1)  # (B, windows, w - 1)
     full = inside.all(dim=2)
-    values, skipped = spectral_variance(_koopman(windows, inside.flatten(0, 1), ridge), spectrum)
+    values, skipped = spectral_variance(_koopman(windows, inside.flatten(0, 1), ridge), spectrum, smoothing)
     count = full.sum(dim=1)
     values = torch.where(full, values.reshape(batch, -1), 0.0).sum(dim=1) / count.clamp_min(1)
     return values, (skipped.reshape(batch, -1) & full).any(dim=1), count
@@ -165,16 +174,17 @@ class _SpectralVariance(torch.autograd.Function):
     g_i = 2 (|lambda_i| - mu) / (m - 1) * lambda_i / |lambda_i|, dVar/dK = Re[V^-* diag(g) V*]. No
     difference of eigenvalues appears, so repeated ones are harmless.
     Singular values, K = U diag(s) V': dVar/dK = 2 / (m - 1) * (K - mu U V'), over non-zero s.
+    Of smoothed magnitudes r = sqrt(size^2 + c), r and its mean stand in the difference, times dr/dsize = size / r.
     """
 
     @staticmethod
-    def forward(ctx: Any, koopman: Tensor, spectrum: str) -> tuple[Tensor, Tensor]:
+    def forward(ctx: Any, koopman: Tensor, spectrum: str, smoothing: float) -> tuple[Tensor, Tensor]:
         matrices = koopman.detach().to("cpu", torch.float64)
         wanted = ctx.needs_input_grad[0]
         part = _eigenvalue_part if spectrum == "eigenvalues" else _singular_value_part
         finite = torch.isfinite(matrices).flatten(1).all(dim=1)
         matrices = torch.where(finite[:, None, None], matrices, 0.0)
-        values, gradient, skipped = _in_threads(lambda rows: _guarded(part, rows, wanted), matrices)
+        values, gradient, skipped = _in_threads(lambda rows: _guarded(part, rows, wanted, smoothing), matrices)
         skipped = skipped | ~finite
         if wanted:
             ctx.save_for_backward(gradient.to(koopman.device))
@@ -184,9 +194,9 @@ class _SpectralVariance(torch.autograd.Function):
 
     @staticmethod
     @torch.autograd.function.once_differentiable
-    def backward(ctx: Any, grad: Tensor, _: Tensor) -> tuple[Tensor, None]:
+    def backward(ctx: Any, grad: Tensor, _: Tensor) -> tuple[Tensor, None, None]:
         (gradient,) = ctx.saved_tensors
-        return grad[:, None, None] * gradient, None
+        return grad[:, None, None] * gradient, None, None
 
 
 def _in_threads(work: Callable[[Tensor], tuple[Tensor, ...]], matrices: Tensor) -> tuple[Tensor, ...]:
@@ -202,33 +212,41 @@ def _in_threads(work: Callable[[Tensor], tuple[Tensor, ...]], matrices: Tensor) 
     return tuple(torch.cat(column) for column in zip(*parts, strict=True))
 
 
-Part = Callable[[Tensor, bool], tuple[Tensor, Tensor, Tensor]]
+Part = Callable[[Tensor, bool, float], tuple[Tensor, Tensor, Tensor]]
 
 
-def _guarded(part: Part, matrices: Tensor, wanted: bool) -> tuple[Tensor, Tensor, Tensor]:
+def _guarded(part: Part, matrices: Tensor, wanted: bool, smoothing: float) -> tuple[Tensor, Tensor, Tensor]:
     """Values (b,), gradients (b, m, m; empty if not wanted) and skipped rows (b,) of a slice of the batch.
 
     Where LAPACK gives up on a matrix, that one gets DSD 0 and no gradient, the others theirs.
     """
     try:
-        return part(matrices, wanted)
+        return part(matrices, wanted, smoothing)
     except torch.linalg.LinAlgError:
         if len(matrices) > 1:
-            values, gradients, skipped = zip(*(_guarded(part, m, wanted) for m in matrices.split(1)), strict=True)
+            parts = (_guarded(part, matrix, wanted, smoothing) for matrix in matrices.split(1))
+            values, gradients, skipped = zip(*parts, strict=True)
             return torch.cat(values), torch.cat(gradients), torch.cat(skipped)
         gradient = torch.zeros_like(matrices) if wanted else matrices[:, :0]
         return matrices.new_zeros(1), gradient, torch.ones(1, dtype=torch.bool)
 
 
-def _eigenvalue_part(matrices: Tensor, wanted: bool) -> tuple[Tensor, Tensor, Tensor]:
+def _smoothed(size: Tensor, smoothing: float) -> Tensor:
+    return (size.square() + smoothing).sqrt() if smoothing else size
+
+
+def _eigenvalue_part(matrices: Tensor, wanted: bool, smoothing: float) -> tuple[Tensor, Tensor, Tensor]:
     if not wanted:
-        values = torch.linalg.eigvals(matrices).abs().var(dim=1, correction=1)
+        values = _smoothed(torch.linalg.eigvals(matrices).abs(), smoothing).var(dim=1, correction=1)
         return values, matrices[:, :0], torch.zeros_like(values, dtype=torch.bool)
     lambdas, vectors = torch.linalg.eig(matrices)
     size, m = lambdas.abs(), matrices.shape[1]
     # |lambda| has no derivative at 0; what is 0 up to rounding gets none.
     zero = m * torch.finfo(torch.float64).eps * torch.linalg.matrix_norm(matrices)
     phase = torch.where(size > zero[:, None], lambdas / size.clamp_min(torch.finfo(torch.float64).tiny), 0)
+    if smoothing:
+        smooth = _smoothed(size, smoothing)
+        phase, size = phase * size / smooth, smooth
     g = 2 * (size - size.mean(dim=1, keepdim=True)) / (m - 1) * phase
 
     # A conjugate pair v, conj(v) spans the plane of Re v, Im v: real arithmetic at a quarter of the cost.
@@ -245,12 +263,17 @@ def _eigenvalue_part(matrices: Tensor, wanted: bool) -> tuple[Tensor, Tensor, Te
     return size.var(dim=1, correction=1), gradient, ~good
 
 
-def _singular_value_part(matrices: Tensor, wanted: bool) -> tuple[Tensor, Tensor, Tensor]:
+def _singular_value_part(matrices: Tensor, wanted: bool, smoothing: float) -> tuple[Tensor, Tensor, Tensor]:
     skipped = torch.zeros(len(matrices), dtype=torch.bool)
     if not wanted:
-        return torch.linalg.svdvals(matrices).var(dim=1, correction=1), matrices[:, :0], skipped
+        size = _smoothed(torch.linalg.svdvals(matrices), smoothing)
+        return size.var(dim=1, correction=1), matrices[:, :0], skipped
     left, size, right = torch.linalg.svd(matrices)
     m = matrices.shape[1]
+    if smoothing:
+        smooth = _smoothed(size, smoothing)
+        slope = 2 / (m - 1) * (smooth - smooth.mean(dim=1, keepdim=True)) * size / smooth
+        return smooth.var(dim=1, correction=1), (left * slope.unsqueeze(1)) @ right, skipped
     zero = m * torch.finfo(torch.float64).eps * size[:, :1]
     mean = size.mean(dim=1, keepdim=True)
     centre = torch.where(size > zero, mean, 0.0)

@@ -112,6 +112,17 @@ def trajectory_kl(logps: Tensor, reference: Tensor, mask: Tensor) -> Tensor:
     return (torch.expm1(ratio) - ratio).sum(dim=1) / mask.sum(dim=1).clamp(min=1)
 
 
+def length_shares(lengths: Tensor, longest: int) -> Tensor:
+    """Lengths (N,) as shares of the longest response allowed, float64: what an advantage becomes when it is averaged
+    over the padded width (the authors' fragment)."""
+    return lengths.double() / longest
+
+
+def detached_above(dsd: Tensor, xi: float | None) -> Tensor:
+    """DSD (N,) that keeps its value above ``xi`` and has no gradient there (the authors' fragment)."""
+    return dsd if xi is None else torch.where(dsd > xi, dsd.detach(), dsd)
+
+
 def kl_gate(dsd: Tensor, mode: str, xi: float | None) -> Tensor:
     """Which trajectories the KL term holds back: those above ``xi`` (adaptive, Eq. 12) or all (uniform)."""
     if mode == "uniform":
@@ -119,7 +130,9 @@ def kl_gate(dsd: Tensor, mode: str, xi: float | None) -> Tensor:
     return (dsd > float("inf" if xi is None else xi)).to(dsd.dtype).detach()
 
 
-def kl_penalty(kl: Tensor, gate: Tensor, reduction: str, group_size: int, batch_size: int) -> Tensor:
+def kl_penalty(
+    kl: Tensor, gate: Tensor, reduction: str, group_size: int, batch_size: int, lengths: Tensor | None = None
+) -> Tensor:
     """The KL term of Eq. 12 for the trajectories at hand, before its weight beta.
 
     Args:
@@ -127,9 +140,11 @@ def kl_penalty(kl: Tensor, gate: Tensor, reduction: str, group_size: int, batch_
         gate: (N,) from :func:`kl_gate`.
         reduction: ``"group"`` sums over a group's R trajectories and averages over groups, ``"mean"``
             averages over trajectories, ``"sum"`` sums over the batch of an optimizer step, so that
-            its strength grows with that batch.
+            its strength grows with that batch. ``"tokens"`` sums over tokens and divides by the number of
+            all tokens at hand, those of trajectories that are not held back included (the authors' fragment).
         group_size: R.
         batch_size: trajectories of one optimizer step, over all micro-batches and devices.
+        lengths: (N,) tokens, which ``"tokens"`` needs.
 
     Returns:
         A scalar; its mean over micro-batches of equal size is the term of the whole batch.
@@ -137,7 +152,9 @@ def kl_penalty(kl: Tensor, gate: Tensor, reduction: str, group_size: int, batch_
     Raises:
         ValueError: unknown reduction.
     """
+    if reduction == "tokens" and lengths is not None:
+        return (gate * kl * lengths).sum() / lengths.sum().clamp(min=1)
     scale = {"group": group_size, "mean": 1, "sum": batch_size}
     if reduction not in scale:
-        raise ValueError(f"kl_reduction is {reduction!r}, expected one of {', '.join(scale)}.")
+        raise ValueError(f"kl_reduction is {reduction!r}, expected one of {', '.join(scale)}, tokens.")
     return scale[reduction] * (gate * kl).mean()

@@ -80,6 +80,16 @@ class ReLaXConfig(GRPOConfig):
     )
     dictionary_objective: str = field(default="residual", metadata=_help("dictionary_objective"))
     position: str = field(default="response", metadata=_help("position", "A dictionary that is given brings its own."))
+    kl_advantages: str = field(default="any", metadata=_help("kl_advantages"))
+    above_xi: str = field(default="suspended", metadata=_help("above_xi"))
+    log_mean: str = field(default="group", metadata=_help("log_mean"))
+    length_factor: bool = field(default=False, metadata=_help("length_factor"))
+    trajectory: str = field(default="dictionary", metadata=_help("trajectory"))
+    smoothing: float = field(default=0.0, metadata=_help("smoothing"))
+    refit_every: int | None = field(default=None, metadata=_help("refit_every"))
+    refit_objective: str = field(default="residual", metadata=_help("refit_objective"))
+    refit_slope: float = field(default=0.0, metadata=_help("refit_slope"))
+    refit_states: int | None = field(default=None, metadata=_help("refit_states"))
     dsd_window: int | None = field(default=None, metadata=_help("dsd_window"))
     matched_length: int | None = field(
         default=None,
@@ -161,7 +171,12 @@ class ReLaXConfig(GRPOConfig):
     @property
     def gates_reference(self) -> bool:
         """Whether the reference is asked only for the responses that the adaptive KL holds back."""
-        return self.own_kl and self.kl_term == "adaptive"
+        return self.own_kl and self.kl_term == "adaptive" and self.log_mean == "group"
+
+    @property
+    def own_dsd(self) -> bool:
+        """Whether DSD of the terms is another number than DSD in the frame of the frozen dictionary."""
+        return self.trajectory == "window" or self.smoothing > 0 or self.refit_every is not None
 
     @property
     def shares_rows(self) -> str | None:
@@ -169,6 +184,8 @@ class ReLaXConfig(GRPOConfig):
         reasons = {
             f"token_method {self.token_method!r}": self.token_method != "none",
             "loss_type 'bnpo'": self.loss_type == "bnpo",
+            "log_mean 'micro_batch'": self.log_mean == "micro_batch" and self.alpha > 0,
+            "kl_reduction 'tokens'": self.kl_reduction == "tokens" and self.own_kl,
             "top_entropy_quantile": self.top_entropy_quantile < 1,
             "the entropy bonus": bool(self.entropy_coef) or self.use_adaptive_entropy,
         }
@@ -239,6 +256,10 @@ def _check_terms(args: ReLaXConfig) -> None:
             "token_method is 'clip_cov' and beta is the weight of TRL's own KL, of which Clip-Cov's tokens would lose "
             "the gradient too; set kl_mode to 'uniform'."
         )
+    if args.trajectory == "window" and args.dsd_window:
+        raise ConfigError("trajectory is 'window' and dsd_window is set; leave one out, as each counts DSD's states.")
+    if args.trajectory == "window" and args.position == "text" and args.dictionary is None:
+        raise ConfigError("trajectory is 'window' and position 'text'; set position to 'response' or 'predicting'.")
     groups = args.scale_rewards in ("group", True) and args.multi_objective_aggregation == "sum_then_normalize"
     if args.representation_bonus == "elliptical" and not groups:
         raise ConfigError(
