@@ -110,7 +110,9 @@ class Method(Settings):
     above_xi: Literal["suspended", "detached"] = key("suspended", late=True, trl="above_xi")
     """What stays in the log-mean of a trajectory above xi: nothing, so that it counts as one whose advantage is not
     positive, or its value without a gradient (fork, dp_actor.py, line 477)."""
-    log_mean: Literal["group", "micro_batch"] = key("group", paper="the R responses (Eq. 11)", late=True, trl="log_mean")
+    log_mean: Literal["group", "micro_batch"] = key(
+        "group", paper="the R responses (Eq. 11)", late=True, trl="log_mean"
+    )
     """Over which trajectories the log-mean of Eq. 10 and 11 is taken: the responses to a prompt, or those that share a
     micro-batch (fork, dp_actor.py, line 478). The limit xi is then held against DSD of the moment, and
     `training.micro_batch` matters."""

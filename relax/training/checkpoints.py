@@ -247,6 +247,8 @@ def save_state(folder: Path, exploration: Exploration, sample: RolloutSample | N
     """Dictionary, limit and sample of rollouts, into a checkpoint."""
     if exploration.dictionary is not None:
         exploration.dictionary.save(folder / "dictionary.safetensors")
+    if exploration.own is not None:
+        exploration.own.save(folder)
     (folder / "relax.json").write_text(json.dumps(exploration.state()))
     if sample is not None:
         sample.save(folder)
@@ -268,6 +270,8 @@ def load_state(folder: Path, process: int, exploration: Exploration, sample: Rol
     waiting = state.get("dictionary", "") is None  # for the first rollouts
     saved = None if waiting else Dictionary.load(folder / "dictionary.safetensors")
     exploration.restore(state, saved, str(folder))
+    if exploration.own is not None:
+        exploration.own.load(folder, state["generations"])
     if sample is not None:
         sample.load(folder)
 

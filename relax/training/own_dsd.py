@@ -64,7 +64,7 @@ class OwnDSD:
     def kept(self, hidden: Tensor, mask: Tensor) -> list[Tensor]:
         """What a fit reads of some states (B, T, d) and their mask (B, T): a tensor (T_i, d) a trajectory, on the CPU.
 
-        Of a window its first states, those after the response's end included. Responses without a token are left out.
+        Of a window its first states, those after the response's end included; none of a response without a token.
         """
         most = self.args.refit_states
         if self.args.trajectory != "window":
@@ -74,8 +74,8 @@ class OwnDSD:
             width = width if most is None else min(most, width)
             states = self._window(hidden, mask)[:, :width]
             states = pad(states, (0, 0, 0, width - states.shape[1]))
-            rows = [row for row, there in zip(states, mask[:, 1:].any(dim=1), strict=True) if there]
-        return [row.detach().cpu() for row in rows if len(row) > 1]
+            rows = [row if there else row[:0] for row, there in zip(states, mask[:, 1:].any(dim=1), strict=True)]
+        return [row.detach().cpu() for row in rows]
 
     def fit(self, trajectories: Sequence[Tensor], koopman_dim: int, position: str) -> None:
         """Fit on what :meth:`kept` gave of a generation; without a trajectory the W before stays."""

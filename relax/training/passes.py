@@ -16,7 +16,6 @@ from torch.nn.functional import pad
 from trl.trainer.utils import use_adapter
 
 from relax.errors import NumericsError
-from relax.latent.states import completion_states
 from relax.models.decoding import loop_for
 from relax.training import checks, length_order
 from relax.training.dynamic_sampling import Batch, Rows, take_rows
@@ -81,7 +80,7 @@ class Passes(ExactResume):
         with self._listening(self.model, lambda hidden, mask, _: heard.append((hidden, mask))):
             self._get_per_token_logps_and_entropies(self.model, tokens, attention, length, **seen)
         self.model.train(training)
-        return heard.pop()
+        return self.exploration.framed(*heard.pop())
 
     # One pass -----------------------------------------------------------------------------------
 
@@ -189,8 +188,7 @@ class Passes(ExactResume):
     def _tell(
         self, listener: Listener, hidden: Tensor, tokens: Tensor, attention: Tensor, keep: int, rows: Tensor
     ) -> None:
-        mask = self.exploration.mask(attention[:, -keep:], tokens[:, -keep:])
-        listener(completion_states(hidden, keep, self.exploration.position), mask, rows)
+        listener(*self.exploration.states(hidden, attention, tokens, keep), rows)
 
     # Passes over a generation batch ---------------------------------------------------------------
 

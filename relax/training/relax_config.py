@@ -55,6 +55,7 @@ class ReLaXConfig(GRPOConfig):
         num_generations: int = 8
         steps_per_generation: int = 1
         generation_batch_size: int = 8
+        max_completion_length: int = 256
         generation_kwargs: dict[str, Any] | None = None
 
     alpha: float = field(default=0.1, metadata=_help("alpha", "0 leaves the term out."))
@@ -260,6 +261,8 @@ def _check_terms(args: ReLaXConfig) -> None:
         raise ConfigError("trajectory is 'window' and dsd_window is set; leave one out, as each counts DSD's states.")
     if args.trajectory == "window" and args.position == "text" and args.dictionary is None:
         raise ConfigError("trajectory is 'window' and position 'text'; set position to 'response' or 'predicting'.")
+    if (args.trajectory == "window" or args.length_factor) and args.max_completion_length is None:
+        raise ConfigError("trajectory 'window' and length_factor need max_completion_length; give it a number.")
     groups = args.scale_rewards in ("group", True) and args.multi_objective_aggregation == "sum_then_normalize"
     if args.representation_bonus == "elliptical" and not groups:
         raise ConfigError(

@@ -27,7 +27,7 @@ from relax.training import checks
 from relax.training.dynamic_sampling import Batch, PromptCursor, Resampling, Rows, informative_groups, take_rows
 from relax.training.exploration import Exploration
 from relax.training.length_order import common_passes, lengths
-from relax.training.passes import Passes
+from relax.training.passes import Listener, Passes
 from relax.training.pictures import Pictures, forbid_image_tokens, numbered
 from relax.training.relax_config import ReLaXConfig, checked_arguments
 from relax.training.token_methods import chosen_tokens, kl_cov_penalty, loss_mask
@@ -100,6 +100,8 @@ class ReLaXTrainer(Passes):
         resamples = training and self.args.dynamic_sampling
         batch = self._resampled(inputs, weighs) if resamples else self._scored(inputs, weighs)
         start = time.perf_counter()
+        if training and self.exploration.own is not None:
+            self.exploration.own.generations += 1
         if "relax_dsd" in batch:
             self.exploration.weigh(batch, self._group_size)
             self.exploration.note_dsd(batch["relax_logged"])
@@ -122,6 +124,7 @@ class ReLaXTrainer(Passes):
         measured: list[dict[str, Tensor]] = []
         places: list[Tensor] = []
         first = exploration.dictionary is None
+        refits = self.model.training and exploration.own is not None and exploration.own.due
 
         def listen(hidden: Tensor, mask: Tensor, rows: Tensor) -> None:
             start = time.perf_counter()
@@ -136,27 +139,24 @@ class ReLaXTrainer(Passes):
         if self.args.gates_reference:
             self.beta = 0.0  # TRL would ask the reference for every row, before it is known which ones need it
         try:
-            with self._listening(self.model, listen) if weighs else contextlib.nullcontext():
+            with self._listening(self.model, listen) if weighs and not refits else contextlib.nullcontext():
                 batch = super()._generate_and_score_completions(inputs)
         finally:
             self.beta = beta
         if self.model.training:
             self.pictures.drop(batch, inputs)
         counts = batch["completion_mask"].sum(dim=1)
+        if refits:
+            self._refit(batch)
         if not weighs:
             exploration.settle(None, counts)
             return batch
-        if "old_per_token_logps" not in batch:
+        if "old_per_token_logps" not in batch or refits:
             # TRL needs no old log-probabilities here, so no policy pass was there to listen to (with
             # PEFT the reference pass was heard instead, which is the wrong policy).
             for kept in (heard, measured, places):
                 kept.clear()
-            start, before = time.perf_counter(), self._dsd_seconds
-            devices = [self.accelerator.device] if self.accelerator.device.type == "cuda" else []
-            # A dropout in the pass must not change what TRL draws after it.
-            with torch.random.fork_rng(devices):
-                self._hear_policy(batch, listen)
-            self._dsd_seconds = before + time.perf_counter() - start
+            self._hear_apart(batch, listen)
         order = torch.cat(places).argsort()
         if first:
             trajectories = [pair for hidden, mask in heard for pair in zip(hidden, mask, strict=True)]
@@ -168,6 +168,29 @@ class ReLaXTrainer(Passes):
         if "relax_bonus" in batch:
             self._add_bonus(batch)
         return batch
+
+    def _hear_apart(self, batch: Batch, listen: Listener) -> None:
+        """A pass of the policy for its hidden states alone."""
+        start, before = time.perf_counter(), self._dsd_seconds
+        devices = [self.accelerator.device] if self.accelerator.device.type == "cuda" else []
+        # A dropout in the pass must not change what TRL draws after it.
+        with torch.random.fork_rng(devices):
+            self._hear_policy(batch, listen)
+        self._dsd_seconds = before + time.perf_counter() - start
+
+    def _refit(self, batch: Batch) -> None:
+        """Fit the dictionary of the terms on a generation, in a pass before the one that needs it."""
+        own, frozen = self.exploration.own, self.exploration.dictionary
+        assert own is not None  # one is due
+        kept: dict[int, Tensor] = {}
+
+        def listen(hidden: Tensor, mask: Tensor, rows: Tensor) -> None:
+            for row, states in zip(rows.tolist(), own.kept(hidden, mask), strict=True):
+                kept[row] = states
+
+        self._hear_apart(batch, listen)
+        dim = self.args.koopman_dim if frozen is None else frozen.settings.koopman_dim
+        own.fit([kept[row] for row in sorted(kept) if len(kept[row]) > 1], dim, self.exploration.position)
 
     def _rows(self, hidden: Tensor, mask: Tensor) -> dict[str, Tensor]:
         """What is kept of the states of some completions."""

@@ -60,10 +60,13 @@ def _further_rewards(settings: TrainSettings) -> list[tuple[Callable[..., list[f
     return further
 
 
-def _limit(method: Method, dictionary: Path) -> float | None:
-    """xi as a number: percentiles are those of the initial policy's DSD under the method's spectrum."""
+def _limit(method: Method, dictionary: Path) -> float | str | None:
+    """xi as a number: percentiles are those of the initial policy's DSD under the method's spectrum.
+
+    They stay percentiles, of the first rollouts, where DSD of the terms is another number than that of the stage.
+    """
     xi = method.xi
-    if not isinstance(xi, str):
+    if not isinstance(xi, str) or method.own_dsd:
         return xi
     path, mend = dictionary / "initial_dsd.json", "run `relax dictionary` again"
     percentiles = read_json_object(path, mend)
