@@ -225,6 +225,7 @@ def test_every_key_named_in_the_documentation_is_in_the_schema() -> None:
 def test_every_metric_that_training_writes_is_explained_and_no_other() -> None:
     training = REPOSITORY / "relax" / "training"
     written = {"step"} | noted(training / "trainer.py") | noted(training / "exploration.py")
+    written |= noted(training / "frame.py")
     written |= assigned(training / "probes.py", "values") | rewarded(training / "rewards.py")
     run = ast.parse((training / "train_stage.py").read_text())
     series = next(s.value for s in run.body if isinstance(s, ast.Assign) and s.targets[0].id == "SERIES")
