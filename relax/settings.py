@@ -144,7 +144,8 @@ ProperShare = Annotated[float, Field(gt=0, lt=1), AS_WRITTEN]
 #: Whole numbers from 0 and from 1.
 Count = Annotated[int, Field(ge=0)]
 AtLeastOne = Annotated[int, Field(ge=1)]
-#: A list with an item or more, and no item twice.
+#: A list with no item twice, and one with an item or more.
+Distinct = Annotated[list[Item], Field(json_schema_extra={"uniqueItems": True}), AfterValidator(_nothing_twice)]
 Several = Annotated[
     list[Item], Field(min_length=1, json_schema_extra={"uniqueItems": True}), AfterValidator(_nothing_twice)
 ]

@@ -100,11 +100,11 @@ def run_report(a: argparse.Namespace, loaded: config.Experiment) -> None:
     from relax.results.figures.all import read_figures
     from relax.results.report.page import write_pages, write_report
     from relax.results.report.samples import samples
-    from relax.results.tables.all import build_tables
+    from relax.results.tables.all import shown_tables
     from relax.results.tables.paper_tables import compares, paper_tables
 
     results = _collected(a, loaded, run)
-    tables, figures = build_tables(results), read_figures(a.figures)
+    tables, figures = shown_tables(results), read_figures(a.figures)
     paper = paper_tables(results) if compares(results) else []
     pages = write_pages([*tables, *paper], figures, a.pages)
     written = [shown for name in results.matrix.policies if (shown := samples(results, a.root, name))]

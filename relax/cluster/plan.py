@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from relax.cluster.resources import RULES, gpus, placement
 from relax.cluster.site import Site
-from relax.config import Experiment, own_dimension
+from relax.config import Experiment, frame_of, measured_policies, own_dimension
 from relax.errors import ConfigError
 
 #: Rules that run beside Snakemake, seconds each; no job of Slurm.
@@ -51,15 +51,20 @@ def jobs(config: Experiment) -> list[PlannedJob]:
     """
     data = PlannedJob("data", (), 0, ())
     found = [data, PlannedJob("overlap", (), 0, (data,))]
-    for policy in config.matrix.policies:
-        found += _of_policy(config, policy, data)
+    frames: dict[str, dict[int | None, PlannedJob]] = {}
+    # Policies that have a dictionary come before those that are measured with it.
+    for policy in sorted(config.matrix.policies, key=lambda name: frame_of(config, name) != name):
+        found += _of_policy(config, policy, data, frames)
     tables = PlannedJob("tables", (), 0, tuple(found))
     figures = PlannedJob("figures", (), 0, tuple(found))
     report = PlannedJob("report", (), 0, (tables, figures))
     return [*found, tables, figures, report, PlannedJob("track", (), 0, (report,))]
 
 
-def _of_policy(config: Experiment, policy: str, data: PlannedJob) -> Iterator[PlannedJob]:
+def _of_policy(
+    config: Experiment, policy: str, data: PlannedJob, frames: dict[str, dict[int | None, PlannedJob]]
+) -> Iterator[PlannedJob]:
+    """The jobs of a policy; ``frames`` are the dictionaries of those before, by policy and m."""
     place = placement(config, policy, Site())
 
     def job(rule: str, *who: str, after: Sequence[PlannedJob]) -> PlannedJob:
@@ -70,21 +75,26 @@ def _of_policy(config: Experiment, policy: str, data: PlannedJob) -> Iterator[Pl
     methods = config.matrix.methods
     own = {method: own_dimension(config, method) for method in methods}
     # The policies' spectra are measured in the common one, whatever methods there are.
-    dictionaries = {
-        m: job("dictionary", *([] if m is None else [f"m{m}"]), after=[base])
-        for m in dict.fromkeys([None, *own.values()])
-    }
-    yield from (base, *dictionaries.values())
+    yield base
+    measured, frame = policy in measured_policies(config), frame_of(config, policy)
+    if measured and frame == policy:
+        frames[policy] = {
+            m: job("dictionary", *([] if m is None else [f"m{m}"]), after=[base])
+            for m in dict.fromkeys([None, *own.values()])
+        }
+        yield from frames[policy].values()
+    dictionaries = frames[frame] if measured else {}
     policies = {("initial", "0"): base}
     for method, seed in itertools.product(methods, map(str, config.matrix.seeds)):
         trained = job("train", method, seed, after=[dictionaries[own[method]]])
         yield trained
         policies[method, seed] = trained
     for who, made in policies.items():
-        extracted = job("extract", *who, after=[made, dictionaries[None]])
+        if measured:
+            extracted = job("extract", *who, after=[made, dictionaries[None]])
+            yield from (extracted, job("koopman", *who, after=[extracted]))
         responses = job("generate", *who, after=[made])
         grades = job("grade", *who, after=[responses])
-        yield from (extracted, job("koopman", *who, after=[extracted]))
         yield from (responses, grades, job("evaluate", *who, after=[grades]))
 
 

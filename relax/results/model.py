@@ -120,6 +120,11 @@ class Results:
     grades: pd.DataFrame
     fault: str = ""
 
+    @property
+    def trains(self) -> bool:
+        """Whether any training was asked for, or policies are evaluated as they are."""
+        return bool(self.matrix.methods)
+
     def by_seed(self, policy: str, method: str, key: str) -> dict[int, float]:
         """A column of ``runs`` for one method: seed -> value, unfinished runs left out."""
         if key not in self.runs:

@@ -105,9 +105,9 @@ def tell_time_left():
     logger.addHandler(local.Outlook(CONFIG.name, jobs, expected, workflow.cores))
 
 
-def initial_and_trained(pattern):
+def initial_and_trained(pattern, policies=MATRIX.policies):
     """The pattern for the initial policies (method `initial`, seed 0) and for every trained one."""
-    initial = expand(pattern, policy=MATRIX.policies, method="initial", seed=0)
+    initial = expand(pattern, policy=policies, method="initial", seed=0)
     return initial + [path for seed in MATRIX.seeds for path in of_seed(pattern, seed)]
 
 
@@ -116,11 +116,21 @@ def of_seed(pattern, seed):
     return expand(pattern, policy=MATRIX.policies, method=MATRIX.methods, seed=seed)
 
 
+def frame(wildcards):
+    """The policy whose dictionary the states of a policy are measured with."""
+    return settings.frame_of(CONFIG, wildcards.policy)
+
+
 def policy_model(wildcards):
     """Folder of the policy: the initial one or a trained one."""
     if wildcards.method == "initial":
         return f"{ROOT}/base/{wildcards.policy}/model"
     return f"{ROOT}/train/{wildcards.policy}/{wildcards.method}/seed-{wildcards.seed}/model"
+
+
+def common_dictionary(wildcards):
+    """The dictionary that the states of a policy, trained or not, are measured with."""
+    return f"{ROOT}/dictionary/{frame(wildcards)}/dictionary.safetensors"
 
 
 def own_dictionary(method):
@@ -131,7 +141,7 @@ def own_dictionary(method):
 
 def method_dictionary(wildcards):
     """The dictionary that a method trains with."""
-    return f"{ROOT}/dictionary/{wildcards.policy}{own_dictionary(wildcards.method)}/dictionary.safetensors"
+    return f"{ROOT}/dictionary/{frame(wildcards)}{own_dictionary(wildcards.method)}/dictionary.safetensors"
 
 
 def dimension_option(wildcards):

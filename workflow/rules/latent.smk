@@ -5,7 +5,7 @@ rule extract:
     input:
         model=policy_model,
         data=f"{ROOT}/data/test.jsonl",
-        weight=f"{ROOT}/dictionary/{{policy}}/dictionary.safetensors",
+        weight=common_dictionary,
     output:
         statistics=f"{ROOT}/latent/{{policy}}/{{method}}/seed-{{seed}}/statistics.safetensors",
         responses=f"{ROOT}/latent/{{policy}}/{{method}}/seed-{{seed}}/responses.parquet",

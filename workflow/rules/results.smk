@@ -1,10 +1,11 @@
 # Tables, figures, the report, MLflow: everything from the run records.
 
+MEASURED = settings.measured_policies(CONFIG)
 RECORDS = [
     f"{ROOT}/overlap/run.json",
     *expand(
         f"{ROOT}/dictionary/{{policy}}{{own}}/run.json",
-        policy=MATRIX.policies,
+        policy=dict.fromkeys(settings.frame_of(CONFIG, policy) for policy in MEASURED),
         own=sorted({"", *map(own_dictionary, MATRIX.methods)}),
     ),
     *expand(
@@ -13,7 +14,7 @@ RECORDS = [
         method=MATRIX.methods,
         seed=MATRIX.seeds,
     ),
-    *initial_and_trained(f"{ROOT}/koopman/{{policy}}/{{method}}/seed-{{seed}}/run.json"),
+    *initial_and_trained(f"{ROOT}/koopman/{{policy}}/{{method}}/seed-{{seed}}/run.json", MEASURED),
     *[
         path
         for name in MATRIX.benchmarks

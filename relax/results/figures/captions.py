@@ -15,6 +15,8 @@ def named(results: Results, policy: str, name: str) -> str:
 
 def runs_shown(results: Results, policy: str, methods: Sequence[str] | None = None) -> str:
     """Which training runs a picture shows, in a sentence; ``methods`` where it is not all of the matrix."""
+    if not results.trains:
+        return f"Policy {policy}, which was not trained here."
     methods = results.matrix.methods if methods is None else methods
     runs = results.series[(results.series.policy == policy) & results.series.method.isin(methods)]
     count = len(runs.drop_duplicates(["method", "seed"]))

@@ -30,6 +30,14 @@ def what_was_run(results: Results) -> list[tuple[str, str]]:
     """(label, sentences) of policy, data, measures, methods and runs; a term is explained where it is first used."""
     policies = "; ".join(about_policy(results, name) for name in results.matrix.policies)
     several = len(results.matrix.policies) > 1
+    if not results.trains:
+        begins = "Language models, evaluated" if several else "A language model, evaluated"
+        as_they_are = "as they are" if several else "as it is"
+        return [
+            ("Policies" if several else "Policy", f"{begins} {as_they_are}: {policies}."),
+            ("Data", _data(results)),
+            ("Runs", _scored(results)),
+        ]
     begins = "The policies are the language models" if several else "The policy is the language model"
     return [
         ("Policies" if several else "Policy", f"{begins} that the methods train, here {policies}."),
@@ -83,16 +91,31 @@ def _runs(results: Results) -> str:
             f"{training['rollouts_per_prompt']} sampled responses each."
         )
     trained = results.runs[results.runs.method != INITIAL].finished.sum() if len(results.runs) else 0
-    evaluated = sum(record["verb"] == "evaluate" for record in results.records)
     asked = len(matrix.policies) * len(matrix.methods) * len(matrix.seeds)
-    scored = len(matrix.policies) * (1 + len(matrix.methods) * len(matrix.seeds)) * len(matrix.benchmarks)
     return " ".join(
         [
             *said,
             f"Every method runs with {seeds_of(results)}, which set the random numbers.",
-            f"{trained} of {asked} training runs and {evaluated} of {scored} evaluations are finished.",
+            f"{trained} of {asked} training runs and {_scored(results)}",
         ]
     )
+
+
+def _scored(results: Results) -> str:
+    matrix = results.matrix
+    evaluated = sum(record["verb"] == "evaluate" for record in results.records)
+    scored = len(matrix.policies) * (1 + len(matrix.methods) * len(matrix.seeds)) * len(matrix.benchmarks)
+    return f"{evaluated} of {scored} evaluations are finished."
+
+
+def as_they_are(results: Results) -> list[str]:
+    """The accuracy of policies of which none was trained, one sentence each."""
+    names = results.matrix.benchmarks
+    where = f"on {names[0]}" if len(names) == 1 else f"over {len(names)} benchmarks"
+    return [
+        f"The accuracy of {policy} {where} is {_mean(accuracy(results, policy, INITIAL))}."
+        for policy in results.matrix.policies
+    ]
 
 
 def answer(results: Results, policy: str) -> list[str]:

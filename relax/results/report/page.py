@@ -20,7 +20,7 @@ from relax.results.findings import NOTE, findings
 from relax.results.model import Results
 from relax.results.provenance import versions, what_ran
 from relax.results.report.deviations import deviations, read_settings
-from relax.results.report.opening import answer, what_was_run
+from relax.results.report.opening import answer, as_they_are, what_was_run
 from relax.results.report.opening_figures import accuracies, training
 from relax.results.report.samples import Samples
 from relax.results.tables.paper_tables import summary
@@ -53,11 +53,16 @@ def write_report(
         written: responses of each policy before and after training; empty where none were sampled.
     """
     found = judge_claims(results)
+    policies = results.matrix.policies if results.trains else []
+    openings = [_opening(results, policy) for policy in policies]
+    if not results.trains:
+        openings = [{"policy": "", "answer": as_they_are(results), "figures": []}]
     page = _template("report.html.j2").render(
         name=results.matrix.name,
         fault=results.fault,
         what=what_was_run(results),
-        openings=[_opening(results, policy) for policy in results.matrix.policies],
+        trains=results.trains,
+        openings=openings,
         facts=what_ran(results),
         claims=[{"claim": claim, **found["claims"][claim.id]} for claim in read_claims()],
         meaning=MEANING,

@@ -30,6 +30,11 @@ def build_tables(results: Results) -> list[Table]:
     return [table.bearing(results.fault) for table in tables]
 
 
+def shown_tables(results: Results) -> list[Table]:
+    """The tables for a page: without training none that has no row."""
+    return [table for table in build_tables(results) if results.trains or table.rows]
+
+
 def write_tables(results: Results, out_dir: str | Path) -> list[Path]:
     """Write every table, those of the paper too, as .md, .tex and .csv, and ``runs.csv`` with one row per run.
 
@@ -82,6 +87,14 @@ def final_table(results: Results) -> Table:
         for name in results.matrix.policies
         for policy, method in results.matrix.rows(name)
     ]
+    if not results.trains:
+        caption = (
+            f"Policies of {_where(results)} as they are; nothing was trained.{_benchmarks(results)} DSD, where it was "
+            "measured, is the variance of the moduli of the named spectrum of the Koopman matrix, mean over responses. "
+            f"Koopman dimension {results.dictionary_setting('koopman_dim') or 'as configured'}."
+        )
+        labels = (*_labels(results), Column("runs", "runs"), *columns)
+        return Table("final", "Policies", caption, labels, tuple(rows))
     caption = (
         f"Final policies of {_where(results)}; {seeds_of(results)} asked for. {INTERVAL} All seeds share one "
         f"initial policy.{_benchmarks(results)} Training columns are means over the last 10 % of the steps; "

@@ -19,12 +19,15 @@ def quantities(results: Results) -> list[Column]:
         for metric in results.metrics_of(name)
     ]
     training = "training, end"
-    columns += [
-        Column("train/reward", "reward", training),
-        Column("train/entropy", "entropy (nats)", training),
-        Column("train/length", "length (tokens)", training, ".1f"),
-        Column("train/share_above_xi", "share above ξ", training, ".2f"),
-    ]
+    if results.trains:
+        columns += [
+            Column("train/reward", "reward", training),
+            Column("train/entropy", "entropy (nats)", training),
+            Column("train/length", "length (tokens)", training, ".1f"),
+            Column("train/share_above_xi", "share above ξ", training, ".2f"),
+        ]
+    elif results.trajectories.empty:  # nobody asked for DSD
+        return columns
     for kind, name in (("policy", "on-policy"), ("probe", "probes")):
         columns += [
             Column(f"koopman/{kind}/dsd_{s}", WORDS[s], f"DSD {name}, ridge {ridge_of(results)}", SPEC[s])
