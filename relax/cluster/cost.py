@@ -120,7 +120,7 @@ def _disk(config: Experiment, job: PlannedJob, responses: int) -> float:
     if job.policy is None:
         return 0.0
     size = billions(config, job.policy)
-    tokens = config.evaluation.max_response_length or config.training.max_response_length
+    tokens = config.evaluation.longest(config.training.max_response_length)
     return {
         # bfloat16; hard links to the hub's cache on the same disk. A GGUF file becomes float32.
         "base": 2 * size if gguf_file(config.policies[job.policy]) is None else 4 * size,
@@ -172,7 +172,7 @@ KINDS = {"policies": "policy", "methods": "method", "seeds": "seed", "benchmarks
 def _text(
     config: Experiment, root: Path, stages: dict[str, Stage], times: dict[PlannedJob, tuple[float, float]], room: str
 ) -> str:
-    rows = [HEAD, *(_row(rule, stages[rule]) for rule in STAGES)]
+    rows = [HEAD, *(_row(rule, stages[rule]) for rule in STAGES if stages[rule].jobs)]
     rows.append(_total(list(stages.values()), max(ends for _, ends in times.values())))
     if any(stage.unknown for stage in stages.values()):  # when a stage begins rests on those before it
         rows = [HEAD, *((*row[:-2], "", "") for row in rows[1:])]

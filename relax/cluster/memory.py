@@ -132,7 +132,7 @@ def _answering(config: Experiment, shape: Shape, gpu: float) -> dict[str, float]
     if evaluation.backend == "vllm":
         return {"vLLM": evaluation.vllm_memory * gpu}
     number = {None: 4, "float32": 4}.get(evaluation.precision, 2)  # a trained policy is stored in float32
-    tokens = PROMPT + (evaluation.max_response_length or config.training.max_response_length)
+    tokens = PROMPT + evaluation.longest(config.training.max_response_length)
     return {
         "weights": weights(shape, number),
         f"cache of {evaluation.batch_size} responses": cache(shape, evaluation.batch_size, tokens, number),
@@ -153,7 +153,7 @@ def engine(config: Experiment, stage: str, shape: Shape, gpu: float) -> tuple[fl
     if stage == "generate" and config.evaluation.backend == "vllm":
         # A trained policy is stored in float32.
         share, number = config.evaluation.vllm_memory, 2 if config.evaluation.precision in ("bfloat16", "auto") else 4
-        longest = config.evaluation.max_response_length or longest
+        longest = config.evaluation.longest(longest)
     elif stage != "train" or config.training.rollouts != "vllm-colocate":
         return None
     return share * gpu, weights(shape, number) + cache(shape, 1, PROMPT + longest, number)

@@ -24,6 +24,7 @@ def contradictions(experiment: Experiment) -> Iterator[Fault]:
     """Every fault, those first that others rest on; whoever asks for one after a fault may find a KeyError."""
     yield from _names(experiment)
     yield from _frames(experiment)
+    yield from _system_turn(experiment)
     yield from _paper(experiment)
     yield from _warmups(experiment)
     yield from _held_out(experiment)
@@ -63,6 +64,16 @@ def _frames(experiment: Experiment) -> Iterator[Fault]:
                 f"policies.{name}.dictionary_of is {frame!r}, which has no dictionary of its own; name a policy that "
                 "has no dictionary_of.",
             )
+
+
+def _system_turn(experiment: Experiment) -> Iterator[Fault]:
+    """A protocol with a system turn and no chat template that would show it."""
+    name, decoding = experiment.evaluation.protocol, experiment.evaluation.decoding
+    if decoding is not None and decoding.system is not None and not experiment.prompt.chat_template:
+        yield (
+            [["evaluation", "protocols", str(name), "system"], ["prompt", "chat_template"]],
+            f"evaluation.protocols.{name}.system needs prompt.chat_template: true.",
+        )
 
 
 def _paper(experiment: Experiment) -> Iterator[Fault]:

@@ -5,7 +5,32 @@ from typing import Literal, Self
 from pydantic import model_validator
 
 from relax.config.own_code import OwnFunction
-from relax.settings import AtLeastOne, Count, LocalPath, PositiveShare, Settings, contradiction, key
+from relax.settings import (
+    AtLeastOne,
+    Count,
+    LocalPath,
+    Name,
+    Positive,
+    PositiveShare,
+    Settings,
+    Text,
+    contradiction,
+    key,
+)
+
+
+class Decoding(Settings):
+    """How a policy is asked and its responses are drawn: a protocol of evaluation."""
+
+    temperature: Positive = key(1.0, paper="not stated")
+    """Temperature of sampled responses."""
+    top_p: PositiveShare = key(1.0, paper="not stated")
+    """Share of the probability that sampled tokens are drawn from."""
+    max_response_length: AtLeastOne | None = key(None, unit="tokens", paper="not stated")
+    """Response tokens at most; null: `evaluation.max_response_length`."""
+    system: Text | None = key(None, paper="not stated")
+    """System turn in place of the instruction that otherwise ends the user's turn. It needs `prompt.chat_template:
+    true`."""
 
 
 class Evaluation(Settings):
@@ -28,6 +53,29 @@ class Evaluation(Settings):
     it for a comparison."""
     vllm_memory: PositiveShare = 0.9
     """Share of the GPU's memory for vllm."""
+    protocols: dict[Name, Decoding] = key({}, late=True)
+    """Named protocols, such as `{passkeval: {temperature: 0.6, top_p: 0.95}}`."""
+    protocol: Name | None = key(None, late=True)
+    """The protocol that all benchmarks are asked under, a name from `protocols`. A results folder holds one, so that no
+    table sets scores of two beside each other; give another protocol another `name`. Null samples at temperature 1 and
+    leaves the instruction in the user's turn."""
+
+    @property
+    def decoding(self) -> Decoding | None:
+        """The protocol that is asked for."""
+        return None if self.protocol is None else self.protocols[self.protocol]
+
+    def longest(self, training: int) -> int:
+        """Response tokens at most; ``training`` where neither the protocol nor the evaluation says."""
+        asked = None if self.decoding is None else self.decoding.max_response_length
+        return asked or self.max_response_length or training
+
+    @model_validator(mode="after")
+    def _protocol_is_known(self) -> Self:
+        if self.protocol is not None and self.protocol not in self.protocols:
+            known = ", ".join(self.protocols) or "none is defined"
+            raise contradiction(f"unknown protocol {self.protocol!r}; the names in protocols: {known}.", "protocol")
+        return self
 
 
 class AskedBenchmark(Settings):
@@ -46,8 +94,9 @@ class AskedBenchmark(Settings):
     greedy: bool = key(False, paper="MATH500, Minerva and the multimodal benchmarks (Tables 1 and 2)")
     """One greedy response per problem: mean@1."""
     samples: Count = key(0, unit="responses", paper="32 for AMC and AIME (Table 2)")
-    """Responses per problem drawn at temperature 1: mean@k and pass@k. `distinct@k` is measured too. More responses
-    narrow the error at proportional cost. Give `greedy`, `samples` or both; with `greedy` at least 2."""
+    """Responses per problem that are sampled, at temperature 1 or as `evaluation.protocol` says: mean@k and pass@k.
+    `distinct@k` is measured too. More responses narrow the error at proportional cost. Give `greedy`, `samples` or
+    both; with `greedy` at least 2."""
     verifier: OwnFunction | None = key(None, late=True)
     """A function of your own as `module:function` that decides which responses are right, in place of the grader. The
     function takes (prompt, response, answer), all texts. It returns true or false, or a number from 0 to 1, of which 1

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import InstanceOf
 
 from relax.config.data import Data, Prompt, Shot
-from relax.config.evaluation import AskedBenchmark, Evaluation
+from relax.config.evaluation import AskedBenchmark, Decoding, Evaluation
 from relax.config.latent import Analysis, DictionaryFit
 from relax.config.methods import Method
 from relax.config.policies import Policy
@@ -130,6 +130,10 @@ class GenerateSettings(Evaluation, EvaluateSettings):
     """Response tokens at most: those of evaluation, or else those of training."""
     prompt: Prompt
     """How a problem becomes the text that the policy reads."""
+    asked: Decoding | None = key(None, late=True)
+    """The protocol, where there is one."""
+    instruction: str | None = key(None, late=True)
+    """What ends every held-out problem, where the protocol has a system turn in its place."""
 
 
 class GradeSettings(Settings):

@@ -104,10 +104,15 @@ def koopman_settings(experiment: Experiment) -> KoopmanSettings:
 def generate_settings(experiment: Experiment) -> GenerateSettings:
     """Settings of the ``generate`` stage: every benchmark of the matrix."""
     given = dict(experiment.evaluation)
-    given["max_response_length"] = given["max_response_length"] or experiment.training.max_response_length
+    given["max_response_length"] = experiment.evaluation.longest(experiment.training.max_response_length)
+    # The name of a protocol, and those that are not asked for, decide nothing.
+    del given["protocol"], given["protocols"]
+    decoding = experiment.evaluation.decoding
+    if decoding is not None and decoding.system is not None:
+        given["instruction"] = experiment.data.instruction
     # Who grades the responses does not decide them.
     asked = {name: entry.model_copy(update={"verifier": None}) for name, entry in _asked(experiment).items()}
-    return GenerateSettings(**given, prompt=experiment.prompt, benchmarks=asked)
+    return GenerateSettings(**given, asked=decoding, prompt=experiment.prompt, benchmarks=asked)
 
 
 def grade_settings(experiment: Experiment) -> GradeSettings:

@@ -21,7 +21,7 @@ from relax.data.processor import render_images, tokenizer_of
 from relax.data.prompt import render
 from relax.errors import ConfigError, DataError
 from relax.evaluation.benchmarks import load_benchmark, questions_digest
-from relax.evaluation.questions import Question
+from relax.evaluation.questions import BOXED, Question
 from relax.evaluation.shards import (
     Block,
     decodings,
@@ -126,24 +126,34 @@ def _work(
             f"benchmark {name}: its questions have images, and the policy is a model of text; take it out of "
             "matrix.benchmarks, or take a policy that sees."
         )
-    passes = decodings(entry)
-    prompts = [_prompt(processing, q, settings.prompt.recorded()) for q in questions]
+    passes = decodings(entry, settings.asked)
+    turns, removed = settings.prompt.recorded(), []
+    if settings.asked is not None and settings.asked.system is not None:
+        turns["system"] = settings.asked.system
+        removed = [text for text in (BOXED, settings.instruction) if text]
+    prompts = [_prompt(processing, q, turns, removed) for q in questions]
     kwargs = {**task["generation_kwargs"], "max_gen_toks": settings.max_response_length}
     # Golds do not decide a response: where one is corrected, the kept responses are graded again.
     decides: list[Any] = [weights, [q.id for q in questions], prompts, kwargs]
     decides += [settings.backend, settings.batch_size if settings.backend == "hf" else None]
     if settings.precision is not None:
         decides.append(format_here(settings.precision))
+    if settings.asked is not None:
+        decides.append([settings.asked.temperature, settings.asked.top_p])
     if any(q.images for q in questions):
         decides.append([[_hash(image) for image in q.images] for q in questions])
     blocks = plan_blocks(name, len(questions), passes, settings.block_size, settings.seed, digest(decides))
     return Work(name, questions, source, prompts, kwargs, passes, blocks)
 
 
-def _prompt(processing: Any, question: Question, settings: dict[str, Any]) -> str:
+def _prompt(processing: Any, question: Question, turns: dict[str, Any], removed: Sequence[str] = ()) -> str:
+    """What the policy reads; of the user's turn the instructions ``removed`` are cut off."""
+    text = question.prompt
+    for instruction in removed:
+        text = text.removesuffix(instruction).rstrip()
     if not question.images:
-        return render(tokenizer_of(processing), question.prompt, settings, question.subset)
-    return render_images(processing, question.prompt, len(question.images), settings, question.subset)
+        return render(tokenizer_of(processing), text, turns, question.subset)
+    return render_images(processing, text, len(question.images), turns, question.subset)
 
 
 def _hash(image: bytes | Path) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 import pandas as pd
 
 from relax.config import digest
-from relax.config.evaluation import AskedBenchmark
+from relax.config.evaluation import AskedBenchmark, Decoding
 from relax.errors import DataError
 from relax.evaluation.questions import Question
 from relax.files import atomic_write
@@ -64,13 +64,14 @@ class Block:
     file: str
 
 
-def decodings(benchmark: AskedBenchmark) -> dict[str, tuple[int, dict[str, Any]]]:
+def decodings(benchmark: AskedBenchmark, protocol: Decoding | None = None) -> dict[str, tuple[int, dict[str, Any]]]:
     """Name -> (responses to each question, what the decoding adds to the task's generation arguments)."""
     passes: dict[str, tuple[int, dict[str, Any]]] = {}
     if benchmark.greedy:
         passes["greedy"] = (1, GREEDY)
     if benchmark.samples:
-        passes["sampled"] = (benchmark.samples, SAMPLED)
+        asked = {} if protocol is None else {"temperature": protocol.temperature, "top_p": protocol.top_p}
+        passes["sampled"] = (benchmark.samples, SAMPLED | asked)
     return passes
 
 

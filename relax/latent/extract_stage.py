@@ -12,9 +12,11 @@ from transformers import PreTrainedModel
 
 from relax.config.stage_settings import ExtractSettings
 from relax.data.problem_files import read_problems
+from relax.errors import ConfigError
 from relax.files import atomic_write
 from relax.grading.grader import grade_response
 from relax.koopman import Dictionary
+from relax.latent.pretrained import state_width
 from relax.latent.rollouts import Rollout, read_rollouts, sample
 from relax.latent.states import statistics_with_baseline
 from relax.models.policy import Processing, load_policy
@@ -47,13 +49,18 @@ def extract_stage(
 
     Raises:
         DataError: an input is missing or cannot be read.
-        ConfigError: the dictionary is not what it was when it was written.
+        ConfigError: the dictionary is not what it was when it was written, or is for states of another width.
     """
     out = Path(out)
     frozen = Dictionary.load(Path(dictionary) / "dictionary.safetensors")
     problems = read_problems(data)[: settings.prompts]
     probes = read_rollouts(Path(dictionary) / "probes.jsonl")  # before hours of sampling
     model, processing = load_policy(policy)
+    if (width := state_width(model)) != frozen.settings.hidden_size:
+        raise ConfigError(
+            f"{policy}: its hidden states have width {width}, the dictionary of {dictionary} is for width "
+            f"{frozen.settings.hidden_size}; policies of one frame (`dictionary_of`) need states of one width."
+        )
     own = sample(
         model,
         processing,

@@ -52,6 +52,7 @@ def collect(root: str | Path, config: Mapping[str, Any]) -> Results:
     refuse_broken(root, found, mine)
     for folder, record in mine:
         refuse_changed(folder, record)
+    _refuse_mixed(mine)
 
     series = _stack([_series(f, r) for f, r in by_verb["train"]], [*KEYS, "step"])
     score_columns = [*KEYS, "benchmark", "metric", "value", "stderr", "rerun", "problems"]
@@ -100,6 +101,17 @@ def collect(root: str | Path, config: Mapping[str, Any]) -> Results:
         grades=grades,
         fault=other_code(records),
     )
+
+
+def _refuse_mixed(found: list[tuple[Path, dict[str, Any]]]) -> None:
+    """Scores of two protocols of evaluation are no numbers to set beside each other."""
+    asked = {json.dumps(r["settings"].get("asked")): folder for folder, r in found if r["verb"] == "generate"}
+    if len(asked) > 1:
+        first, second, *_ = asked.values()
+        raise DataError(
+            f"{first} and {second}: their responses were asked for under different protocols (evaluation.protocol), "
+            "which no table may mix; run the pipeline again, which makes both under that of the configuration."
+        )
 
 
 def _checked(folder: Path, record: Any) -> dict[str, Any]:

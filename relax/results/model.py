@@ -202,6 +202,19 @@ class Results:
             return f"{problems:,} problems in {asked:,} variants"
         return f"{asked:,} problems"
 
+    @property
+    def protocol(self) -> str:
+        """How the responses were asked for and drawn, as a sentence; empty where no protocol was named."""
+        found = [r["settings"] for r in self.records if r["verb"] == "generate" and r["settings"].get("asked")]
+        if not found:
+            return ""
+        asked = found[0]["asked"]
+        system = " The instruction is a system turn." if asked["system"] else ""
+        return (
+            f" Sampled responses are drawn at temperature {asked['temperature']:g} with top-p {asked['top_p']:g} and "
+            f"have at most {found[0]['max_response_length']:,} tokens.{system}"
+        )
+
     def is_greedy(self, benchmark: str, metric: str) -> bool:
         """Is a metric of one greedy response?"""
         return metric == "mean@1" and bool(self.config.get("benchmarks", {}).get(benchmark, {}).get("greedy"))

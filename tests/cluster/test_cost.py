@@ -25,6 +25,22 @@ def test_it_counts_the_jobs_that_snakemake_plans(clone, overlay) -> None:
     assert set(counted) == set(STAGES)
 
 
+@pytest.mark.parametrize(("paper", "overlay"), [("text", "released"), ("multimodal", "released_multimodal")])
+def test_without_methods_nothing_is_trained(clone, paper, overlay) -> None:
+    """Hidden states are read of the policies that share a dictionary alone."""
+    files = [f"config/{name}.yaml" for name in (f"paper_{paper}", overlay)]
+    counted = Counter(
+        job.rule for job in jobs(config.load([clone / "config/config.yaml", *(clone / f for f in files)]))
+    )
+    assert counted == planned(clone, "--configfile", *files)
+    policies = counted["base"]
+    assert counted["generate"] == counted["grade"] == counted["evaluate"] == policies
+    assert "train" not in counted
+    shares = {"dictionary": 1, "extract": 2, "koopman": 2} if overlay == "released" else {}
+    assert {rule: counted[rule] for rule in ("dictionary", "extract", "koopman") if counted[rule]} == shares
+    assert f"{policies} policies, 0 methods" in cost([clone / f for f in files])
+
+
 def test_a_job_waits_for_what_it_reads_and_for_room() -> None:
     all_jobs = jobs(config.load([DEMO, PAPER]))
     times = schedule(all_jobs, lambda job: 0.0 if job.rule in LOCAL else 1.0 + job.gpus, 20, 32)

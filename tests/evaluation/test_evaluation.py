@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 import torch
 
+from relax import config
 from relax.config.evaluation import AskedBenchmark
 from relax.config.stage_settings import EvaluateSettings, GenerateSettings
 from relax.data.problem_files import read_problems, write_problems
@@ -20,10 +21,12 @@ from relax.evaluation import backends
 from relax.evaluation import generate_stage as stage
 from relax.evaluation.evaluate_stage import evaluate_stage, scores_of
 from relax.evaluation.grade_stage import grade_stage, grade_table
+from relax.evaluation.questions import BOXED, Question
 from relax.evaluation.shards import decodings, plan_blocks, read_generation
 from relax.models.policy import load_policy
 from relax.records.record import Run
 from relax.tasks.noisy_sum import problems as noisy_sums
+from tests.conftest import REPOSITORY
 from tests.repository.benchmarks_fixture import write_benchmark
 
 ENTRY = {"task": "noisy_sum", "greedy": True, "samples": 4, "path": None, "rows": None}
@@ -289,3 +292,37 @@ def test_samples_that_are_all_the_same_are_no_samples(tiny_policy, problems, tmp
     with pytest.raises(NumericsError, match="the 4 samples of every problem are the same text"):
         grade_stage(tmp_path / "responses", tmp_path / "grades", Run("grade", {"name": "t"}, {}), "test")
     assert not (tmp_path / "grades" / "sums").exists()
+
+
+def test_a_protocol_decides_how_responses_are_drawn(tiny_policy, problems, tmp_path) -> None:
+    """At a low temperature with little probability to draw from, samples are the greedy response."""
+    asked = {"temperature": 0.01, "top_p": 0.01}
+    generate(tiny_policy, problems, tmp_path / "plain")
+    generate(tiny_policy, problems, tmp_path / "cold", asked=asked)
+    plain, cold = ({n: t for n, _, t in read_generation(tmp_path / name)}["sums"] for name in ("plain", "cold"))
+    greedy = cold[cold.decoding == "greedy"].set_index("id").response
+    drawn = cold[cold.decoding == "sampled"]
+    assert (drawn.response == drawn.id.map(greedy)).all()
+    assert (plain[plain.decoding == "greedy"].set_index("id").response == greedy).all()
+    assert plain[plain.decoding == "sampled"].response.nunique() > len(greedy)
+
+
+def test_a_protocols_system_turn_stands_in_place_of_the_instruction(tiny_policy) -> None:
+    _, tokenizer = load_policy(tiny_policy)
+    tokenizer.chat_template = "{% for turn in messages %}[{{ turn.role }}] {{ turn.content }}\n{% endfor %}"
+    turns = {"chat_template": True, "system": "Box it.", "thinking": False}
+    question = Question("1", f"What is 1 + 1?\n{BOXED}", ("2",), "1", "")
+    assert stage._prompt(tokenizer, question, turns, [BOXED]) == "[system] Box it.\n[user] What is 1 + 1?\n"
+
+
+def test_what_a_protocol_hands_on_to_the_generation() -> None:
+    """Its name and those that are not asked for decide nothing; without one the settings are as they always were."""
+    demo, overlay = REPOSITORY / "config" / "config.yaml", {"protocols": {"a": {"top_p": 0.9}, "b": {"temperature": 2}}}
+    merged = config.loading.read_merged([demo])
+    plain, named = (
+        config.generate_settings(config.check({**merged, "evaluation": {**merged["evaluation"], **more}}, [demo]))
+        for more in (overlay, {**overlay, "protocol": "a"})
+    )
+    assert plain.recorded() == config.generate_settings(config.load([demo])).recorded()
+    changed = {k: v for k, v in named.recorded().items() if plain.recorded().get(k) != v}
+    assert changed == {"asked": {"temperature": 1.0, "top_p": 0.9, "max_response_length": None, "system": None}}

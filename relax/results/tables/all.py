@@ -75,7 +75,7 @@ def _where(results: Results) -> str:
 
 def _benchmarks(results: Results) -> str:
     words = [f"{name} ({size})" for name in results.matrix.benchmarks if (size := results.problems_of(name))]
-    return f" Benchmarks: {', '.join(words)}." if words else ""
+    return (f" Benchmarks: {', '.join(words)}." if words else "") + results.protocol
 
 
 def final_table(results: Results) -> Table:

@@ -64,7 +64,7 @@ class Compared:
     def verdict(self) -> str:
         """``reproduced`` if the target, within its rounding, lies in our interval, else ``not reproduced``.
 
-        ``not run`` without a run, ``no interval`` with one or with runs that agree to the last digit; nothing
+        ``not run`` without a run, ``no interval`` without one or with runs that agree to the last digit; nothing
         where there is nothing to compare.
         """
         if self.ours is None or self.target is None:
@@ -72,7 +72,7 @@ class Compared:
         found = self.ours.summary
         if found.n == 0:
             return "not run"
-        if found.n == 1 or found.half_width <= 1e-9 * max(1.0, abs(found.mean)):
+        if math.isnan(found.half_width) or found.half_width <= 1e-9 * max(1.0, abs(found.mean)):
             return "no interval"
         inside = abs(self.difference) <= found.half_width + float(self.slack)
         return "reproduced" if inside else "not reproduced"
@@ -225,8 +225,8 @@ def _runs(value: Estimate) -> str:
 
 
 def _with_interval(found: Summary, spec: str) -> str:
-    """``70.2 ± 3.1``; without a second run, the number alone."""
-    spread = "" if found.n < 2 else f" ± {_number(found.half_width, spec.lstrip('+'))}"
+    """``70.2 ± 3.1``; without an interval, the number alone."""
+    spread = "" if math.isnan(found.half_width) else f" ± {_number(found.half_width, spec.lstrip('+'))}"
     return _number(found.mean, spec) + spread
 
 

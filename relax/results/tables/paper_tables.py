@@ -3,6 +3,7 @@
 Which of our runs stands for which printed row and column, the configuration says (section ``paper``).
 """
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,7 +13,7 @@ from typing import Any
 from relax.paper.audit import Check, audit
 from relax.paper.printed import COST, LAYOUTS, METRICS, Layout, Row, beside, half_digit, read_table
 from relax.results.intervals import summarise
-from relax.results.model import Results
+from relax.results.model import INITIAL, Results
 from relax.results.tables.columns import method_words
 from relax.results.tables.paper_cost import cost_rows, updates_of
 from relax.results.tables.render import MARKS, MINUS, MISSING, Column, Compared, Estimate, Table, Value
@@ -23,11 +24,14 @@ TITLES = {
     "Table 5": "Table 5 of the paper: Llama-3.2 and Qwen3",
     "Table 6": "Table 6 of the paper: cost of ReLaX",
 }
+#: Standard errors of a 95 % interval, where many samples stand behind the error.
+NORMAL = 1.96
 HOW_TO_READ = (
     "below it, where runs of ours stand for it, our mean over n seeds ± half width of its 95 % Student t interval, "
     f"then ours minus print: {MARKS['reproduced']} print lies in the interval (reproduced), {MARKS['not reproduced']} "
-    "it does not (not reproduced), no mark: there is no interval (one run, or equal ones). A wide interval reproduces "
-    "anything."
+    "it does not (not reproduced), no mark: there is no interval (one run, or equal ones). A policy that was not "
+    "trained here is one run; its interval is 1.96 standard errors over new samples of the same problems, and a greedy "
+    "score has none. A wide interval reproduces anything."
 )
 NOTHING_COMPARED = (
     "No policy of this configuration stands for one of the paper's, so nothing here is set beside a printed number; "
@@ -151,7 +155,7 @@ def _gains(table: Table) -> bool:
 def _counterparts(results: Results, layout: Layout, rows: Sequence[Row]) -> dict[str, list[_Ours]]:
     """Printed row -> ours: as configured, and the gains that follow from it."""
     found = {
-        label: [_Ours(ours["policy"], method) for method in ours["methods"]]
+        label: [_Ours(ours["policy"], method) for method in ours["methods"] if method == INITIAL or results.trains]
         for label, ours in _given(results).get(layout.table, {}).items()
     }
     for row in rows:
@@ -171,16 +175,18 @@ def _row(
 ) -> dict[str, Value]:
     scores = {column: _percent(results, ours, column) for column in layout.numbers}
     n = max(len(found or ()) for found in scores.values())
+    errors = {column: _sampling_error(results, ours, column) for column in layout.numbers}
     row: dict[str, Value] = {**printed.words, **_names(results, ours, n)}
     for column, number in printed.numbers.items():
         mark = "\N{DAGGER}" * (column in printed.rerun)
         slack = half_digit(number) if number is not None else Fraction(0)
-        value = Compared(number, _estimate(scores[column], n), None, slack, mark)
+        value = Compared(number, _estimate(scores[column], n, errors[column]), None, slack, mark)
         check = checks.get((layout.table, printed.label, f"{column} gain"))
         if check is not None and not check.follows:
             value = replace(value, recomputed=check.exact, slack=check.exact - check.lowest, marks="*")
         row[column] = value
-    row["average"] = _average(layout, printed, _estimate(_means(scores), n), checks, rows)
+    whole = math.hypot(*errors.values()) / len(errors)  # the columns are sampled apart
+    row["average"] = _average(layout, printed, _estimate(_means(scores), n, whole), checks, rows)
     return row
 
 
@@ -239,9 +245,26 @@ def _means(scores: Mapping[str, dict[int, float] | None]) -> dict[int, float] | 
     return {seed: sum(column[seed] for column in found) / len(found) for seed in seeds}
 
 
-def _estimate(values: Mapping[int, float] | None, n: int) -> Estimate | None:
-    """``n`` is how many runs the row has: fewer in a cell are marked."""
-    return None if values is None else Estimate(summarise(values.values()), n)
+def _sampling_error(results: Results, ours: _Ours | None, column: str) -> float:
+    """Standard error, in per cent, of the score of a policy that is no run of several seeds: over new samples of the
+    same problems. NaN for trained policies, for gains, and for greedy responses, which have none."""
+    given = results.config.get("paper", {}).get("columns", {}).get(column)
+    if ours is None or given is None or ours.method != INITIAL or ours.base is not None:
+        return math.nan
+    known = results.scores
+    found = known[
+        (known.policy == ours.policy) & (known.method == INITIAL)
+        & (known.benchmark == given["benchmark"]) & (known.metric == given["metric"])
+    ].rerun  # fmt: skip
+    return 100 * float(found.iloc[0]) if len(found) == 1 else math.nan
+
+
+def _estimate(values: Mapping[int, float] | None, n: int, error: float = math.nan) -> Estimate | None:
+    """``n`` is how many runs the row has: fewer in a cell are marked. ``error`` gives one run its interval."""
+    if values is None:
+        return None
+    found = summarise(values.values())
+    return Estimate(replace(found, half_width=NORMAL * error) if found.n == 1 else found, n)
 
 
 # Cost ---------------------------------------------------------------------------------------------
