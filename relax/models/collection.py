@@ -177,9 +177,9 @@ def _no_policy(files: dict[str, int | None]) -> str | None:
     if WHOLE in files or INDEX in files:
         return None if "config.json" in files else "config.json is missing"
     if below := [file for file in fetched if PurePosixPath(file).name in (WHOLE, INDEX)]:
+        folder = shown(PurePosixPath(below[0]).parent)
         return (
-            f"its weights lie in the folder {shown(str(PurePosixPath(below[0]).parent))}, and `hub` reads the top folder"
-            " alone; download that folder, and name it under `path`"
+            f"its weights lie in the folder {folder}, where `hub` does not look; download it, and name it under `path`"
         )
     if pickled := sorted(file for file in files if file.endswith(PICKLED)):
         return (
