@@ -81,7 +81,7 @@ def add_cost(parser: argparse.ArgumentParser) -> None:
 VERBS = (
     Verb(
         "fetch",
-        "Bring pinned models and data to the local cache, or list a collection of the hub; no other verb uses a network.",
+        "Bring pinned models and data to the local cache, or list a collection; the one verb that uses a network.",
         run_fetch,
         more=add_fetch,
         online=True,

@@ -193,4 +193,4 @@ def _no_policy(files: dict[str, int | None]) -> str | None:
 
 def shown(text: object) -> str:
     """A text of the hub on one line of a terminal, at most 200 characters of it."""
-    return "".join(letter if letter.isprintable() else "?" for letter in f"{text:.200}")
+    return "".join(letter if letter.isprintable() else "?" for letter in str(text)[:200])
