@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import huggingface_hub
 import pytest
+from huggingface_hub import constants
 
 #: Variables of the environment that would lead past a server on this machine.
 PROXIES = [spelled for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY") for spelled in (name, name.lower())]
@@ -18,9 +19,9 @@ PROXIES = [spelled for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY") for sp
 
 def go_online(address: str, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the library of the hub connect to this address, and keep what it fetches in this folder."""
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(cache))
-    monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", address)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(cache))
+    monkeypatch.setattr(constants, "ENDPOINT", address)
     for name in PROXIES:
         monkeypatch.delenv(name, raising=False)
     huggingface_hub.close_session()
