@@ -122,15 +122,15 @@ def _with_number(api: HfApi, slug: str) -> str:
 
 def _item(api: HfApi, kind: str, name: str) -> Item:
     if kind not in ("model", "dataset"):
-        return Item(kind, name, unread="is not read")
+        return Item(kind, name, unread="not read")
     try:
         info: Any = api.repo_info(name, repo_type=kind, files_metadata=True)
     except Exception as error:
         if (why := _kept_back(error)) is None:
             raise not_fetched(name, error) from error
-        return Item(kind, name, unread=why)
+        return Item(kind, name, unread=f"not read; {why}")
     if not re.fullmatch("[0-9a-f]{40}", info.sha or ""):
-        return Item(kind, name, unread="the hub names no commit of it")
+        return Item(kind, name, unread="not read; the hub names no commit of it")
     made, counted = info.created_at, getattr(info, "safetensors", None)
     return Item(
         kind,

@@ -17,7 +17,7 @@ from relax.models.folder import PICKLED
 _KINDS = {"dataset": "data set"}
 #: Files of a data set that are named one by one.
 _LISTED = 12
-_ACCESS = "gated: ask for access on its page of the hub, and set HF_TOKEN for `relax fetch`"
+_ACCESS = "gated: its files need the token of an account with access; ask for access on its page, and set HF_TOKEN"
 
 
 def usable(collection: Collection) -> list[Item]:
@@ -100,7 +100,7 @@ def _size(number: int | None) -> str:
     for unit, name in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
         if number >= unit:
             return f"{_short(number / unit)} {name}"
-    return f"{number} bytes"
+    return f"{number} byte{'' if number == 1 else 's'}"
 
 
 def _short(value: float) -> str:
