@@ -55,7 +55,7 @@ def snapshot(source: dict[str, Any], kind: str = "model", download: bool = False
     try:
         return Path(snapshot_download(repo, repo_type=kind, revision=revision, ignore_patterns=IGNORE))
     except Exception as error:
-        raise _not_fetched(f"{repo} at {revision[:12]}", error) from error
+        raise not_fetched(f"{repo} at {revision[:12]}", error) from error
 
 
 def copy_snapshot(source: dict[str, Any], destination: Path) -> None:
@@ -123,7 +123,7 @@ def _newest(api: Any, repo: str, kind: str) -> str:
     try:
         return api.repo_info(repo, repo_type=kind).sha
     except Exception as error:
-        raise _not_fetched(repo, error) from error
+        raise not_fetched(repo, error) from error
 
 
 def _check_name(repo: str) -> None:
@@ -137,7 +137,7 @@ def _check_name(repo: str) -> None:
         ) from error
 
 
-def _not_fetched(what: str, error: Exception) -> RelaxError:
+def not_fetched(what: str, error: Exception) -> RelaxError:
     """Why something has not come from the hub, in one sentence."""
     if reason := refusal(error):
         return cannot_write(constants.HF_HUB_CACHE, reason)

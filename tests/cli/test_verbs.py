@@ -63,7 +63,7 @@ def test_a_verb_with_a_configuration_is_run_with_it_and_the_others_without(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert {verb.name for verb in VERBS if not verb.configured} == {
-        *("tables", "why", "reference", "dsd", "audit", "claims", "evidence", "doctor", "cost")
+        *("tables", "why", "reference", "dsd", "audit", "claims", "evidence", "fetch", "doctor", "cost")
     }
     (tmp_path / "no.yaml").write_text("name: [")
     for verb in VERBS:

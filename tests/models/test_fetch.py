@@ -14,6 +14,7 @@ from relax.cluster.launch import free_port
 from relax.models import hub
 from tests.conftest import REPOSITORY
 from tests.latent.dsd_fixture import relax
+from tests.models.hub_fixture import go_online
 
 REVISION = "b" * 40
 POLICY = {
@@ -34,17 +35,7 @@ BENCHMARK = {"matrix": {"benchmarks": ["math"]}, "benchmarks": {"math": {"task":
 @pytest.fixture
 def online(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     """Let the library of the hub connect, to the address given."""
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
-    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
-        for spelled in (name, name.lower()):
-            monkeypatch.delenv(spelled, raising=False)
-
-    def connect(address: str) -> None:
-        monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", address)
-        huggingface_hub.close_session()
-
-    return connect
+    return lambda address: go_online(address, tmp_path / "cache", monkeypatch)
 
 
 @pytest.fixture
