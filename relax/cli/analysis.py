@@ -79,7 +79,7 @@ def add_page(parser: argparse.ArgumentParser) -> None:
 def run_evidence(a: argparse.Namespace) -> None:
     """What the tracked runs of the study show."""
     from relax.files import atomic_write, of_the_clone
-    from relax.study.configurations import configurations, tuning_plan
+    from relax.study.configurations import addition_plan, configurations, tuning_plan
     from relax.study.evidence_page import to_page
     from relax.study.plan import Study
     from relax.study.tracked_runs import collect_records, read_records
@@ -93,9 +93,9 @@ def run_evidence(a: argparse.Namespace) -> None:
         counts = collect_records(a.collect, tracked)
         logger.info("evidence: %s in %s", ", ".join(f"{n} runs {what}" for what, n in counts.items()), tracked)
     (main, controls), records = configurations(a.configfile), read_records(tracked)
-    page = to_page(
-        main, controls, records, a.out.stem if a.out else "evidence", None if a.configfile else tuning_plan()
-    )
+    own = a.configfile  # a plan of one's own has neither a tuning nor an addition
+    plans = (None, None) if own else (tuning_plan(), addition_plan())
+    page = to_page(main, controls, records, a.out.stem if a.out else "evidence", *plans)
     if a.out is None:
         print(page, end="")
         return

@@ -10,6 +10,7 @@ from relax.files import of_the_clone
 NOISY, COUNTDOWN = "noisy sum", "Countdown"
 STUDY = ("study.yaml",)
 TUNING = (*STUDY, "study_tuning.yaml")
+ADDED = (*STUDY, "study_added.yaml")
 CONTROLS = {NOISY: (*STUDY, "study_noisy_sum.yaml"), COUNTDOWN: (*STUDY, "study_countdown.yaml")}
 
 
@@ -23,6 +24,11 @@ def configurations(files: Sequence[Path] = ()) -> tuple[config.Config, dict[str,
 def tuning_plan() -> config.Config:
     """The loaded configuration of the tuning."""
     return _loaded(TUNING)
+
+
+def addition_plan() -> config.Config:
+    """The loaded configuration of the arms that were added after the first result."""
+    return _loaded(ADDED)
 
 
 def _loaded(names: Sequence[str | Path]) -> config.Config:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from relax.study import foresight, hypotheses
+from relax.study.addition import addition_section, joined
 from relax.study.arms import arms_section
 from relax.study.comparisons import hypotheses_section, second_section
 from relax.study.controls import controls_section, what_controls_say
@@ -55,6 +56,7 @@ def to_page(
     records: Mapping[Key, Record],
     pictures: str = "evidence",
     tuning: Mapping[str, Any] | None = None,
+    added: Mapping[str, Any] | None = None,
 ) -> str:
     """``docs/evidence.md``.
 
@@ -64,9 +66,11 @@ def to_page(
         records: all tracked runs.
         pictures: what the names of the figures begin with, in ``images/`` beside the page.
         tuning: the loaded configuration of the tuning; a section on it where runs of it are tracked.
+        added: the same of the arms that were added after the first result.
     """
     study = Study.of(main, records)
     sides = {name: Study.of(config, records) for name, config in controls.items()}
+    further = [own] if added and (own := Study.of(added, records)).runs else []
     tried = tuning_section(tuning, records) if tuning else ""
     tuned = [("Tuning", tried)] if tried else []
     if not study.runs and not any(side.runs for side in sides.values()):
@@ -78,6 +82,8 @@ def to_page(
             ("Hypotheses", hypotheses_section(study)),
             ("All comparisons", second_section(study)),
         ]
+        later = addition_section(joined(main, added, records)) if added else ""
+        parts += [("Arms added after the first result", later)] if later else []
     parts += [("Controls", controls_section(sides))] if sides else []
     if study.seeds:
         parts += [
@@ -86,7 +92,7 @@ def to_page(
             ("Does DSD tell who will escape?", tells_beforehand(study)),
             ("What is left under controls of KL, length and ridge", left_under_controls(study)),
         ]
-    return _joined([*parts, *tuned, ("How to get the same", about([study, *sides.values()]))])
+    return _joined([*parts, *tuned, ("How to get the same", about([study, *sides.values(), *further]))])
 
 
 def _joined(parts: Sequence[tuple[str, str]]) -> str:

@@ -7,7 +7,7 @@ import pytest
 
 from relax import cli
 from relax.results.tables.render import MINUS
-from relax.study.configurations import tuning_plan
+from relax.study.configurations import addition_plan, tuning_plan
 from relax.study.evidence_page import to_page
 from relax.study.tracked_runs import read_records
 from tests.conftest import REPOSITORY
@@ -35,7 +35,13 @@ def test_what_the_plan_names_to_explain_the_measures_is_shown_of_every_arm() -> 
 
 
 def test_the_page_that_is_tracked_is_what_the_tracked_runs_give() -> None:
-    page = to_page(MAIN, CONTROLS, read_records(REPOSITORY / "results" / "reference" / "study"), tuning=tuning_plan())
+    page = to_page(
+        MAIN,
+        CONTROLS,
+        read_records(REPOSITORY / "results" / "reference" / "study"),
+        tuning=tuning_plan(),
+        added=addition_plan(),
+    )
     assert (REPOSITORY / "docs" / "evidence.md").read_text() == page, "run `relax evidence --out docs/evidence.md`"
 
 
