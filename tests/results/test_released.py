@@ -31,6 +31,7 @@ def as_they_are(tmp_path_factory: pytest.TempPathFactory) -> Results:
         for place in (root / stage).glob("*/grpo"):
             shutil.rmtree(place)
     config["matrix"]["methods"] = []
+    config["policies"] = {"tiny": {}, "other": {"dictionary_of": "tiny"}}
     return collect(root, config)
 
 
@@ -43,6 +44,8 @@ def test_the_tables_hold_the_policies_and_nothing_of_a_training(as_they_are: Res
     assert {"evaluate/noisy-sum/mean@16", "koopman/policy/dsd_eigenvalues"} <= keys
     assert not any(key.startswith("train/") for key in keys)
     assert not {"differences", "paired", "cost"} & tables.keys()
+    assert "with the policy's own dictionary, that of other with the dictionary of tiny." in tables["final"].caption
+    assert all("train" not in column.title for table in tables.values() for column in table.columns)
     write_tables(as_they_are, tmp_path)  # the pipeline expects these files all the same
     assert (tmp_path / "differences.csv").is_file()
 

@@ -78,6 +78,23 @@ def _benchmarks(results: Results) -> str:
     return (f" Benchmarks: {', '.join(words)}." if words else "") + results.protocol
 
 
+def _frames(results: Results) -> str:
+    """What DSD of policies that were not trained is, and in whose frame; empty where nobody asked for it."""
+    if results.trajectories.empty:
+        return ""
+    named = {name: given.get("dictionary_of") for name, given in results.config.get("policies", {}).items()}
+    shared = [
+        f"that of {name} with the dictionary of {named[name]}" for name in results.matrix.policies if named.get(name)
+    ]
+    return (
+        " DSD is the variance of the moduli of the named spectrum of the Koopman matrix, mean over "
+        "responses: on-policy, over responses of the policy itself; probes, over fixed responses of the policy whose "
+        "dictionary it is. Koopman "
+        f"dimension {results.dictionary_setting('koopman_dim') or 'as configured'}."
+        + (f" DSD is measured with the policy's own dictionary, {', '.join(shared)}." if shared else "")
+    )
+
+
 def final_table(results: Results) -> Table:
     """The final policy of every method; the initial policy is the first row."""
     columns = quantities(results)
@@ -89,9 +106,7 @@ def final_table(results: Results) -> Table:
     ]
     if not results.trains:
         caption = (
-            f"Policies of {_where(results)} as they are; nothing was trained.{_benchmarks(results)} DSD, where it was "
-            "measured, is the variance of the moduli of the named spectrum of the Koopman matrix, mean over responses. "
-            f"Koopman dimension {results.dictionary_setting('koopman_dim') or 'as configured'}."
+            f"Policies of {_where(results)} as they are; nothing was trained.{_benchmarks(results)}{_frames(results)}"
         )
         labels = (*_labels(results), Column("runs", "runs"), *columns)
         return Table("final", "Policies", caption, labels, tuple(rows))
@@ -168,6 +183,14 @@ def probe_table(results: Results) -> Table:
         "Condition (of the Gram matrix) and leverage (of the last state): medians over trajectories; all "
         "others are means."
     )
+    if not results.trains:
+        caption = (
+            f"DSD under two ridges on {_where(results)}, none of which was trained. Time-shuffled: the same states in "
+            "random order, hence the same length. Condition (of the Gram matrix) and leverage (of the last state): "
+            "medians over trajectories; all others are means."
+        )
+        labels = (*_labels(results), Column("trajectories", "measured"))
+        return Table("probes", "DSD beside its baselines", caption, (*labels, *columns), tuple(rows))
     labels = (*_labels(results), Column("rewards", "rewarded spectrum"), Column("trajectories", "measured"))
     return Table("probes", "What the trained-on measure sees", caption, (*labels, *columns), tuple(rows))
 
