@@ -102,8 +102,10 @@ def _environment(verb: Verb) -> None:
     # Libraries' bars would fill the logs with control characters; relax.progress speaks in lines.
     os.environ.setdefault("TQDM_DISABLE", "1")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
-    # Without it MLflow would report its use to its makers; no verb but fetch reaches a network unasked.
+    # Without it MLflow would report its use to its makers; no verb but fetch reaches a network unasked. And fetch asks
+    # for what it is told to alone, where the hub's library would ask for a list of coding agents too.
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -288,7 +288,7 @@ def test_a_collection_without_a_policy(
     assert yaml.safe_load(output) is None
 
 
-def test_the_hub_is_the_one_that_hf_endpoint_names() -> None:
+def test_the_hub_is_the_one_that_hf_endpoint_names_and_is_asked_for_nothing_else(tmp_path: Path) -> None:
     """As a user types it, in a process of its own."""
     environment = {name: value for name, value in os.environ.items() if not name.endswith("_OFFLINE")}
     for name in PROXIES:
@@ -296,7 +296,7 @@ def test_the_hub_is_the_one_that_hf_endpoint_names() -> None:
     with local_hub(answers()) as hub:
         ended = subprocess.run(
             [sys.executable, "-m", "relax", "fetch", "--collection", SLUG],
-            env={**environment, "HF_ENDPOINT": hub.address, "HF_TOKEN": TOKEN},
+            env={**environment, "HF_ENDPOINT": hub.address, "HF_TOKEN": TOKEN, "HF_HOME": str(tmp_path)},
             cwd=REPOSITORY,
             capture_output=True,
             text=True,
@@ -305,3 +305,4 @@ def test_the_hub_is_the_one_that_hf_endpoint_names() -> None:
     assert (ended.returncode, ended.stderr) == (0, "")
     assert "  good-7b:  # base model: Qwen/Qwen2.5-7B\n    hub:\n      repo: Lab/Good-7B\n" in ended.stdout
     assert TOKEN not in ended.stdout
+    assert {path.split("/")[2] for path in hub.asked} == {"collections", "models", "datasets"}
