@@ -190,7 +190,7 @@ def check_prompts(policy: str | Path, processing: Any, work: Work, length: int) 
         raise ConfigError(
             f"benchmark {work.name}, question {work.questions[longest].id}: {tokens[longest]} prompt tokens and "
             f"{length} of a response do not fit into the policy's window of {window}; lower "
-            "evaluation.max_response_length, or take a policy with a longer window."
+            "max_response_length of evaluation, or of its protocol, or take a policy with a longer window."
         )
 
 

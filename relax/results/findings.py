@@ -42,8 +42,10 @@ class Finding:
 
 
 def findings(results: Results) -> list[Finding]:
-    """All findings, policy by policy, in the order of the questions."""
-    found = []
+    """All findings, policy by policy, in the order of the questions; none where nothing was trained."""
+    found: list[Finding] = []
+    if not results.trains:
+        return found
     for policy in results.matrix.policies:
         place = f" (policy {policy})" if len(results.matrix.policies) > 1 else ""
         for part in (_entropy, _dsd, _relax_dsd, _relax_gains, _control):
@@ -53,7 +55,7 @@ def findings(results: Results) -> list[Finding]:
 
 def to_markdown(found: list[Finding]) -> str:
     """The findings as text: a heading per question, the drawn-together sentences, then the details."""
-    lines = ["# Findings", "", NOTE]
+    lines = ["# Findings", "", NOTE if found else "Nothing was trained, so nothing is found about a training."]
     for question, group in groupby(found, key=lambda finding: finding.question):
         items = list(group)
         lines += ["", f"## {question}", ""]

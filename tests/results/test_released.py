@@ -11,6 +11,7 @@ from relax.errors import DataError
 from relax.paper.printed import LAYOUTS, read_table
 from relax.results.collect import collect
 from relax.results.figures.all import write_figures
+from relax.results.findings import findings, to_markdown
 from relax.results.model import Results
 from relax.results.report.page import write_report
 from relax.results.tables.all import shown_tables, write_tables
@@ -48,6 +49,7 @@ def test_the_tables_hold_the_policies_and_nothing_of_a_training(as_they_are: Res
     assert all("train" not in column.title for table in tables.values() for column in table.columns)
     write_tables(as_they_are, tmp_path)  # the pipeline expects these files all the same
     assert (tmp_path / "differences.csv").is_file()
+    assert to_markdown(findings(as_they_are)).endswith("Nothing was trained, so nothing is found about a training.\n")
 
 
 def test_without_hidden_states_no_column_of_dsd(tmp_path: Path) -> None:
