@@ -150,7 +150,8 @@ def test_every_cell_of_a_csv_file_is_text(tmp_path: Path, snapshot: Callable) ->
         (datetime.datetime(2024, 1, 5, 12), pyarrow.timestamp("s"), "2024-01-05 12:00:00"),
         (None, pyarrow.string(), "row 1: 'answer' is empty."),
         (float("inf"), pyarrow.float32(), "row 1: 'answer' is inf; expected text or a finite number."),
-        (["1"], pyarrow.list_(pyarrow.string()), "row 1: 'answer' is of type list; expected text or a number."),
+        (["1"], pyarrow.list_(pyarrow.string()), "1"),
+        ([["1"]], pyarrow.list_(pyarrow.list_(pyarrow.string())), "row 1: 'answer' is a list with something else than"),
         ({"a": 1}, pyarrow.struct({"a": pyarrow.int8()}), "row 1: 'answer' is of type dict; expected text or a"),
     ],
 )  # fmt: skip

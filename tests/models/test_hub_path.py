@@ -10,7 +10,7 @@ from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
 
 from tests.workflow.workflow_fixture import ENVIRONMENT, overlay, snakemake
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long  # a whole pipeline more; its stages run by themselves in the tests beside it
 REVISION = "c" * 40
 OVERLAY = f"""
 name: hub
