@@ -133,11 +133,13 @@ def train_stage(
             run.metrics.update(_last_means(rows), steps=trainer.state.global_step)
             if trainer.exploration.xi is not None:
                 run.metrics["xi"] = trainer.exploration.xi
-            several = _processes(trainer)
+            several, own = _processes(trainer), trainer.exploration.own
+            refitted = {} if own is None or own.dictionary is None else {"refitted_hash": own.dictionary.hash}
             run.finish(
                 out,
                 [out / name for name in ("model", "metrics.jsonl", FILE)],
                 dictionary_hash=frozen.hash,
+                **refitted,
                 **here,
                 **({"processes": several} if several else {}),
             )

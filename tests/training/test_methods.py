@@ -31,6 +31,8 @@ def command(smoke: Path, out: Path, method: str, extra: str = EXTRA) -> list[str
         ("kl-cov", {"token_method/tokens", "token_method/kl"}),
         ("relax-no-shaping", {"relax/term", "kl", "share_above_xi"}),
         ("relax-uniform-kl", {"relax/term", "kl"}),
+        ("authors", {"relax/term", "relax/kl", "share_above_xi"}),
+        ("elliptical", {"relax/bonus"}),
     ],
 )
 def test_a_method_trains_by_its_name(smoke, tmp_path, method: str, columns: set[str]) -> None:
@@ -43,6 +45,7 @@ def test_a_method_trains_by_its_name(smoke, tmp_path, method: str, columns: set[
         assert ("reward" in row) == (row["step"] != 2)  # of steps that generate
     record = json.loads((tmp_path / "result" / "run.json").read_text())
     assert record["settings"]["method"] == config.load([smoke / "config" / "config.yaml"]).methods[method].recorded()
+    assert ("refitted_hash" in record) == (method == "authors")
 
 
 def test_kl_cov_with_one_update_per_generation_is_a_fault_of_the_configuration(smoke, tmp_path) -> None:
@@ -52,7 +55,7 @@ def test_kl_cov_with_one_update_per_generation_is_a_fault_of_the_configuration(s
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("method", ["dapo", "kl-cov"])
+@pytest.mark.parametrize("method", ["dapo", "kl-cov", "authors"])
 def test_killed_in_the_middle_of_its_rollouts_it_ends_the_same(smoke, tmp_path, method: str) -> None:
     extra = "training: {steps: 14, updates_per_generation: 2, checkpoint_every: 1}\n"
     straight = run(smoke, *command(smoke, tmp_path / "straight", method, extra))
