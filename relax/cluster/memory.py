@@ -13,7 +13,7 @@ from typing import Any
 from relax.cluster.preflight import Diagnosis
 from relax.cluster.resources import gpus, placement
 from relax.cluster.site import Site
-from relax.config import Experiment
+from relax.config import Experiment, frame_of, measured_policies
 from relax.data.policy_files import billions
 from relax.reading import read_json_object
 
@@ -97,7 +97,7 @@ def needs(config: Experiment, policy: str, stage: str, shape: Shape, gpu: float)
         shape: of the policy.
         gpu: gigabytes of a GPU.
     """
-    if not gpus(config, stage, policy):
+    if not _runs(config, stage, policy) or not gpus(config, stage, policy):
         return {}
     tokens = PROMPT + config.training.max_response_length
     if stage == "train":
@@ -108,6 +108,14 @@ def needs(config: Experiment, policy: str, stage: str, shape: Shape, gpu: float)
     number = 4 if stage == "extract" else shape.number
     held = min(cache(shape, ROWS, tokens, number), max(CACHE / GB, cache(shape, 1, tokens, number)))
     return {"weights": weights(shape, number), "cache": held}
+
+
+def _runs(config: Experiment, stage: str, policy: str) -> bool:
+    """Whether the plan has such a job: nothing is trained without methods, and not every policy has a dictionary."""
+    if stage == "train":
+        return bool(config.matrix.methods)
+    measured = stage == "generate" or policy in measured_policies(config)
+    return measured and (stage != "dictionary" or frame_of(config, policy) == policy)
 
 
 def _training(config: Experiment, policy: str, shape: Shape, gpu: float) -> dict[str, float]:

@@ -9,7 +9,7 @@ from transformers import AutoConfig
 
 from relax import config
 from relax.cluster import memory
-from relax.cluster.memory import Shape, cache, engine, findings, logits, needs, weights
+from relax.cluster.memory import STAGES, Shape, cache, engine, findings, logits, needs, weights
 from relax.config.loading import check, merge, read_merged
 from relax.latent import rollouts
 from relax.models import cache_size
@@ -142,3 +142,15 @@ def test_what_was_fetched_is_described_by_its_own_file(tmp_path: Path, monkeypat
         "ok       memory: of a GPU of 80 GB qwen2.5-math-7b takes at least 32.4 GB in dictionary, 54.5 GB in train, "
         "47.7 GB in extract, 72.0 GB in generate"
     )
+
+
+def test_stages_that_do_not_run_take_nothing() -> None:
+    """Released checkpoints: no training, and hidden states of the two policies that share a dictionary alone."""
+    released = plan("released")
+    ran = {
+        policy: [stage for stage in STAGES if needs(released, policy, stage, SEVEN, 80)]
+        for policy in released.matrix.policies
+    }
+    assert ran.pop("qwen2.5-7b") == ["dictionary", "extract", "generate"]
+    assert ran.pop("simplerl-7b") == ["extract", "generate"]
+    assert set(map(tuple, ran.values())) == {("generate",)}
