@@ -52,3 +52,26 @@ def test_the_figure_shows_the_seconds_of_either_trainer(gpu: str | None, clock: 
     assert drawn == [[[1, 2], [4, 8]], [[1, 3], [4, 4]]]
     assert [text.get_text().split("Trainer")[0] for text in axes.texts] == ["GRPO", "ReLaX"]
     assert clock in axes.get_ylabel().lower()
+
+
+@pytest.mark.long
+def test_the_page_has_the_effects_of_the_forks_choices() -> None:
+    """docs/method.md, "What the fork does": the numbers of the script, to the digits that the page shows."""
+    command = [sys.executable, "benchmarks/fork_effects.py", "--seeds", "20"]
+    ended = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=300, check=True)
+    page = (REPOSITORY / "docs" / "method.md").read_text().partition("## What the fork does")[2]
+    printed, shown = (
+        [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines() if line.startswith("| ")][2:]
+        for text in (ended.stdout, page)
+    )
+    keys = [row[0].split("`")[1] for row in printed if "`" in row[0]]
+    assert len(keys) == 9
+    assert all(key in row[0] for key, row in zip(keys[:8], shown[:8], strict=True))
+    compared = 0
+    for ours, theirs in zip(printed, shown, strict=False):
+        for value, cell in zip((ours[1], ours[2], ours[4]), theirs[2:5], strict=True):
+            if cell.startswith("x "):
+                said = cell.split()[1]
+                assert abs(float(value) - float(said)) <= 0.51 * 10 ** -len(said.partition(".")[2]), (ours, theirs)
+                compared += 1
+    assert compared == 17
